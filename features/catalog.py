@@ -1,0 +1,162 @@
+"""All features, in the order they are written down, and the one function that computes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from features.declaration import Feature, Group, declared_in
+from features.errors import ModelRefused
+from features.history import CASE, History
+from features.probes import probe_history
+
+FINGERPRINT_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Feature values of many cases.
+
+    `cases` has `case`, `loan_id`, `observed_on`; `values` is cases x features, float64, C order, NaN for
+    "cannot know"; `features` names its columns.
+    """
+
+    cases: pl.DataFrame
+    values: npt.NDArray[np.float64]
+    features: tuple[Feature, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, chosen: npt.NDArray[np.intp]) -> FeatureMatrix:
+        """Return some of the cases, in the order given."""
+        return FeatureMatrix(self.cases[chosen], np.ascontiguousarray(self.values[chosen]), self.features)
+
+    def frame(self) -> pl.DataFrame:
+        """Return loan, observation date and one Float64 column per feature, null for "cannot know"."""
+        columns = pl.DataFrame(self.values, schema=[feature.name for feature in self.features]).fill_nan(None)
+        return self.cases.select("loan_id", "observed_on").hstack(columns)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An ordered set of declared features."""
+
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        names = [feature.name for feature in self.features]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        assert not repeated, f"declared twice: {repeated}"
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.features)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, name: str) -> Feature:
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in order."""
+        return tuple(self._by_name)
+
+    def chosen(self, names: Iterable[str]) -> Catalog:
+        """Return the catalog of some features, in the order given.
+
+        Raises
+        ------
+        ModelRefused : a name that this release does not declare
+        """
+        wanted = tuple(names)
+        unknown = [name for name in wanted if name not in self._by_name]
+        if unknown:
+            raise ModelRefused(
+                f"features that this release does not have: {', '.join(unknown)}",
+                where="the model's list of features",
+                expected="names from `repayrank features`",
+                do="deploy the release that fitted the model, or promote a model fitted with this one",
+            )
+        return Catalog(tuple(self._by_name[name] for name in wanted))
+
+    def of_group(self, group: Group) -> tuple[Feature, ...]:
+        """Return one group's features, in order."""
+        return tuple(feature for feature in self.features if feature.group is group)
+
+    def values(self, history: History) -> FeatureMatrix:
+        """Return every feature of every case: the only computation of features there is.
+
+        Training, the batch verbs, the service and a Spark partition all call it. All features of a view are evaluated
+        in one pass; a table that was not sent leaves its features missing.
+        """
+        frame = history.cases
+        for view in dict.fromkeys(feature.view for feature in self.features):
+            mine = [feature for feature in self.features if feature.view is view]
+            rows = view.rows(history)
+            if rows is None:
+                frame = frame.with_columns(pl.lit(None, pl.Float64).alias(feature.name) for feature in mine)
+                continue
+            # maintain_order also keeps Polars from splitting one borrower's rows over threads.
+            found = rows.group_by(CASE, maintain_order=True).agg(feature.expression() for feature in mine)
+            frame = frame.join(found, on=CASE, how="left", maintain_order="left")
+        columns = frame.select(pl.col(self.names).fill_null(np.nan))
+        return FeatureMatrix(
+            cases=history.cases,
+            values=np.ascontiguousarray(columns.to_numpy(), dtype=np.float64).reshape(len(frame), len(self)),
+            features=self.features,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of what this code computes for fixed probe borrowers.
+
+        It travels with a model: a service whose code computes other values refuses to start.
+        """
+        matrix = self.values(probe_history())
+        told = hashlib.sha256()
+        for feature, column in zip(matrix.features, matrix.values.T, strict=True):
+            written = ",".join("" if np.isnan(value) else float(value).hex() for value in column)
+            told.update(f"{feature.name}|{feature.group}|{int(feature.risk)}|{written}\n".encode())
+        return told.hexdigest()[:FINGERPRINT_LENGTH]
+
+    def dictionary(self) -> list[dict[str, object]]:
+        """Return the feature dictionary: what `repayrank features --json` and `GET /v1/features` answer."""
+        return [
+            {
+                "name": feature.name,
+                "group": feature.group.value,
+                "family": feature.family,
+                "unit": feature.unit.value,
+                "direction": feature.risk.name.lower(),
+                "label": feature.label.as_dict(),
+                "en": feature.reason.en,
+                "zh": feature.reason.zh,
+                "missing": feature.missing.as_dict(),
+                "definition": feature.definition,
+            }
+            for feature in self.features
+        ]
+
+
+@lru_cache(maxsize=1)
+def catalog() -> Catalog:
+    """Return the catalog of this release; the order of modules and of features in them is the order of columns."""
+    from features import ability, circumstances, willingness
+
+    modules = (ability, willingness, circumstances)
+    return Catalog(tuple(feature for module in modules for feature in declared_in(module)))
+
+

@@ -1,0 +1,7 @@
+"""Books of loans by name or by folder: tables, observation date and, where the past is known, outcomes."""
+
+from __future__ import annotations
+
+from features.portfolios.portfolio import Portfolio, open_portfolio
+
+__all__ = ["Portfolio", "open_portfolio"]

@@ -1,0 +1,48 @@
+"""A lender's book on a day: its tables, what became of the loans where that is known, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from features.tables import Tables
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """One book of loans.
+
+    Attributes
+    ----------
+    observed_on : the observation date that the book is meant for; None when the caller must say
+    zone : IANA time zone in which the lender's days end
+    outcomes : table `outcomes`, or None; never shown to a feature
+    protected : table `protected`, or None; for fairness reports alone
+    """
+
+    name: str
+    tables: Tables
+    observed_on: date | None
+    zone: str
+    outcomes: pl.DataFrame | None
+    protected: pl.DataFrame | None
+    source: str
+
+
+def open_portfolio(name_or_path: str) -> Portfolio:
+    """Return a built-in book by its name, or the book in a folder of table files.
+
+    Raises
+    ------
+    ConfigurationRefused : neither a built-in name nor a folder
+    TablesRefused : the folder's tables break their declaration
+    """
+    from features.portfolios import folder, taiwan
+
+    built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book}
+    if name_or_path in built_in:
+        return built_in[name_or_path]()
+    return folder.book(name_or_path, built_in=tuple(built_in))

@@ -1,0 +1,90 @@
+"""Statement by statement: what was due, what was paid, what was spent, and how late the customer was.
+
+All amounts are whole minor units. A payment belongs to the first statement that closes on or after the day it was
+paid, and it answers the statement before that one.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+WINDOWS = (1, 3, 6, 12)
+"""Look-back windows in months for which the ledger carries a ready mark, so that features share it."""
+
+
+def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl.DataFrame | None) -> pl.DataFrame:
+    """Return one row per case and statement, oldest first.
+
+    Parameters
+    ----------
+    statements : table `statements` with `case` and `observed_on`
+    loans : table `loans` with `case`
+    payments : table `payments` with `case`, or None when it was not sent: what was paid is then unknown
+
+    Returns
+    -------
+    Columns `case`, `statement_on`, `balance`, `months_overdue`, `credit_limit`, and
+
+    owed : the balance when the customer owes, else 0
+    due : `owed` of the statement before; missing on the first
+    paid : received since the statement before; missing when payments are unknown
+    shortfall : what was due and not paid, at least 0
+    spent : new spending, fees and interest: the change of the balance that payments do not explain
+    asked : something was due
+    late, unused, paid_in_full, part_paid : the state of the statement
+    within_1m, within_3m, ... : closed less than so many months before the observation date, that day included
+    """
+    ledger = statements.join(loans.select("case", "credit_limit"), on="case", how="left").sort("case", "statement_on")
+    paid = (
+        pl.lit(None, pl.Int64).alias("paid")
+        if payments is None
+        else _paid_before_each(ledger, payments).get_column("paid")
+    )
+    before = pl.col("balance").shift(1).over("case")
+    ledger = ledger.with_columns(paid).with_columns(
+        owed=pl.col("balance").clip(lower_bound=0),
+        due=before.clip(lower_bound=0),
+        spent=pl.col("balance") - before + pl.col("paid"),
+        late=pl.col("state") == "overdue",
+        unused=pl.col("state") == "unused",
+        paid_in_full=pl.col("state") == "paid_in_full",
+        part_paid=pl.col("state") == "part_paid",
+        **{
+            f"within_{months}m": pl.col("statement_on") > pl.col("observed_on").dt.offset_by(f"-{months}mo")
+            for months in WINDOWS
+        },
+    )
+    return ledger.with_columns(
+        asked=pl.col("due") > 0,
+        shortfall=(pl.col("due") - pl.col("paid")).clip(lower_bound=0),
+    ).drop("loan_id", "state", "recorded_at", "observed_on")
+
+
+def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Return the sum paid in each statement's cycle, in the ledger's row order; 0 when nothing came.
+
+    The first statement's cycle is taken to be one month long: what was paid earlier answered statements not sent.
+    """
+    cycles = ledger.select(
+        "case",
+        "statement_on",
+        after=pl.col("statement_on").shift(1).over("case").fill_null(pl.col("statement_on").dt.offset_by("-1mo")),
+    )
+    answered = (
+        payments.select("case", "paid_on", "amount")
+        .sort("case", "paid_on")
+        .join_asof(
+            cycles,
+            left_on="paid_on",
+            right_on="statement_on",
+            by="case",
+            strategy="forward",
+            check_sortedness=False,  # sorted two lines above; Polars cannot see it through `by`
+        )
+        .filter(pl.col("paid_on") > pl.col("after"))
+        .group_by("case", "statement_on")
+        .agg(paid=pl.col("amount").sum())
+    )
+    return ledger.join(answered, on=["case", "statement_on"], how="left", maintain_order="left").select(
+        pl.col("paid").fill_null(0)
+    )

@@ -1,0 +1,97 @@
+"""Every sentence that a borrower or a reviewer may read, in English and in Chinese."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Text:
+    """One sentence in both languages; `{value}` marks where the borrower's own figure goes."""
+
+    en: str
+    zh: str
+
+    def __post_init__(self) -> None:
+        if not self.en.strip() or not self.zh.strip():
+            raise ValueError("a text needs both languages")
+
+    def filled(self, **figures: Text | str | int) -> Text:
+        """Return the sentence with its figures written in, each in the language of the sentence.
+
+        >>> Text(en="{value} overdue", zh="逾期{value}").filled(value=Text(en="2 months", zh="2个月")).zh
+        '逾期2个月'
+        """
+        english = {name: figure.en if isinstance(figure, Text) else figure for name, figure in figures.items()}
+        chinese = {name: figure.zh if isinstance(figure, Text) else figure for name, figure in figures.items()}
+        return Text(en=self.en.format(**english), zh=self.zh.format(**chinese))
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the two sentences keyed by language code."""
+        return {"en": self.en, "zh": self.zh}
+
+
+class Unit(StrEnum):
+    """What a number counts, and so how it is written and which values are possible."""
+
+    SHARE = "share"
+    RATIO = "ratio"
+    MONEY = "money"
+    MONTHS = "months"
+    COUNT = "count"
+    YES_NO = "yes_no"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Return the smallest and largest possible value."""
+        return {
+            Unit.SHARE: (0.0, 1.0),
+            Unit.YES_NO: (0.0, 1.0),
+            Unit.MONTHS: (0.0, math.inf),
+            Unit.COUNT: (0.0, math.inf),
+        }.get(self, (-math.inf, math.inf))
+
+
+def month_count(months: int) -> Text:
+    """Return a number of months in words."""
+    return Text(en=f"{months} month" if months == 1 else f"{months} months", zh=f"{months}个月")
+
+
+def written(value: float, unit: Unit, currency: str = "", minor_digits: int = 2) -> Text:
+    """Return a value as a reader expects to see it; money is given in minor units.
+
+    >>> written(0.667, Unit.SHARE).en
+    '67%'
+    >>> written(1234500, Unit.MONEY, "TWD").en
+    'TWD 12,345'
+    >>> written(1, Unit.MONTHS).en
+    '1 month'
+    """
+    if unit is Unit.SHARE:
+        return _same(f"{value:.0%}")
+    if unit is Unit.RATIO:
+        return _same(f"{value:.0%}" if abs(value) < 10 else f"{value:,.0f}x")  # noqa: PLR2004 - 1000 % reads badly
+    if unit is Unit.MONEY:
+        return _same(written_money(round(value), currency, minor_digits))
+    if unit is Unit.MONTHS:
+        return month_count(round(value))
+    if unit is Unit.YES_NO:
+        return Text(en="yes", zh="是") if value else Text(en="no", zh="否")
+    return _same(f"{value:,.0f}")
+
+
+def written_money(minor: int, currency: str, minor_digits: int = 2) -> str:
+    """Return an amount of money in whole currency units where that is exact, else with its minor units.
+
+    >>> written_money(-120050, "TWD")
+    'TWD -1,200.50'
+    """
+    whole, rest = divmod(abs(minor), 10**minor_digits)
+    cents = f".{rest:0{minor_digits}d}" if rest else ""
+    return f"{currency} {'-' if minor < 0 else ''}{whole:,}{cents}".strip()
+
+
+def _same(figure: str) -> Text:
+    return Text(en=figure, zh=figure)

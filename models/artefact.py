@@ -1,0 +1,183 @@
+"""A fitted card as files that can be checked years later: text and JSON, hashed, signed, with known answers inside.
+
+    model.txt       the boosted trees, LightGBM's own text
+    card.json       features in order, groups, directions, calibration, reference population, versions
+    golden.json     fixed feature rows with their exact scores and contributions
+    manifest.json   SHA-256 of each file above
+    manifest.sig    Ed25519 signature of manifest.json
+
+There is no pickle. The manifest, not a registry, is the root of trust: nothing is given to LightGBM before the
+signature and every hash hold, because a damaged model file can end the process without an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from features.catalog import catalog
+from features.errors import ModelRefused
+from models.attribution import attribute
+from models.calibration import Calibration
+from models.cards import card_named
+from models.fitted_card import FittedCard
+from models.risk_model import Floats, RiskModel
+
+FORMAT = "repayrank-card/1"
+MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
+SIGNED_FILES = (MODEL, CARD, GOLDEN)
+GOLDEN_ROWS = 20
+RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
+
+
+def canonical(plain: Any) -> bytes:
+    """Return JSON bytes that are the same for the same content: sorted keys, UTF-8, shortest floats, no NaN."""
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey) -> Path:
+    """Write the artefact into a new folder and return the folder.
+
+    Parameters
+    ----------
+    golden : a few rows of feature values, taken from the fitting population
+    key : signs the manifest
+    """
+    folder.mkdir(parents=True, exist_ok=False)
+    contents = {
+        MODEL: card.model.booster_.model_to_string().encode(),
+        CARD: canonical(_card(card)),
+        GOLDEN: canonical(_golden(card, golden)),
+    }
+    manifest = canonical(
+        {"format": FORMAT, "sha256": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}}
+    )
+    for name, raw in {**contents, MANIFEST: manifest, SIGNATURE: key.sign(manifest)}.items():
+        (folder / name).write_bytes(raw)
+    return folder
+
+
+def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
+    """Return the card in a folder, after its signature, hashes, fingerprint and golden rows have held.
+
+    Raises
+    ------
+    ModelRefused : anything is missing, damaged, unsigned, or gives other numbers here than where it was fitted
+    """
+    contents = verified(folder, trusted)
+    plain = json.loads(contents[CARD])
+    features = catalog().chosen(plain["features"])
+    _require_same_features(folder, plain, features.fingerprint)
+    model = RiskModel.fitted(
+        lgb.Booster(model_str=contents[MODEL].decode()),
+        Calibration.from_dict(plain["calibration"]),
+        groups=plain["groups"],
+        directions=plain["directions"],
+    )
+    card = FittedCard(
+        card=card_named(plain["card"]),
+        version=plain["version"],
+        model=model,
+        catalog=features,
+        fingerprint=plain["fingerprint"],
+        reference=plain["reference"],
+        provenance={**plain["provenance"], "manifest_sha256": hashlib.sha256(contents[MANIFEST]).hexdigest()},
+    )
+    _require_golden(folder, card, json.loads(contents[GOLDEN]))
+    return card
+
+
+def verified(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> dict[str, bytes]:
+    """Return the bytes of the artefact's files once the signature and every hash hold."""
+    try:
+        contents = {name: (folder / name).read_bytes() for name in (*SIGNED_FILES, MANIFEST, SIGNATURE)}
+    except OSError as error:
+        raise _refused(folder, f"a file of the model cannot be read ({error.strerror})") from error
+    if not any(_signed_by(key, contents) for key in trusted):
+        raise _refused(folder, "the manifest is not signed by a trusted key")
+    manifest = json.loads(contents[MANIFEST])
+    if manifest.get("format") != FORMAT:
+        raise _refused(folder, "the manifest has another format")
+    for name in SIGNED_FILES:
+        if hashlib.sha256(contents[name]).hexdigest() != manifest["sha256"].get(name):
+            raise _refused(folder, f"the content of {name} is not what was signed")
+    return contents
+
+
+def _signed_by(key: Ed25519PublicKey, contents: Mapping[str, bytes]) -> bool:
+    try:
+        key.verify(contents[SIGNATURE], contents[MANIFEST])
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _card(card: FittedCard) -> dict[str, Any]:
+    return {
+        "card": card.card.name,
+        "version": card.version,
+        "features": list(card.catalog.names),
+        "groups": [feature.group.value for feature in card.catalog],
+        "directions": [int(feature.risk) for feature in card.catalog],
+        "base": card.model.base_,
+        "calibration": card.model.calibration_.as_dict(),
+        "fingerprint": card.fingerprint,
+        "reference": dict(card.reference),
+        "provenance": {
+            **card.provenance,
+            "python": platform.python_version(),
+            "packages": {name: installed(name) for name in RECORDED_PACKAGES},
+        },
+    }
+
+
+def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:
+    told = attribute(card.model, card.catalog, golden)
+    return {
+        "values": [[None if np.isnan(value) else value for value in row] for row in golden.tolist()],
+        "contributions": told.contributions.tolist(),
+        "log_odds": told.log_odds.tolist(),
+        "probability": card.model.calibration_.probability(told.log_odds).tolist(),
+    }
+
+
+def _require_same_features(folder: Path, plain: Mapping[str, Any], fingerprint: str) -> None:
+    if fingerprint != plain["fingerprint"]:
+        raise ModelRefused(
+            f"features here compute other values (fingerprint {fingerprint}) than where the model was fitted "
+            f"({plain['fingerprint']})",
+            where=str(folder),
+            expected="the same features",
+            do="deploy the release that fitted the model, or fit it again with this one",
+        )
+
+
+def _require_golden(folder: Path, card: FittedCard, golden: Mapping[str, Any]) -> None:
+    values = np.array([[np.nan if value is None else value for value in row] for row in golden["values"]])
+    told = attribute(card.model, card.catalog, values)
+    same = (
+        told.contributions.tolist() == golden["contributions"]
+        and told.log_odds.tolist() == golden["log_odds"]
+        and card.model.calibration_.probability(told.log_odds).tolist() == golden["probability"]
+    )
+    if not same:
+        raise _refused(folder, "the model scores its golden rows differently here than where it was fitted")
+
+
+def _refused(folder: Path, found: str) -> ModelRefused:
+    return ModelRefused(
+        found,
+        where=str(folder),
+        expected="the files as they were signed",
+        do="fetch the model again from where it was made, or train it again",
+    )

@@ -1,0 +1,168 @@
+"""All that is said of each loan: probability, points, quadrant, reasons and its place in the order of work.
+
+The batch verbs, the service and the report all call `assess`; there is no other way to a score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from features.catalog import Catalog, FeatureMatrix
+from features.declaration import Group
+from features.errors import DataRefused
+from features.history import CASE, History
+from models.attribution import Attribution, attribute, families
+from models.fitted_card import FittedCard
+from models.policy import Policy
+from models.priority import Ledger, ledger, order
+from models.quadrants import quadrants
+from models.reasons import Reason, reasons
+from models.risk_model import Floats
+from models.scale import band_names, points
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Many cases, assessed by one model under one policy. Arrays run over cases, in the cases' order."""
+
+    model: FittedCard
+    policy: Policy
+    cases: pl.DataFrame
+    values: Floats
+    attribution: Attribution
+    probability: Floats
+    points: npt.NDArray[np.int64]
+    bands: list[str]
+    quadrants: list[str]
+    ledger: Ledger
+    owed_minor: npt.NDArray[np.int64]
+    currencies: list[str]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The features of the model, in column order."""
+        return self.model.catalog
+
+    @cached_property
+    def loan_ids(self) -> list[str]:
+        """The loan of each case."""
+        return [str(loan) for loan in self.cases.get_column("loan_id")]
+
+    @property
+    def currency(self) -> str:
+        """The one currency of the cases.
+
+        Raises
+        ------
+        DataRefused : there is more than one, and amounts cannot be compared
+        """
+        found = sorted(set(self.currencies))
+        if len(found) > 1:
+            raise DataRefused(
+                f"{len(found)} currencies in one ranking",
+                where="table 'loans', column 'currency'",
+                expected="one currency for all loans that are ranked together",
+                do="rank each currency on its own, or convert the amounts first",
+            )
+        return found[0] if found else ""
+
+    @cached_property
+    def order(self) -> npt.NDArray[np.intp]:
+        """Positions of the cases in order of work."""
+        assert self.currency is not None
+        return order(self.ledger.priority, self.loan_ids)
+
+    def part(self, group: Group) -> Floats:
+        """Return a group's part of each score, in log-odds."""
+        return self.attribution.parts[group]
+
+    def reasons(self, case: int) -> list[Reason]:
+        """Return the reasons of one case."""
+        return reasons(
+            self.catalog,
+            self._families,
+            self.values[case],
+            self.attribution.contributions[case],
+            currency=self.currencies[case],
+            rules=self.policy.reasons,
+        )
+
+    @cached_property
+    def _families(self) -> dict[str, npt.NDArray[np.intp]]:
+        return families(self.catalog)
+
+
+def assess(history: History, model: FittedCard, policy: Policy, *, only: npt.NDArray[np.bool_] | None = None) -> Assessment:
+    """Return the assessment of a history's cases.
+
+    Parameters
+    ----------
+    only : which cases to assess; all when None
+    """
+    matrix = model.catalog.values(history)
+    money = at_risk(history)
+    if only is not None:
+        matrix, money = matrix.rows(np.flatnonzero(only)), money.filter(pl.Series(only))
+    return assess_matrix(matrix, money, model, policy)
+
+
+def at_risk(history: History) -> pl.DataFrame:
+    """Return each case's product, currency and amount owed in minor units: the latest statement's balance."""
+    money = history.cases.join(
+        history.known.loans.select(CASE, "product", "currency"), on=CASE, how="left", maintain_order="left"
+    )
+    if history.statements is None:
+        return money.with_columns(owed_minor=pl.lit(0, pl.Int64))
+    latest = history.statements.group_by(CASE, maintain_order=True).agg(owed_minor=pl.col("owed").last())
+    return money.join(latest, on=CASE, how="left", maintain_order="left").with_columns(
+        pl.col("owed_minor").fill_null(0)
+    )
+
+
+def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard, policy: Policy) -> Assessment:
+    """Return the assessment of ready features.
+
+    Parameters
+    ----------
+    money : one row per case with `product`, `currency`, `owed_minor` (see `at_risk`)
+    """
+    attribution = attribute(model.model, model.catalog, matrix.values)
+    calibration = model.model.calibration_
+    owed = money.get_column("owed_minor").to_numpy()
+    scored = points(calibration.log_odds(attribution.log_odds), policy.points)
+    return Assessment(
+        model=model,
+        policy=policy,
+        cases=matrix.cases,
+        values=matrix.values,
+        attribution=attribution,
+        probability=calibration.probability(attribution.log_odds),
+        points=scored,
+        bands=band_names(scored, policy.bands),
+        quadrants=quadrants(
+            attribution.parts[Group.ABILITY], attribution.parts[Group.WILLINGNESS], policy.quadrants
+        ),
+        ledger=ledger(
+            calibration,
+            attribution.log_odds,
+            owed,
+            _loss_shares(matrix.cases, money, policy),
+            least_minor=policy.exposure.least_minor,
+        ),
+        owed_minor=owed,
+        currencies=[str(currency) for currency in money.get_column("currency")],
+    )
+
+
+def _loss_shares(cases: pl.DataFrame, money: pl.DataFrame, policy: Policy) -> Floats:
+    keys = list(zip(money.get_column("product"), cases.get_column("observed_on"), strict=True))
+    shares = {key: policy.loss_share(*key).share for key in set(keys)}
+    return np.array([shares[key] for key in keys], dtype=np.float64)

@@ -1,0 +1,79 @@
+"""The cards: which loans a score is for, what counts as bad, and over which window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import FeatureMatrix
+from features.errors import UsageError
+from features.words import Text
+
+
+@dataclass(frozen=True)
+class Card:
+    """A scorecard's declaration.
+
+    `least_overdue` and `most_overdue` bound the months overdue on the latest statement; `outcome` says what bad
+    means; `window_days` is the performance window that follows the observation date.
+    """
+
+    name: str
+    title: Text
+    outcome: Text
+    least_overdue: float
+    most_overdue: float
+    window_days: int
+
+    def population(self, matrix: FeatureMatrix) -> npt.NDArray[np.bool_]:
+        """Return which cases the card is for. A loan whose state is unknown belongs to no card but `all`."""
+        overdue = matrix.values[:, [feature.name for feature in matrix.features].index(MONTHS_OVERDUE)]
+        if self.least_overdue == 0 and np.isinf(self.most_overdue):
+            return np.ones(len(matrix), dtype=np.bool_)
+        return np.asarray((overdue >= self.least_overdue) & (overdue <= self.most_overdue))
+
+
+MONTHS_OVERDUE = "months_overdue_now"
+NEXT_MONTH = Text(en="default on the next month's payment", zh="下月还款违约")
+
+CARDS: Mapping[str, Card] = {
+    card.name: card
+    for card in (
+        Card(
+            name="behaviour",
+            title=Text(en="Behaviour card: accounts that are not overdue", zh="行为评分卡：未逾期账户"),
+            outcome=NEXT_MONTH,
+            least_overdue=0,
+            most_overdue=0,
+            window_days=31,
+        ),
+        Card(
+            name="collection",
+            title=Text(en="Collection card: overdue accounts", zh="催收评分卡：逾期账户"),
+            outcome=NEXT_MONTH,
+            least_overdue=1,
+            most_overdue=np.inf,
+            window_days=31,
+        ),
+        Card(
+            name="all",
+            title=Text(en="Whole book", zh="全部账户"),
+            outcome=NEXT_MONTH,
+            least_overdue=0,
+            most_overdue=np.inf,
+            window_days=31,
+        ),
+    )
+}
+
+
+def card_named(name: str) -> Card:
+    """Return a card by name, or refuse with the names there are."""
+    if name not in CARDS:
+        raise UsageError(
+            f"no card named '{name}'", where="--card", expected=f"one of {', '.join(CARDS)}", do="correct the name"
+        )
+    return CARDS[name]

@@ -1,0 +1,81 @@
+"""The few facts that moved a borrower's score most, as sentences with the borrower's own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import Catalog
+from features.declaration import Feature
+from features.words import Text, written
+from models.policy import ReasonRules
+from models.risk_model import Floats
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One fact. `contribution` is its family's, in log-odds; `value` is None when it cannot be known."""
+
+    feature: Feature
+    contribution: float
+    value: float | None
+    text: Text
+
+    @property
+    def effect(self) -> str:
+        """Return whether the fact raises or lowers the risk."""
+        return "raises" if self.contribution > 0 else "lowers"
+
+
+def reasons(
+    catalog: Catalog,
+    family_columns: Mapping[str, npt.NDArray[np.intp]],
+    values: Floats,
+    contributions: Floats,
+    *,
+    currency: str,
+    rules: ReasonRules,
+) -> list[Reason]:
+    """Return one case's reasons: those that raise the risk, largest first, then those that lower it.
+
+    Features that say nearly the same thing form a family; families are ranked by the sum of their contributions and
+    each is told by its member that moved most in the family's direction. Ties keep catalog order.
+
+    Parameters
+    ----------
+    values, contributions : one case, in catalog order
+    """
+    sums = {family: float(np.add.reduce(contributions[columns])) for family, columns in family_columns.items()}
+    least = rules.least_share * sum(map(abs, sums.values()))
+    raising = sorted((family for family in sums if sums[family] > 0), key=lambda family: -sums[family])
+    lowering = sorted((family for family in sums if sums[family] < 0), key=lambda family: sums[family])
+    chosen = raising[: rules.raising] + lowering[: rules.lowering]
+    return [
+        _reason(catalog, family_columns[family], sums[family], values, contributions, currency)
+        for family in chosen
+        if abs(sums[family]) >= least
+    ]
+
+
+def _reason(
+    catalog: Catalog,
+    columns: npt.NDArray[np.intp],
+    total: float,
+    values: Floats,
+    contributions: Floats,
+    currency: str,
+) -> Reason:
+    told_by = int(columns[np.argmax(np.sign(total) * contributions[columns])])
+    feature, value = catalog.features[told_by], float(values[told_by])
+    known = None if np.isnan(value) else value
+    return Reason(feature, total, known, stated(feature, value, currency))
+
+
+def stated(feature: Feature, value: float, currency: str) -> Text:
+    """Return the fact behind a feature's value as a sentence in both languages; NaN gives the missing sentence."""
+    if np.isnan(value):
+        return feature.missing
+    return feature.reason.filled(value=written(value, feature.unit, currency))

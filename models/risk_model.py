@@ -1,0 +1,256 @@
+"""The model that turns features into a score whose ability, willingness and circumstances parts add up exactly.
+
+Each tree of the boosted model uses features of one group only, so a group's part is a part of the model itself and
+not an estimate of it. It is an ordinary scikit-learn classifier.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Self, cast
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from features.catalog import Catalog
+from features.declaration import Group
+from models.calibration import IDENTITY, Calibration, best_calibration
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large and how cautious the boosted model may be; LightGBM's parameters under its own names."""
+
+    learning_rate: float = 0.03
+    max_depth: int = 4
+    num_leaves: int = 15
+    min_data_in_leaf: int = 60
+    lambda_l2: float = 10.0
+    feature_fraction: float = 0.5
+    bagging_fraction: float = 0.7
+    max_bin: int = 255
+    most_trees: int = 800
+
+
+SIZES = (Size(), Size(max_depth=3, num_leaves=8))
+"""The sizes that inner cross-validation chooses from."""
+
+
+class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Gradient boosted trees, separable by group, monotone by declaration, calibrated out of fold.
+
+    Parameters
+    ----------
+    groups : group name of each column, or None for one group
+    directions : +1, -1 or 0 for each column (risk rises, falls, free), or None for all free
+    sizes : the candidates; inner cross-validation chooses one and its number of trees by log-loss
+    inner_folds : folds of that cross-validation; its out-of-fold scores also fit the calibration
+    separable : False lets trees mix the groups, to measure what separability costs
+    seed : the same seed, data and versions give the same model
+    threads : 0 for all cores; the model does not depend on it
+
+    Attributes
+    ----------
+    booster_ : the LightGBM booster
+    calibration_ : from raw to calibrated log-odds
+    size_ : the chosen size; `trees_` the chosen number of trees
+    inner_log_loss_ : the chosen size's out-of-fold log-loss before calibration
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[str] | None = None,
+        directions: Sequence[int] | None = None,
+        sizes: Sequence[Size] = SIZES,
+        inner_folds: int = 4,
+        separable: bool = True,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> None:
+        self.groups = groups
+        self.directions = directions
+        self.sizes = sizes
+        self.inner_folds = inner_folds
+        self.separable = separable
+        self.seed = seed
+        self.threads = threads
+
+    @classmethod
+    def of(cls, catalog: Catalog, **parameters: Any) -> Self:
+        """Return an unfitted model with the groups and directions of a catalog."""
+        return cls(
+            groups=[feature.group.value for feature in catalog],
+            directions=[int(feature.risk) for feature in catalog],
+            **parameters,
+        )
+
+    @classmethod
+    def fitted(
+        cls, booster: lgb.Booster, calibration: Calibration, groups: Sequence[str], directions: Sequence[int]
+    ) -> Self:
+        """Return a model from its stored parts."""
+        model = cls(groups=groups, directions=directions)
+        model.booster_, model.calibration_ = booster, calibration
+        model.classes_, model.n_features_in_ = np.array([False, True]), len(groups)
+        model._find_base()
+        return model
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit on cases x features (NaN for "cannot know") and outcomes; the larger class label is the bad one."""
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) != 2:  # noqa: PLR2004 - good and bad
+            raise ValueError(
+                "RiskModel is a binary classifier: Only binary classification is supported. "
+                f"y has {len(self.classes_)} class(es); pass outcomes with one class of good and one class of bad loans"
+            )
+        bad = codes.astype(np.bool_)
+        out_of_fold = self._choose_size(X, bad)
+        threads = self.threads or (1 if len(X) < THREADS_PAY_FROM else 0)
+        self.booster_ = lgb.train(
+            {**self._parameters(self.size_), "num_threads": threads},
+            lgb.Dataset(X, bad, free_raw_data=False),
+            num_boost_round=self.trees_,
+        )
+        self.calibration_ = (
+            IDENTITY if out_of_fold is None else best_calibration(out_of_fold, bad, seed=self.seed)
+        )
+        self._find_base()
+        return self
+
+    def contributions(self, X: Any) -> Floats:
+        """Return each feature's exact path-dependent TreeSHAP value in log-odds: cases x features.
+
+        Their sum with `base_` is the score. Positive values raise the risk.
+        """
+        return self._told(X)[:, :-1]
+
+    def log_odds(self, X: Any) -> Floats:
+        """Return LightGBM's own raw score: log-odds of the bad outcome before calibration."""
+        return np.asarray(self.booster_.predict(self._checked(X), raw_score=True, num_threads=self.threads))
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return calibrated log-odds of the bad outcome."""
+        return self.calibration_.log_odds(self.log_odds(X))
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return calibrated probabilities of the good and of the bad outcome."""
+        bad = self.calibration_.probability(self.log_odds(X))
+        return np.column_stack([1 - bad, bad])
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Return the likelier class."""
+        return cast("npt.NDArray[Any]", self.classes_[(self.decision_function(X) > 0).astype(int)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _checked(self, X: Any) -> Floats:
+        check_is_fitted(self, "booster_")
+        return cast("Floats", validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
+
+    def _told(self, X: Any) -> Floats:
+        told = self.booster_.predict(self._checked(X), pred_contrib=True, num_threads=self.threads)
+        return np.asarray(told, dtype=np.float64)
+
+    def _find_base(self) -> None:
+        """The base is the mean score of the fitting population by the trees' own covers: the same for every case."""
+        self.base_ = float(self._told(np.zeros((1, self.n_features_in_)))[0, -1])
+
+    def _choose_size(self, X: Floats, bad: npt.NDArray[np.bool_]) -> Floats | None:
+        """Set `size_` and `trees_`; return the chosen size's out-of-fold log-odds, or None on too few cases."""
+        folds = min(self.inner_folds, int(bad.sum()), int((~bad).sum()))
+        if folds < 2:  # noqa: PLR2004 - cross-validation needs two
+            self.size_ = self.sizes[0]
+            self.trees_, self.inner_log_loss_ = self.size_.most_trees // 4, float("nan")
+            return None
+        splits = list(StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(X, bad))
+        best: tuple[float, Size, int, Floats] | None = None
+        for size in self.sizes:
+            fold_boosters, losses = self._cross_validate(size, X, bad, splits)
+            trees = int(np.argmin(losses)) + 1
+            if best is None or losses[trees - 1] < best[0]:
+                told = np.empty(len(X))
+                for booster, (_, held_out) in zip(fold_boosters, splits, strict=True):
+                    told[held_out] = booster.predict(
+                        X[held_out], raw_score=True, num_iteration=trees, num_threads=self.threads
+                    )
+                best = (float(losses[trees - 1]), size, trees, told)
+        assert best is not None, "sizes must not be empty"
+        self.inner_log_loss_, self.size_, self.trees_, out_of_fold = best
+        return out_of_fold
+
+    def _cross_validate(
+        self, size: Size, X: Floats, bad: npt.NDArray[np.bool_], splits: list[tuple[Any, Any]]
+    ) -> tuple[list[lgb.Booster], Floats]:
+        """Return one booster per fold and the mean held-out log-loss after each tree.
+
+        The folds run side by side with one thread each: LightGBM's own threads wait for each other after every
+        split, which on a few thousand loans, or on a busy machine, costs more than they save.
+        """
+
+        def fold(split: tuple[Any, Any]) -> tuple[lgb.Booster, list[float]]:
+            fit_on, held_out = split
+            fitting = lgb.Dataset(X[fit_on], bad[fit_on], free_raw_data=False)
+            seen: dict[str, dict[str, list[float]]] = {}
+            booster = lgb.train(
+                {**self._parameters(size), "num_threads": 1},
+                fitting,
+                num_boost_round=size.most_trees,
+                valid_sets=[lgb.Dataset(X[held_out], bad[held_out], reference=fitting, free_raw_data=False)],
+                valid_names=["held out"],
+                callbacks=[lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(seen)],
+            )
+            return booster, seen["held out"]["binary_logloss"]
+
+        with ThreadPoolExecutor(max_workers=self.threads or os.cpu_count()) as pool:
+            done = list(pool.map(fold, splits))
+        reached = min(len(losses) for _, losses in done)
+        return [booster for booster, _ in done], np.mean([losses[:reached] for _, losses in done], axis=0)
+
+    def _parameters(self, size: Size) -> dict[str, Any]:
+        shape = {name: value for name, value in asdict(size).items() if name != "most_trees"}
+        columns = range(self.n_features_in_)
+        parameters = {
+            **shape,
+            "objective": "binary",
+            "metric": "binary_logloss",
+            "bagging_freq": 1,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "seed": self.seed,
+            "verbosity": -1,
+        }
+        if self.groups is not None and self.separable:
+            members = {name: [i for i in columns if self.groups[i] == name] for name in dict.fromkeys(self.groups)}
+            parameters["interaction_constraints"] = [list(group) for group in members.values()]
+        if self.directions is not None and any(self.directions):
+            parameters["monotone_constraints"] = list(self.directions)
+            # "advanced" breaks monotonicity in LightGBM 4.7 (LightGBM issues 5358 and 6155): never use it.
+            parameters["monotone_constraints_method"] = "intermediate"
+        return parameters
+
+
+PATIENCE = 60
+"""Rounds without a better out-of-fold log-loss after which no more trees are tried."""
+
+THREADS_PAY_FROM = 100_000
+"""Loans from which LightGBM's own threads gain more in one fit than their waiting for each other costs."""
+
+GROUP_ORDER = (Group.ABILITY, Group.WILLINGNESS, Group.CIRCUMSTANCES)
+"""The order in which the parts are added to the base; fixed, so that sums agree to the bit."""
