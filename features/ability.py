@@ -14,7 +14,9 @@ from features.words import Text, Unit
     unit=Unit.SHARE,
     risk=Risk.FREE,
     label=Text(en="limit used, mean of {months}", zh="近{months}平均额度使用率"),
-    reason=Text(en="{value} of the credit limit was used on average over {months}", zh="近{months}平均使用了{value}的额度"),
+    reason=Text(
+        en="{value} of the credit limit was used on average over {months}", zh="近{months}平均使用了{value}的额度"
+    ),
     missing=Text(en="no statement or no credit limit in {months}", zh="近{months}没有账单或没有额度"),
     family="utilisation",
     months=(1, 3, 6),

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -158,5 +157,3 @@ def catalog() -> Catalog:
 
     modules = (ability, willingness, circumstances)
     return Catalog(tuple(feature for module in modules for feature in declared_in(module)))
-
-

@@ -27,7 +27,9 @@ class Group(StrEnum):
     @property
     def text(self) -> Text:
         """Return the group's name in both languages."""
-        return Text(en=self.value, zh={"ability": "还款能力", "willingness": "还款意愿", "circumstances": "客观情况"}[self])
+        return Text(
+            en=self.value, zh={"ability": "还款能力", "willingness": "还款意愿", "circumstances": "客观情况"}[self]
+        )
 
 
 class Risk(IntEnum):
@@ -143,6 +145,6 @@ def _features_of(formula: Callable[..., pl.Expr], declaration: _Declaration) -> 
 
 def _view_of(formula: Callable[..., pl.Expr]) -> type[View]:
     first = next(iter(inspect.signature(formula).parameters))
-    view = get_type_hints(formula)[first]
+    view: type[View] = get_type_hints(formula)[first]
     assert issubclass(view, View), f"{formula.__name__}: the first parameter names the view that the formula reads"
     return view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time
 
 import polars as pl
@@ -10,28 +11,42 @@ from features.history import History
 from features.tables import PRODUCTS, LoanTable, PaymentTable, StatementTable, Tables
 
 OBSERVED_ON = date(2024, 2, 29)
-MONTH_ENDS = tuple(
-    date(2023 + (month > 12), (month - 1) % 12 + 1, day)
-    for month, day in zip(range(3, 15), (31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 29), strict=True)
+MONTH_ENDS = (
+    *(date(2023, month, monthrange(2023, month)[1]) for month in range(3, 13)),
+    date(2024, 1, 31),
+    OBSERVED_ON,
 )
 LIMIT = 5_000_000
+FULL = (55, 60, 40, 70, 20, 90, 30, 55, 80, 45, 65, 50)
 
 # Account -> months overdue (or a letter: u unused, f paid in full, p part paid), balance and payment in per mille of
 # the limit, oldest first. Fixed for ever: a change here changes every fingerprint.
 ACCOUNTS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
     "P01": ("pppppppppppp", (100,) * 12, (10,) * 12),
-    "P02": ("ffffffffffff", (55, 60, 40, 70, 20, 90, 30, 55, 80, 45, 65, 50), (55, 60, 40, 70, 20, 90, 30, 55, 80, 45, 65, 50)),
+    "P02": ("ffffffffffff", FULL, FULL),
     "P03": ("uuuuuuuuuuuu", (0,) * 12, (0,) * 12),
-    "P04": ("pppp1p2p1234", (300, 350, 400, 450, 500, 560, 610, 680, 760, 830, 900, 990), (20, 20, 15, 10, 0, 90, 0, 30, 0, 0, 0, 0)),
+    "P04": (
+        "pppp1p2p1234",
+        (300, 350, 400, 450, 500, 560, 610, 680, 760, 830, 900, 990),
+        (20, 20, 15, 10, 0, 90, 0, 30, 0, 0, 0, 0),
+    ),
     "P05": ("p12345678888", (900, 920, 940, 960, 980, 1000, 1020, 1040, 1060, 1080, 1100, 1120), (0,) * 12),
     "P06": ("2p2p2p2p2p2p", (500, 480) * 6, (0, 40) * 6),
-    "P07": ("ppuuffpp22p1", (10, 5, 0, 0, 15, 25, 200, 190, 180, 170, 160, -30), (5, 5, 5, 0, 0, 15, 25, 10, 0, 0, 20, 250)),
+    "P07": (
+        "ppuuffpp22p1",
+        (10, 5, 0, 0, 15, 25, 200, 190, 180, 170, 160, -30),
+        (5, 5, 5, 0, 0, 15, 25, 10, 0, 0, 20, 250),
+    ),
     "P08": ("pp1", (700, 650, 600), (70, 60, 0)),
     "P09": ("f", (40,), (40,)),
     "P10": ("1111", (0, -5, 0, -2), (0, 0, 0, 0)),
-    "P11": ("pfpfpfpfpfpf", (333, 1, 667, 2, 999, 3, 1, 0, 7, 11, 13, 17), (1, 333, 1, 666, 3, 999, 3, 1, 0, 7, 11, 13)),
+    "P11": (
+        "pfpfpfpfpfpf",
+        (333, 1, 667, 2, 999, 3, 1, 0, 7, 11, 13, 17),
+        (1, 333, 1, 666, 3, 999, 3, 1, 0, 7, 11, 13),
+    ),
     "P12": ("", (), ()),
-}  # fmt: skip
+}
 STATES = {"u": "unused", "f": "paid_in_full", "p": "part_paid"}
 
 

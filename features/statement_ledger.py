@@ -50,7 +50,7 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
         paid_in_full=pl.col("state") == "paid_in_full",
         part_paid=pl.col("state") == "part_paid",
         **{
-            f"within_{months}m": pl.col("statement_on") > pl.col("observed_on").dt.offset_by(f"-{months}mo")
+            f"within_{months}m": pl.col("statement_on") >= _first_day(pl.col("observed_on"), months)
             for months in WINDOWS
         },
     )
@@ -68,7 +68,9 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
     cycles = ledger.select(
         "case",
         "statement_on",
-        after=pl.col("statement_on").shift(1).over("case").fill_null(pl.col("statement_on").dt.offset_by("-1mo")),
+        opens=(pl.col("statement_on").shift(1).over("case").dt.offset_by("1d")).fill_null(
+            _first_day(pl.col("statement_on"), 1)
+        ),
     )
     answered = (
         payments.select("case", "paid_on", "amount")
@@ -81,10 +83,19 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
             strategy="forward",
             check_sortedness=False,  # sorted two lines above; Polars cannot see it through `by`
         )
-        .filter(pl.col("paid_on") > pl.col("after"))
+        .filter(pl.col("paid_on") >= pl.col("opens"))
         .group_by("case", "statement_on")
         .agg(paid=pl.col("amount").sum())
     )
     return ledger.join(answered, on=["case", "statement_on"], how="left", maintain_order="left").select(
         pl.col("paid").fill_null(0)
     )
+
+
+def _first_day(last_day: pl.Expr, months: int) -> pl.Expr:
+    """Return the first day of a window of whole months that ends with a day.
+
+    Counted back from the day after, so that a window ending on 29 February begins on the first of a month and never
+    catches one month end too many.
+    """
+    return last_day.dt.offset_by("1d").dt.offset_by(f"-{months}mo")

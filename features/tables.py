@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import dataframely as dy
 import polars as pl
@@ -188,7 +188,7 @@ ROW = "row__"
 
 
 def _details(frame: pl.DataFrame, schema: type[Table]) -> pl.DataFrame:
-    numbered = type(schema.__name__, (schema,), {"__annotations__": {}, ROW: dy.UInt32(nullable=True)})
+    numbered: Any = type(schema.__name__, (schema,), {"__annotations__": {}, ROW: dy.UInt32(nullable=True)})
     _, failures = numbered.filter(frame.with_row_index(ROW))
     details: pl.DataFrame = failures.details()
     return details

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from features.history import CASE, History
+from features.history import History
 
 
 class View:
@@ -73,5 +73,3 @@ class Statements(View):
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """Return part over whole; missing when the whole is 0 or either is missing."""
     return pl.when(whole != 0).then(part / whole)
-
-

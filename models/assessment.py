@@ -100,18 +100,15 @@ class Assessment:
         return families(self.catalog)
 
 
-def assess(history: History, model: FittedCard, policy: Policy, *, only: npt.NDArray[np.bool_] | None = None) -> Assessment:
-    """Return the assessment of a history's cases.
+def assess(history: History, model: FittedCard, policy: Policy) -> Assessment:
+    """Return the assessment of every case of a history, whether or not the card was made for it."""
+    return assess_matrix(model.catalog.values(history), at_risk(history), model, policy)
 
-    Parameters
-    ----------
-    only : which cases to assess; all when None
-    """
-    matrix = model.catalog.values(history)
-    money = at_risk(history)
-    if only is not None:
-        matrix, money = matrix.rows(np.flatnonzero(only)), money.filter(pl.Series(only))
-    return assess_matrix(matrix, money, model, policy)
+
+def assess_population(history: History, model: FittedCard, policy: Policy) -> Assessment:
+    """Return the assessment of the cases that belong to the model's card."""
+    members = np.flatnonzero(model.card.population(history))
+    return assess_matrix(model.catalog.values(history).rows(members), at_risk(history)[members], model, policy)
 
 
 def at_risk(history: History) -> pl.DataFrame:
@@ -147,9 +144,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
         probability=calibration.probability(attribution.log_odds),
         points=scored,
         bands=band_names(scored, policy.bands),
-        quadrants=quadrants(
-            attribution.parts[Group.ABILITY], attribution.parts[Group.WILLINGNESS], policy.quadrants
-        ),
+        quadrants=quadrants(attribution.parts[Group.ABILITY], attribution.parts[Group.WILLINGNESS], policy.quadrants),
         ledger=ledger(
             calibration,
             attribution.log_odds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Calibration:
         x, y = np.asarray(self.raw), np.asarray(self.calibrated)
         piece = np.clip(np.searchsorted(x, raw, side="right") - 1, 0, len(x) - 2)
         slope = np.diff(y) / np.diff(x)
-        return y[piece] + slope[piece] * (raw - x[piece])
+        return np.asarray(y[piece] + slope[piece] * (raw - x[piece]))
 
     def probability(self, raw: Floats) -> Floats:
         """Return the calibrated probability of the bad outcome."""
@@ -85,7 +86,7 @@ def isotonic(raw: Floats, bad: npt.NDArray[np.bool_]) -> Calibration:
     weights = np.array([len(chunk) for chunk in chunks], dtype=np.float64)
     blocks = isotonic_regression(means, weights=weights).blocks
     knots: list[tuple[float, float]] = []
-    for start, stop in zip(blocks[:-1], blocks[1:], strict=True):
+    for start, stop in pairwise(blocks):
         weight = weights[start:stop].sum()
         bads = float((means[start:stop] * weights[start:stop]).sum())
         share = min(max(bads, 0.5), weight - 0.5) / weight

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from features.catalog import FeatureMatrix
 from features.errors import UsageError
+from features.history import CASE, History
 from features.words import Text
 
 
@@ -28,15 +29,17 @@ class Card:
     most_overdue: float
     window_days: int
 
-    def population(self, matrix: FeatureMatrix) -> npt.NDArray[np.bool_]:
-        """Return which cases the card is for. A loan whose state is unknown belongs to no card but `all`."""
-        overdue = matrix.values[:, [feature.name for feature in matrix.features].index(MONTHS_OVERDUE)]
+    def population(self, history: History) -> npt.NDArray[np.bool_]:
+        """Return which cases the card is for. An account without a statement belongs to no card but `all`."""
         if self.least_overdue == 0 and np.isinf(self.most_overdue):
-            return np.ones(len(matrix), dtype=np.bool_)
-        return np.asarray((overdue >= self.least_overdue) & (overdue <= self.most_overdue))
+            return np.ones(len(history.cases), dtype=np.bool_)
+        if history.statements is None:
+            return np.zeros(len(history.cases), dtype=np.bool_)
+        latest = history.statements.group_by(CASE, maintain_order=True).agg(pl.col("months_overdue").last())
+        overdue = history.cases.join(latest, on=CASE, how="left", maintain_order="left").get_column("months_overdue")
+        return overdue.is_between(self.least_overdue, self.most_overdue).fill_null(value=False).to_numpy()
 
 
-MONTHS_OVERDUE = "months_overdue_now"
 NEXT_MONTH = Text(en="default on the next month's payment", zh="下月还款违约")
 
 CARDS: Mapping[str, Card] = {

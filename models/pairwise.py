@@ -79,7 +79,9 @@ def compare(assessment: Assessment, first: int, second: int) -> Comparison:
     for name in LINES[1:]:
         values = getattr(ledger, name)
         if values[first] != values[second]:
-            lines.append(Line(name, float(values[first] - values[second]), _money_text(assessment, name, first, second)))
+            lines.append(
+                Line(name, float(values[first] - values[second]), _money_text(assessment, name, first, second))
+            )
     residual = gap - sum(line.difference for line in lines)
     if not abs(residual) <= RECONCILED_WITHIN:
         raise ModelRefused(
@@ -117,7 +119,9 @@ def _against(assessment: Assessment, column: int, first: int, second: int) -> Te
     feature = assessment.catalog.features[column]
     one, other = float(assessment.values[first, column]), float(assessment.values[second, column])
     if np.isnan(one) or np.isnan(other):
-        return stated(feature, one, assessment.currency) if np.isnan(one) else stated(feature, other, assessment.currency)
+        return (
+            stated(feature, one, assessment.currency) if np.isnan(one) else stated(feature, other, assessment.currency)
+        )
     a, b = (written(value, feature.unit, assessment.currency) for value in (one, other))
     return Text(en=f"{feature.label.en}: {a.en} against {b.en}", zh=f"{feature.label.zh}：{a.zh}对{b.zh}")
 

@@ -64,6 +64,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     booster_ : the LightGBM booster
     calibration_ : from raw to calibrated log-odds
     size_ : the chosen size; `trees_` the chosen number of trees
+    out_of_fold_ : raw log-odds of each fitted case from a booster that had not seen it; None on too few cases
     inner_log_loss_ : the chosen size's out-of-fold log-loss before calibration
     """
 
@@ -116,7 +117,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y has {len(self.classes_)} class(es); pass outcomes with one class of good and one class of bad loans"
             )
         bad = codes.astype(np.bool_)
-        out_of_fold = self._choose_size(X, bad)
+        self.out_of_fold_ = self._choose_size(X, bad)
         threads = self.threads or (1 if len(X) < THREADS_PAY_FROM else 0)
         self.booster_ = lgb.train(
             {**self._parameters(self.size_), "num_threads": threads},
@@ -124,7 +125,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             num_boost_round=self.trees_,
         )
         self.calibration_ = (
-            IDENTITY if out_of_fold is None else best_calibration(out_of_fold, bad, seed=self.seed)
+            IDENTITY if self.out_of_fold_ is None else best_calibration(self.out_of_fold_, bad, seed=self.seed)
         )
         self._find_base()
         return self

@@ -17,7 +17,7 @@ def points(calibrated_log_odds: Floats, scale: Points) -> npt.NDArray[np.int64]:
     """
     factor = scale.points_to_double_odds / np.log(2)
     exact = scale.reference_points - factor * (calibrated_log_odds + np.log(scale.reference_odds))
-    return np.rint(exact).astype(np.int64)
+    return np.asarray(np.rint(exact), dtype=np.int64)
 
 
 def band_names(scored: npt.NDArray[np.int64], bands: tuple[Band, ...]) -> list[str]:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import polars as pl
 
 from features.catalog import FeatureMatrix, catalog
-from features.errors import DataRefused, UsageError
+from features.errors import DataRefused
 from features.history import History
-from features.portfolios import Portfolio
+from features.portfolios import Portfolio, observation_date
 from models.assessment import at_risk
 from models.cards import Card
 
@@ -37,19 +37,6 @@ class Cohort:
         return Cohort(self.card, self.matrix.rows(chosen), self.bad[chosen], self.money[chosen])
 
 
-def observation_date(portfolio: Portfolio, as_of: date | None) -> date:
-    """Return the date to stand on: the caller's, or the one the portfolio is meant for."""
-    day = as_of or portfolio.observed_on
-    if day is None:
-        raise UsageError(
-            "no observation date",
-            where=f"portfolio '{portfolio.name}'",
-            expected="the day to stand on",
-            do="add --as-of YYYY-MM-DD",
-        )
-    return day
-
-
 def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohort:
     """Return the card's cohort on the observation date.
 
@@ -63,7 +50,7 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
     day = observation_date(portfolio, as_of)
     history = History.as_of(day, portfolio.tables, zone=portfolio.zone)
     matrix, money = catalog().values(history), at_risk(history)
-    chosen = np.flatnonzero(card.population(matrix))
+    chosen = np.flatnonzero(card.population(history))
     matrix, money = matrix.rows(chosen), money[chosen]
     bad = _outcomes(portfolio, card, matrix, day)
     if bad.all() or not bad.any():

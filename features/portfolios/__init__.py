@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from features.portfolios.portfolio import Portfolio, open_portfolio
+from features.portfolios.portfolio import Portfolio, observation_date, open_portfolio
 
-__all__ = ["Portfolio", "open_portfolio"]
+__all__ = ["Portfolio", "observation_date", "open_portfolio"]

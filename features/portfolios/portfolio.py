@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from features.errors import UsageError
 from features.tables import Tables
 
 
@@ -46,3 +47,16 @@ def open_portfolio(name_or_path: str) -> Portfolio:
     if name_or_path in built_in:
         return built_in[name_or_path]()
     return folder.book(name_or_path, built_in=tuple(built_in))
+
+
+def observation_date(portfolio: Portfolio, as_of: date | None) -> date:
+    """Return the date to stand on: the caller's, or the one the portfolio is meant for."""
+    day = as_of or portfolio.observed_on
+    if day is None:
+        raise UsageError(
+            "no observation date",
+            where=f"portfolio '{portfolio.name}'",
+            expected="the day to stand on",
+            do="add --as-of YYYY-MM-DD",
+        )
+    return day

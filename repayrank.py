@@ -1,0 +1,292 @@
+"""The command line: who will repay, who first, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from features.errors import RepayrankError, UsageError
+
+app = typer.Typer(
+    help="Who will repay, who first, and why: scores, reasons and an order of work for a lender's loans.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+PortfolioOption = Annotated[
+    str, typer.Option("--portfolio", help="A built-in book (`taiwan`) or a folder with loans.parquet or loans.csv.")
+]
+CardOption = Annotated[str, typer.Option("--card", help="`behaviour` (not overdue), `collection` (overdue) or `all`.")]
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="REPAYRANK_HOME", help="Folder of models, keys and MLflow records.")
+]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Observation date; what was recorded later does not exist."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same folds and the same model.")]
+VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
+OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
+
+DEFAULT_HOME = Path(".repayrank")
+DEMO_HOME = Path("demo")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress belongs on the terminal, results on stdout
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+@app.callback()
+def _root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Read by `main`; here so that it is documented."""
+
+
+@app.command()
+def train(
+    portfolio: PortfolioOption,
+    card: CardOption = "collection",
+    home: HomeOption = DEFAULT_HOME,
+    as_of: AsOfOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Fit a card on a book whose outcomes are known; sign it, record it in MLflow and make it the champion.
+
+    Example: `repayrank train --portfolio taiwan --card collection`
+    """
+    from features.portfolios import open_portfolio
+    from models.cards import card_named
+    from training.train import train as train_card
+
+    done = train_card(open_portfolio(portfolio), card_named(card), home, as_of=_day(as_of), seed=seed, say=_say)
+    told = done.metrics
+    _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
+    _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+    _tell(f"{card} card version {done.card.version} is the champion in {done.folder}")
+
+
+@app.command()
+def evaluate(
+    portfolio: PortfolioOption,
+    card: CardOption = "collection",
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Stratified, shuffled folds.")] = 5,
+    seed: SeedOption = 0,
+    as_of: AsOfOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    against: Annotated[
+        bool, typer.Option("--compare", help="Add a WoE scorecard, HistGradientBoosting, XGBoost and CatBoost.")
+    ] = False,
+    separable: Annotated[bool, typer.Option(help="Measure without the constraint that keeps groups apart.")] = True,
+    monotone: Annotated[bool, typer.Option(help="Measure without the declared directions.")] = True,
+) -> None:
+    """Judge a card on loans it has not seen, by cross-validation through the same function as `train`.
+
+    Example: `repayrank evaluate --portfolio taiwan --card collection --folds 5 --seed 0 --json`
+    """
+    from features.portfolios import open_portfolio
+    from models.cards import card_named
+    from training.cohort import cohort
+    from training.evaluation import compare
+    from training.evaluation import evaluate as judge
+    from training.rivals import rivals
+
+    others = rivals(seed) if against else {}
+    cases = cohort(open_portfolio(portfolio), card_named(card), _day(as_of))
+    result = judge(cases, count=folds, seed=seed, separable=separable, monotone=monotone, say=_say)
+    if others:
+        result["compared"] = compare(cases, others, count=folds, seed=seed, say=_say)
+    if as_json:
+        _tell(json.dumps(result))
+        return
+    _tell(_evaluation_table(card, result))
+
+
+@app.command()
+def score(
+    portfolio: PortfolioOption,
+    out: OutOption,
+    card: CardOption = "collection",
+    home: HomeOption = DEFAULT_HOME,
+    policy: PolicyOption = None,
+    as_of: AsOfOption = None,
+    version: VersionOption = None,
+    contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
+) -> None:
+    """Score the card's loans of a book, in the book's order, with reasons in English and Chinese.
+
+    Example: `repayrank score --portfolio taiwan --card behaviour --out scores.parquet`
+    """
+    _write(portfolio, card, home, policy, as_of, version, out, ranked=False, contributions=contributions)
+
+
+@app.command()
+def rank(
+    portfolio: PortfolioOption,
+    out: OutOption,
+    card: CardOption = "collection",
+    home: HomeOption = DEFAULT_HOME,
+    policy: PolicyOption = None,
+    as_of: AsOfOption = None,
+    version: VersionOption = None,
+    contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
+) -> None:
+    """Score the card's loans of a book and put them in order of work: highest expected loss first.
+
+    Example: `repayrank rank --portfolio taiwan --card collection --out worklist.csv`
+    """
+    _write(portfolio, card, home, policy, as_of, version, out, ranked=True, contributions=contributions)
+
+
+@app.command()
+def serve(
+    home: HomeOption = DEFAULT_HOME,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 3000,
+    policy: PolicyOption = None,
+) -> None:
+    """Answer scores over HTTP until stopped: POST /v1/score, POST /v1/rank, GET /v1/features.
+
+    Example: `repayrank serve --home .repayrank --port 3000`
+    """
+    from serving.server import run
+    from serving.settings import Settings
+
+    run(Settings(home=home, policy=policy, host=host, port=port))
+
+
+@app.command()
+def features(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole dictionary as JSON.")] = False,
+) -> None:
+    """List every feature: its group, unit, direction, words in both languages and definition.
+
+    Example: `repayrank features --json`
+    """
+    from features.catalog import catalog
+
+    if as_json:
+        _tell(json.dumps(catalog().dictionary(), ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("feature", "group", "direction", "English", "中文", title=f"{len(catalog())} features")
+    for feature in catalog():
+        table.add_row(feature.name, feature.group, feature.risk.name.lower(), feature.label.en, feature.label.zh)
+    Console().print(table)
+
+
+@app.command()
+def demo(
+    home: Annotated[Path, typer.Option("--home", help="Where models, records, work list and report go.")] = DEMO_HOME,
+    port: Annotated[int, typer.Option("--port", help="Port of the service.")] = 3000,
+    stay: Annotated[bool, typer.Option("--serve/--no-serve", help="Stay up until Ctrl-C, or end.")] = True,
+) -> None:
+    """Rank a real book of overdue card customers, explain it, and serve it.
+
+    Example: `repayrank demo --no-serve`
+    """
+    from repayrank_demo import run
+
+    run(home, port=port, stay=stay, say=_say, tell=_tell)
+
+
+def _write(
+    portfolio: str,
+    card: str,
+    home: Path,
+    policy: Path | None,
+    as_of: datetime | None,
+    version: str | None,
+    out: Path,
+    *,
+    ranked: bool,
+    contributions: bool,
+) -> None:
+    from features.history import History
+    from features.portfolios import observation_date, open_portfolio
+    from models.assessment import assess_population
+    from models.policy import default_policy, read_policy
+    from models.store import ModelStore
+    from serving.batch import frame, require_writable, write
+
+    require_writable(out)
+    fitted = ModelStore(home).load(card, version)
+    book = open_portfolio(portfolio)
+    history = History.as_of(observation_date(book, _day(as_of)), book.tables, zone=book.zone)
+    assessment = assess_population(history, fitted, default_policy() if policy is None else read_policy(policy))
+    rows = frame(assessment, ranked=ranked, contributions=contributions)
+    write(rows, out)
+    verb = "ranked" if ranked else "scored"
+    _tell(f"{rows.height:,} loans {verb} by the {card} card, version {fitted.version}: {out}")
+
+
+def _evaluation_table(card: str, result: dict[str, Any]) -> str:
+    columns = ("auc", "auc_sd", "ks", "brier", "log_loss")
+    named = {f"repayrank {card}": result, **result.get("compared", {})}
+    width = max(map(len, named))
+    lines = [f"{'':{width}}  " + "  ".join(f"{column:>8}" for column in columns)]
+    lines += [
+        f"{name:{width}}  " + "  ".join(f"{figures[column]:8.4f}" for column in columns)
+        for name, figures in named.items()
+    ]
+    lines.append(
+        f"{result['rows']:,} loans, {result['base_rate']:.1%} bad, {result['features']} features; "
+        f"additivity error {result['additivity_error']:.1e}, monotone violations {result['monotone_violations']}"
+    )
+    return "\n".join(lines)
+
+
+def _day(as_of: datetime | None) -> date | None:
+    return None if as_of is None else as_of.date()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model refused."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    sys.exit(_run(lambda: app(given, standalone_mode=False), debug=debug))
+
+
+def _run(command: Callable[[], Any], *, debug: bool) -> int:
+    try:
+        result = command()
+    except RepayrankError as error:
+        if debug:
+            traceback.print_exc()
+        _say(f"refused\n  found     {error.found}\n  where     {error.where}")
+        _say(f"  expected  {error.expected}\n  do        {error.do}")
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return UsageError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("stopped")
+        return 130
+    except Exception as error:
+        # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
+        if debug:
+            traceback.print_exc()
+        _say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

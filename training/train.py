@@ -1,0 +1,115 @@
+"""Training as a bank does it: fit, judge on loans not seen, sign, store, record, and name the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.model_selection import train_test_split
+
+from features.portfolios import Portfolio
+from models.attribution import attribute
+from models.cards import Card
+from models.fitted_card import FittedCard
+from models.risk_model import Floats
+from models.store import ModelStore
+from training.cohort import Cohort, cohort
+from training.fitting import fitted_card, golden_rows
+from training.metrics import Bools, performance
+from training.monotonicity import monotone_violations
+from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
+from training.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A card that was fitted and stored.
+
+    `held_out` are the cases kept from the fit (None when all were used); `metrics` were judged on them, or out of
+    fold when there are none. `registered` is the version in MLflow's registry.
+    """
+
+    card: FittedCard
+    fitted_on: Cohort
+    held_out: Cohort | None
+    metrics: Mapping[str, float]
+    folder: Path
+    registered: str
+
+
+def train(
+    portfolio: Portfolio,
+    card: Card,
+    home: Path,
+    *,
+    as_of: date | None = None,
+    seed: int = 0,
+    hold_out: float = 0.0,
+    say: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Return a fitted card, stored under `home` as the champion and recorded in MLflow.
+
+    Parameters
+    ----------
+    hold_out : share of the cohort, stratified by outcome, that is kept from the fit and judged
+    """
+    whole = cohort(portfolio, card, as_of)
+    fitted_on, held_out = _split(whole, hold_out, seed)
+    store, tracker = ModelStore(home), Tracker(home / "mlflow")
+    say(f"fitting the {card.name} card on {len(fitted_on):,} loans, {len(fitted_on.matrix.features)} features")
+    with tracker.run(card.name) as run:
+        version = store.next_version(card.name)
+        fitted = fitted_card(
+            fitted_on,
+            version=version,
+            seed=seed,
+            provenance={"run": run, "portfolio": portfolio.name, "source": portfolio.source},
+        )
+        judged_on, log_odds = _judged(fitted, fitted_on, held_out)
+        metrics = {
+            **performance(judged_on.bad, log_odds, fitted.model.calibration_.probability(log_odds)),
+            "rows_fitted": float(len(fitted_on)),
+            "rows_judged": float(len(judged_on)),
+            "monotone_violations": float(monotone_violations(fitted.model, judged_on.matrix.values)),
+        }
+        say("signing, storing and recording it in MLflow")
+        folder = store.save(fitted, golden_rows(fitted_on))
+        registered = tracker.record(
+            fitted,
+            fitted_on,
+            folder,
+            metrics=metrics,
+            figures=_figures(judged_on.bad, log_odds, fitted),
+            source=portfolio.source,
+        )
+        store.promote(card.name, version)
+    return Trained(store.load(card.name, version), fitted_on, held_out, metrics, folder, registered)
+
+
+def _split(whole: Cohort, hold_out: float, seed: int) -> tuple[Cohort, Cohort | None]:
+    if not hold_out:
+        return whole, None
+    fit_on, judge_on = train_test_split(
+        np.arange(len(whole)), test_size=hold_out, stratify=whole.bad, random_state=seed
+    )
+    return whole.rows(np.sort(fit_on)), whole.rows(np.sort(judge_on))
+
+
+def _judged(fitted: FittedCard, fitted_on: Cohort, held_out: Cohort | None) -> tuple[Cohort, Floats]:
+    if held_out is None:
+        assert fitted.model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"
+        return fitted_on, fitted.model.out_of_fold_
+    return held_out, attribute(fitted.model, fitted.catalog, held_out.matrix.values).log_odds
+
+
+def _figures(bad: Bools, log_odds: Floats, fitted: FittedCard) -> dict[str, Figure]:
+    probability = fitted.model.calibration_.probability(log_odds)
+    return {
+        "roc_and_ks": roc_and_ks(bad, log_odds),
+        "calibration": calibration_by_decile(bad, probability),
+        "lift": lift_by_decile(bad, log_odds),
+    }
