@@ -143,11 +143,13 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> Floats:
         """Return calibrated log-odds of the bad outcome."""
-        return self.calibration_.log_odds(self.log_odds(X))
+        raw = self.log_odds(X)
+        return self.calibration_.log_odds(raw)
 
     def predict_proba(self, X: Any) -> Floats:
         """Return calibrated probabilities of the good and of the bad outcome."""
-        bad = self.calibration_.probability(self.log_odds(X))
+        raw = self.log_odds(X)
+        bad = self.calibration_.probability(raw)
         return np.column_stack([1 - bad, bad])
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
