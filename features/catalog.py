@@ -108,8 +108,11 @@ class Catalog:
             if rows is None:
                 frame = frame.with_columns(pl.lit(None, pl.Float64).alias(feature.name) for feature in mine)
                 continue
+            # Polars divides by a column of length one through its reciprocal, which rounds differently: an empty case
+            # beside the real ones keeps one borrower's numbers the same, to the bit, as in a book of many.
             # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-            found = rows.group_by(CASE, maintain_order=True).agg(feature.expression() for feature in mine)
+            padded = pl.concat([rows, rows.clear(1)])
+            found = padded.group_by(CASE, maintain_order=True).agg(feature.expression() for feature in mine)
             frame = frame.join(found, on=CASE, how="left", maintain_order="left")
         columns = frame.select(pl.col(self.names).fill_null(np.nan))
         return FeatureMatrix(

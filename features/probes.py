@@ -56,7 +56,17 @@ def probe_tables() -> Tables:
     for loan, (states, balances, paid) in ACCOUNTS.items():
         days = MONTH_ENDS[len(MONTH_ENDS) - len(states) :]
         recorded = [datetime.combine(day, time(12), UTC) for day in days]
-        loans.append((loan, loan, PRODUCTS[0], "XXX", LIMIT, None, datetime.combine(MONTH_ENDS[0], time(0), UTC)))
+        loans.append(
+            (
+                loan,
+                loan,
+                PRODUCTS[0],
+                "XXX",
+                None if loan == "P12" else LIMIT,
+                None,
+                datetime.combine(MONTH_ENDS[0], time(0), UTC),
+            )
+        )
         for state, balance, amount, day, instant in zip(states, balances, paid, days, recorded, strict=True):
             months = int(state) if state.isdigit() else 0
             statements.append(

@@ -31,6 +31,7 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
     shortfall : what was due and not paid, at least 0
     spent : new spending, fees and interest: the change of the balance that payments do not explain
     asked : something was due
+    ago : how many statements came after this one; 0 is the latest
     late, unused, paid_in_full, part_paid : the state of the statement
     within_1m, within_3m, ... : closed less than so many months before the observation date, that day included
     """
@@ -45,6 +46,7 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
         owed=pl.col("balance").clip(lower_bound=0),
         due=before.clip(lower_bound=0),
         spent=pl.col("balance") - before + pl.col("paid"),
+        ago=pl.int_range(pl.len(), dtype=pl.Int64).reverse().over("case"),
         late=pl.col("state") == "overdue",
         unused=pl.col("state") == "unused",
         paid_in_full=pl.col("state") == "paid_in_full",

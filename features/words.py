@@ -42,6 +42,7 @@ class Unit(StrEnum):
     MONTHS = "months"
     COUNT = "count"
     YES_NO = "yes_no"
+    CHANGE = "change"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -59,7 +60,9 @@ def month_count(months: int) -> Text:
     return Text(en=f"{months} month" if months == 1 else f"{months} months", zh=f"{months}个月")
 
 
-def written(value: float, unit: Unit, currency: str = "", minor_digits: int = 2) -> Text:
+def written(  # noqa: PLR0911 - one line per unit
+    value: float, unit: Unit, currency: str = "", minor_digits: int = 2
+) -> Text:
     """Return a value as a reader expects to see it; money is given in minor units.
 
     >>> written(0.667, Unit.SHARE).en
@@ -79,6 +82,8 @@ def written(value: float, unit: Unit, currency: str = "", minor_digits: int = 2)
         return month_count(round(value))
     if unit is Unit.YES_NO:
         return Text(en="yes", zh="是") if value else Text(en="no", zh="否")
+    if unit is Unit.CHANGE:
+        return _same(f"{value:+,.0f}")
     return _same(f"{value:,.0f}")
 
 

@@ -1,0 +1,70 @@
+"""The repository keeps its shape: packages, directions of import, and nothing that does not belong in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("features", "models", "training", "serving")
+TRACKED = [
+    ROOT / name
+    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    if name and (ROOT / name).is_file()
+]
+TEXTS = {path: path.read_text(errors="ignore") for path in TRACKED if path.suffix not in {".parquet", ".png"}}
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "repayrank"])
+def test_each_top_level_name_belongs_to_this_project_alone(package):
+    assert set(packages_distributions()[package]) == {"repayrank"}
+
+
+def test_no_file_names_the_address_of_a_package_registry():
+    address = re.compile(r"https?://[a-z.]*(pypi|pythonhosted|npmjs|debian)\.[a-z]+|index" + "-url")
+    assert not [str(path) for path, text in TEXTS.items() if address.search(text)]
+
+
+def test_no_module_can_load_a_pickle():
+    loader = re.compile(r"^\s*(import|from)\s+(pickle|joblib|dill|cloudpickle)\b", re.MULTILINE)
+    assert not [str(path) for path, text in TEXTS.items() if path.suffix == ".py" and loader.search(text)]
+
+
+def test_every_pin_satisfies_the_lower_bound_it_is_for_and_every_dependency_has_both():
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        Requirement(line) for line in (*project["dependencies"], *sum(project["optional-dependencies"].values(), []))
+    ]
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
+    for requirement in wanted:
+        assert str(requirement.specifier).startswith(">="), requirement.name
+        assert requirement.specifier.contains(pins[requirement.name.lower()]), requirement.name
+
+
+@pytest.mark.parametrize(
+    "module", [path for path in TRACKED if path.suffix == ".py" and path.parts[len(ROOT.parts)] in PACKAGES], ids=str
+)
+def test_a_module_opens_with_one_sentence_and_stays_small(module):
+    import ast
+
+    text = module.read_text()
+    opening = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+    assert opening, "no opening sentence"
+    assert len(text.splitlines()) <= 450
+
+
+@pytest.mark.parametrize("module", PACKAGES)
+def test_importing_a_package_prints_nothing_and_loads_neither_mlflow_nor_shap(module):
+    code = f"import {module}, sys; assert not {{'mlflow', 'shap'}} & set(sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout + told.stderr == ""

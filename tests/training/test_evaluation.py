@@ -1,0 +1,71 @@
+"""Evaluation judges only loans that were not fitted on, and says what the issue of separability costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.errors import DataRefused
+from models.cards import CARDS, card_named
+from training.cohort import cohort
+from training.evaluation import evaluate, folds
+
+KEYS = [
+    "rows",
+    "base_rate",
+    "features",
+    "auc",
+    "auc_sd",
+    "ks",
+    "brier",
+    "log_loss",
+    "additivity_error",
+    "monotone_violations",
+]
+
+
+def test_evaluation_reports_every_figure_and_keeps_its_promises(overdue):
+    told = evaluate(overdue.rows(np.arange(0, len(overdue), 4)), count=3, seed=0)
+    assert list(told) == KEYS
+    assert told["additivity_error"] <= 1e-9
+    assert told["monotone_violations"] == 0
+    assert 0.6 < told["auc"] < 0.85
+
+
+def test_every_loan_is_judged_exactly_once_and_never_fitted_on_at_the_same_time(overdue):
+    judged = []
+    for fit_on, judge_on in folds(overdue, 5, 0):
+        assert not set(fit_on) & set(judge_on)
+        judged += judge_on.tolist()
+    assert sorted(judged) == list(range(len(overdue)))
+
+
+def test_outcomes_that_were_shuffled_cannot_be_predicted(overdue):
+    from dataclasses import replace
+
+    part = overdue.rows(np.arange(0, len(overdue), 2))
+    shuffled = replace(part, bad=np.random.default_rng(0).permutation(part.bad))
+    assert abs(evaluate(shuffled, count=3, seed=0)["auc"] - 0.5) < 0.03
+
+
+def test_behaviour_and_collection_cards_share_out_the_whole_book(taiwan, overdue):
+    behaviour = cohort(taiwan, card_named("behaviour"))
+    assert (len(behaviour), len(overdue)) == (23_182, 6_818)
+    assert set(CARDS) == {"behaviour", "collection", "all"}
+
+
+def test_a_loan_without_an_outcome_is_refused_not_left_out(taiwan):
+    from dataclasses import replace
+
+    short = replace(taiwan, outcomes=taiwan.outcomes.filter(pl.col("loan_id") != "TW00001"))
+    with pytest.raises(DataRefused, match="1 of 6818 loans have no outcome"):
+        cohort(short, card_named("collection"))
+
+
+def test_an_outcome_after_the_performance_window_does_not_count(taiwan):
+    from dataclasses import replace
+
+    late = replace(taiwan, outcomes=taiwan.outcomes.with_columns(pl.col("happened_on").dt.offset_by("1d")))
+    with pytest.raises(DataRefused, match="no outcome"):
+        cohort(late, card_named("collection"))
