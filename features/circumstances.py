@@ -75,6 +75,22 @@ def unused_now(statements: Statements) -> pl.Expr:
 
 @feature(
     group=Group.CIRCUMSTANCES,
+    unit=Unit.YES_NO,
+    risk=Risk.FREE,
+    label=Text(en="unused the month before", zh="上一个月未使用"),
+    reason=Text(
+        en="the account was not used in the month before the latest: {value}", zh="再上一个月未使用账户：{value}"
+    ),
+    missing=Text(en="no statement before the latest to show use", zh="没有可显示使用情况的上一期账单"),
+    family="state now",
+)
+def unused_before(statements: Statements) -> pl.Expr:
+    """Whether the state of the statement before the latest is unused."""
+    return statements.before(statements.unused)
+
+
+@feature(
+    group=Group.CIRCUMSTANCES,
     unit=Unit.COUNT,
     risk=Risk.FREE,
     label=Text(en="months not used, last {months}", zh="近{months}未使用月数"),

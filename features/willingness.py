@@ -248,6 +248,22 @@ def marked_full_count(statements: Statements, months: int) -> pl.Expr:
 
 @feature(
     group=Group.WILLINGNESS,
+    unit=Unit.YES_NO,
+    risk=Risk.FREE,
+    label=Text(en="paid in full on the statement before", zh="上一期全额还清"),
+    reason=Text(
+        en="the statement before the latest is marked as paid in full: {value}", zh="上一期账单标记为全额还清：{value}"
+    ),
+    missing=Text(en="no statement before the latest to be paid in full", zh="没有可供全额还清的上一期账单"),
+    family="paid in full",
+)
+def marked_full_before(statements: Statements) -> pl.Expr:
+    """Whether the state of the statement before the latest is paid in full."""
+    return statements.before(statements.paid_in_full)
+
+
+@feature(
+    group=Group.WILLINGNESS,
     unit=Unit.COUNT,
     risk=Risk.FALLS,
     label=Text(en="statements overpaid, last {months}", zh="近{months}多还期数"),

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, log_expit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 Floats = npt.NDArray[np.float64]
@@ -100,7 +99,10 @@ def isotonic(raw: Floats, bad: npt.NDArray[np.bool_]) -> Calibration:
 
 
 def best_calibration(raw: Floats, bad: npt.NDArray[np.bool_], *, seed: int, folds: int = 5) -> Calibration:
-    """Return the map with the smallest cross-validated log-loss; the simpler one on a tie.
+    """Return the map with the smallest cross-validated log-loss, if it is clearly better than a simpler one.
+
+    Clearly: by more than one standard error of the difference, loan by loan. A more flexible map that is better by
+    chance makes probabilities worse.
 
     Parameters
     ----------
@@ -112,12 +114,16 @@ def best_calibration(raw: Floats, bad: npt.NDArray[np.bool_], *, seed: int, fold
     fits = {"identity": lambda *_: IDENTITY, "sigmoid": sigmoid, "isotonic": isotonic}
     splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(raw, bad))
 
-    def loss(name: str) -> float:
+    def losses(name: str) -> Floats:
         told = np.empty(len(raw))
         for fit_on, judge_on in splits:
-            told[judge_on] = fits[name](raw[fit_on], bad[fit_on]).probability(raw[judge_on])
-        return float(log_loss(bad, told))
+            told[judge_on] = fits[name](raw[fit_on], bad[fit_on]).log_odds(raw[judge_on])
+        return np.asarray(-np.where(bad, log_expit(told), log_expit(-told)))
 
-    losses = {name: loss(name) for name in fits}
-    best = min(losses, key=lambda name: losses[name])
+    best, least = "identity", losses("identity")
+    for name in ("sigmoid", "isotonic"):
+        tried = losses(name)
+        gain = least - tried
+        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+            best, least = name, tried
     return fits[best](raw, bad)

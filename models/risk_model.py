@@ -32,18 +32,22 @@ class Size:
     """How large and how cautious the boosted model may be; LightGBM's parameters under its own names."""
 
     learning_rate: float = 0.03
-    max_depth: int = 4
+    max_depth: int = 5
     num_leaves: int = 15
-    min_data_in_leaf: int = 60
-    lambda_l2: float = 10.0
+    min_data_in_leaf: int = 30
+    lambda_l2: float = 20.0
     feature_fraction: float = 0.5
-    bagging_fraction: float = 0.7
-    max_bin: int = 255
-    most_trees: int = 800
+    bagging_fraction: float = 0.9
+    max_bin: int = 63
+    most_trees: int = 500
 
 
-SIZES = (Size(), Size(max_depth=3, num_leaves=8))
-"""The sizes that inner cross-validation chooses from."""
+SIZES = (Size(max_depth=4, num_leaves=7), Size())
+"""The sizes that inner cross-validation chooses from.
+
+Tried on inner folds of the Taiwan book: leaves 4 to 31, bins 31 to 255, extra trees, path smoothing, sampling and
+regularisation moved the AUC by less than 0.0005; seven leaves do better on a few thousand loans, fifteen on more.
+"""
 
 
 class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -194,7 +198,8 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     )
                 best = (float(losses[trees - 1]), size, trees, told)
         assert best is not None, "sizes must not be empty"
-        self.inner_log_loss_, self.size_, self.trees_, out_of_fold = best
+        self.inner_log_loss_, self.size_, trees, out_of_fold = best
+        self.trees_ = round(trees * MORE_TREES)
         return out_of_fold
 
     def _cross_validate(
@@ -244,13 +249,17 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             parameters["interaction_constraints"] = [list(group) for group in members.values()]
         if self.directions is not None and any(self.directions):
             parameters["monotone_constraints"] = list(self.directions)
-            # "advanced" breaks monotonicity in LightGBM 4.7 (LightGBM issues 5358 and 6155): never use it.
-            parameters["monotone_constraints_method"] = "intermediate"
+            # The other two methods break directions in LightGBM 4.7: "advanced" often (LightGBM issues 5358 and
+            # 6155), "intermediate" in 3 steps of a sweep over the Taiwan book. "basic" costs no AUC there.
+            parameters["monotone_constraints_method"] = "basic"
         return parameters
 
 
 PATIENCE = 60
 """Rounds without a better out-of-fold log-loss after which no more trees are tried."""
+
+MORE_TREES = 1.1
+"""The last fit sees a third more loans than the inner folds did, and bears this many times their trees."""
 
 THREADS_PAY_FROM = 100_000
 """Loans from which LightGBM's own threads gain more in one fit than their waiting for each other costs."""

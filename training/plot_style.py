@@ -17,7 +17,7 @@ GROUP_COLOUR = {Group.ABILITY: "#0072b2", Group.WILLINGNESS: "#d55e00", Group.CI
 """Blue and vermilion of Okabe and Ito (2008), told apart by colour-blind readers, and grey for what is neither."""
 GROUP_TINT = {Group.ABILITY: "#cfe4f1", Group.WILLINGNESS: "#f8dfcc", Group.CIRCUMSTANCES: "#e2e5e9"}
 
-SMALL, NORMAL = 8.0, 9.0
+SMALL, NORMAL = 8.5, 9.5
 """Type sizes in points. Pictures are about five inches wide, so that they can still be read on a phone."""
 WIDTH, HEIGHT = 5.0, 3.9
 RASTER_DPI = 200
@@ -60,3 +60,8 @@ def svg(figure: Figure, name: str) -> str:
     element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element)
     element = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", element)
     return re.sub(r'( id="|url\(#|xlink:href="#)', rf"\g<1>{name}-", element).strip()
+
+
+def moved(figure: float) -> str:
+    """Return a contribution with its sign and two decimals; what rounds to nothing has no sign."""
+    return f"{figure:+.2f}" if round(figure, 2) else "0.00"

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_curve
 from models.risk_model import Floats
 from training.deciles import Money, captured_money, decile_table
 from training.metrics import Bools, discrimination
-from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, SMALL, blank, name_axes
+from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes
 
 
 def roc_and_ks(bad: Bools, log_odds: Floats) -> Figure:
@@ -113,8 +113,9 @@ def captured_money_by_decile(bad: Bools, priority: Floats, exposure_minor: Money
     first = float(captured_money(bad, priority, exposure_minor, tenth)[0])
     axes.plot(tenth, [first], "o", color=ACCENT, markersize=6)
     axes.annotate(
-        f"first 10%: {first:.0%}", (0.1, first), (9, -4), textcoords="offset points", fontsize=NORMAL, color=INK
-    )
+        f"first 10%: {first:.0%}", (0.1, first), (10, -5), textcoords="offset points", fontsize=NORMAL, color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.9, "pad": 1.5},
+    )  # fmt: skip
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="lower right", frameon=False, fontsize=SMALL, labelcolor=INK)
     _unit_square(axes)
