@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
-from features.errors import RepayrankError, UsageError
+from features.errors import RepayrankError
+
+if TYPE_CHECKING:
+    from features.portfolios import Portfolio
+    from models.assessment import Assessment
+    from training.metrics import Bools
 
 app = typer.Typer(
     help="Who will repay, who first, and why: scores, reasons and an order of work for a lender's loans.",
@@ -43,6 +49,9 @@ OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv
 
 DEFAULT_HOME = Path(".repayrank")
 DEMO_HOME = Path("demo")
+HELD_OUT = 1 / 3
+TABLE_WIDTH = 150
+"""Columns of a table that goes into a file or a pipe, where there is no terminal to ask."""
 
 
 def _say(text: str) -> None:
@@ -202,9 +211,99 @@ def demo(
 
     Example: `repayrank demo --no-serve`
     """
-    from repayrank_demo import run
+    _Demo(home, port).run(stay=stay)
 
-    run(home, port=port, stay=stay, say=_say, tell=_tell)
+
+class _Demo:
+    """The whole job on the Taiwan card book: read, train, rank, explain, serve."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home, self.port, self.began = home, port, time.monotonic()
+
+    def run(self, *, stay: bool) -> None:
+        """Run the five steps; end after the service has answered once, or stay up until Ctrl-C."""
+        from features.catalog import catalog
+        from features.portfolios import open_portfolio
+        from models.assessment import assess_matrix
+        from models.cards import card_named
+        from models.policy import default_policy
+        from training.train import train as train_card
+
+        self._step(1, "reading the Taiwan card book (UCI data set 350, CC BY 4.0)")
+        book = open_portfolio("taiwan")
+        sizes = ", ".join(f"{frame.height:,} {name}" for name, frame in book.tables.items())
+        _say(f"      {sizes}")
+        self._step(2, f"{len(catalog())} features of ability, willingness and circumstances, as of {book.observed_on}")
+        self._step(3, "training the behaviour and the collection card; a third of each is held out")
+        for name in ("behaviour", "collection"):
+            done = train_card(
+                book, card_named(name), self.home, hold_out=HELD_OUT, say=lambda text: _say(f"      {text}")
+            )
+            told = done.metrics
+            _say(
+                f"      {name} card {done.card.version}, on {int(told['rows_judged']):,} loans held out: "
+                f"AUC {told['auc']:.3f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}, "
+                f"monotone violations {int(told['monotone_violations'])}"
+            )
+        self._step(4, "ranking the overdue loans that were held out")
+        held_out = done.held_out
+        assert held_out is not None, "the demo holds out a third"
+        assessment = assess_matrix(held_out.matrix, held_out.money, done.card, default_policy())
+        self._show(assessment, held_out.bad, book.source, done.metrics)
+        self._step(5, "starting the service")
+        self._serve(book, assessment.loan_ids[assessment.order[0]], stay=stay)
+
+    def _show(self, assessment: Assessment, bad: Bools, source: str, metrics: Mapping[str, float]) -> None:
+        from rich.console import Console
+
+        from models.pairwise import compare
+        from serving.batch import frame, write
+        from serving.terminal import work_list
+        from training.report import write_report
+
+        console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+        console.print(work_list(assessment))
+        first, second = (int(case) for case in assessment.order[:2])
+        console.print(f"Why: {compare(assessment, first, second).sentence().en}", highlight=False)
+        rows = frame(assessment, ranked=True)
+        for name in ("worklist.parquet", "worklist.csv"):
+            write(rows, self.home / name)
+        _say("      writing the report")
+        write_report(self.home / "report.html", assessment, bad, source=source, metrics=metrics)
+        _tell(f"work list   {self.home / 'worklist.csv'} (and .parquet)")
+        _tell(f"report      {self.home / 'report.html'}")
+        _tell(
+            f"training    {Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri sqlite:///{self._database()}"
+        )
+
+    def _serve(self, book: Portfolio, loan: str, *, stay: bool) -> None:
+        from serving.asking import request_of
+        from serving.child import asked_of, served
+
+        assert book.observed_on is not None, "the built-in book knows its day"
+        asked = request_of(book.tables, [loan], card="collection", day=book.observed_on, zone=book.zone)
+        body = self.home / "request.json"
+        body.write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+        with served(self.home, self.home / "service.log", port=self.port) as service:
+            told = asked_of(service, "/v1/score", body.read_bytes())["scores"][0]
+            _tell(
+                f"service     {service.address} answered for {loan}: default probability "
+                f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}, {told['quadrant']}"
+            )
+            _tell("ask it      curl -s -H 'content-type: application/json' \\")
+            _tell(f"              --data-binary @{body} {service.address}/v1/score")
+            _say(f"      done in {time.monotonic() - self.began:.0f} s")
+            if stay:
+                _tell("Ctrl-C stops the service.")
+                with suppress(KeyboardInterrupt):
+                    service.process.wait()
+        _say("      the service has stopped")
+
+    def _database(self) -> Path:
+        return self.home / "mlflow" / "mlflow.db"
+
+    def _step(self, number: int, text: str) -> None:
+        _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
 def _write(
@@ -259,33 +358,23 @@ def _day(as_of: datetime | None) -> date | None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model refused."""
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
-    sys.exit(_run(lambda: app(given, standalone_mode=False), debug=debug))
-
-
-def _run(command: Callable[[], Any], *, debug: bool) -> int:
+    said = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in said
+    given = [word for word in said if word != "--debug"]  # wherever it stands
     try:
-        result = command()
+        app(given)
     except RepayrankError as error:
         if debug:
             traceback.print_exc()
         _say(f"refused\n  found     {error.found}\n  where     {error.where}")
         _say(f"  expected  {error.expected}\n  do        {error.do}")
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return UsageError.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say("stopped")
-        return 130
+        sys.exit(error.exit_code)
     except Exception as error:
         # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
         if debug:
             traceback.print_exc()
         _say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
-        return 1
-    return result if isinstance(result, int) else 0
+        sys.exit(RepayrankError.exit_code)
 
 
 if __name__ == "__main__":

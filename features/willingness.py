@@ -40,12 +40,12 @@ def serious_lateness_weighted(statements: Statements, months: int) -> pl.Expr:
 
 @feature(
     group=Group.WILLINGNESS,
-    unit=Unit.COUNT,
+    unit=Unit.STATEMENTS_AGO,
     risk=Risk.FALLS,
-    label=Text(en="statements since serious lateness, last {months}", zh="近{months}距上次严重逾期期数"),
+    label=Text(en="last statement 2+ months overdue, within {months}", zh="近{months}最后一期严重逾期"),
     reason=Text(
-        en="statements since the last one 2+ months overdue, in the last {months}: {value}",
-        zh="近{months}距上次逾期2个月及以上已有{value}期",
+        en="the last statement 2+ months overdue, within {months}, was {value}",
+        zh="近{months}最后一次逾期2个月及以上的账单为{value}",
     ),
     missing=Text(en="no statement 2+ months overdue in the last {months}", zh="近{months}没有逾期2个月及以上的账单"),
     family="serious lateness",
@@ -143,7 +143,7 @@ def months_overdue_before(statements: Statements) -> pl.Expr:
     unit=Unit.CHANGE,
     risk=Risk.FREE,
     label=Text(en="change of months overdue", zh="逾期月数变化"),
-    reason=Text(en="months overdue changed by {value} with the latest statement", zh="最近一期逾期月数变化{value}"),
+    reason=Text(en="the latest statement moved the months overdue by {value}", zh="最近一期逾期月数变化{value}"),
     missing=Text(en="no statement to compare with", zh="没有可比较的上一期账单"),
     family="roll",
 )

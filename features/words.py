@@ -43,6 +43,7 @@ class Unit(StrEnum):
     COUNT = "count"
     YES_NO = "yes_no"
     CHANGE = "change"
+    STATEMENTS_AGO = "statements_ago"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -52,12 +53,24 @@ class Unit(StrEnum):
             Unit.YES_NO: (0.0, 1.0),
             Unit.MONTHS: (0.0, math.inf),
             Unit.COUNT: (0.0, math.inf),
+            Unit.STATEMENTS_AGO: (0.0, math.inf),
         }.get(self, (-math.inf, math.inf))
 
 
 def month_count(months: int) -> Text:
     """Return a number of months in words."""
     return Text(en=f"{months} month" if months == 1 else f"{months} months", zh=f"{months}个月")
+
+
+def statements_ago(count: int) -> Text:
+    """Return which statement is meant, counted back from the latest.
+
+    >>> statements_ago(0).en, statements_ago(2).en
+    ('the latest one', '2 statements before the latest')
+    """
+    if count == 0:
+        return Text(en="the latest one", zh="最近一期")
+    return Text(en=f"{count} statement{'s' if count > 1 else ''} before the latest", zh=f"最近一期之前第{count}期")
 
 
 def written(  # noqa: PLR0911 - one line per unit
@@ -82,6 +95,8 @@ def written(  # noqa: PLR0911 - one line per unit
         return month_count(round(value))
     if unit is Unit.YES_NO:
         return Text(en="yes", zh="是") if value else Text(en="no", zh="否")
+    if unit is Unit.STATEMENTS_AGO:
+        return statements_ago(round(value))
     if unit is Unit.CHANGE:
         return _same(f"{value:+,.0f}")
     return _same(f"{value:,.0f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ GROUP_TINT = {Group.ABILITY: "#cfe4f1", Group.WILLINGNESS: "#f8dfcc", Group.CIRC
 
 SMALL, NORMAL = 8.5, 9.5
 """Type sizes in points. Pictures are about five inches wide, so that they can still be read on a phone."""
+LINE_HEIGHT = 12.0
 WIDTH, HEIGHT = 5.0, 3.9
 RASTER_DPI = 200
 """Clouds of points are drawn as an image inside the SVG: thousands of vector circles would make the page slow."""
@@ -65,3 +67,20 @@ def svg(figure: Figure, name: str) -> str:
 def moved(figure: float) -> str:
     """Return a contribution with its sign and two decimals; what rounds to nothing has no sign."""
     return f"{figure:+.2f}" if round(figure, 2) else "0.00"
+
+
+def write_lines(axes: Axes, corner: str, lines: Sequence[str], inset: float = 0.02) -> None:
+    """Write lines of small type into a corner of the axes, such as `lower right`.
+
+    Each line is a text of its own: the page sets them in another font than matplotlib measures with, and a block
+    would lose its right edge.
+    """
+    upwards, across = corner.split()
+    bottom = upwards == "lower"
+    for place, line in enumerate(reversed(lines) if bottom else lines):
+        axes.annotate(
+            line, (inset if across == "left" else 1 - inset, inset if bottom else 1 - inset), xycoords="axes fraction",
+            xytext=(0, place * LINE_HEIGHT * (1 if bottom else -1)), textcoords="offset points",
+            ha=across, va="bottom" if bottom else "top", fontsize=SMALL, color=INK,
+            bbox={"facecolor": PAPER, "alpha": 0.85, "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pictures of why: what drives the scores of a book, where its borrowers stand, and how one score comes about."""
+"""Pictures of why: what drives the scores of a book, and where its borrowers stand in ability and willingness."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from scipy.special import logit
 from scipy.stats import rankdata
 
 from features.declaration import Feature, Group
 from models.assessment import Assessment
-from models.calibration import Calibration
 from models.policy import CutOffs
 from models.quadrants import quadrants
 from models.risk_model import GROUP_ORDER, Floats
@@ -25,22 +23,16 @@ from training.plot_style import (
     HAIRLINE,
     INK,
     MUTED,
-    NORMAL,
-    PAPER,
     SMALL,
     WIDTH,
     blank,
-    moved,
     name_axes,
+    write_lines,
 )
-from training.waterfall import Part, Step, waterfall_of
 
 MOST_POINTS = 3000
 """Loans drawn in a cloud of points, spread evenly over the book; more only hide each other."""
 MOST_FEATURES = 15
-LABEL_COLUMN = 178
-"""Width of the names beside a waterfall, in points."""
-PROBABILITY_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def quadrant_plot(ability: Floats, willingness: Floats, bad: Bools | None, cut_offs: CutOffs) -> Figure:
@@ -74,21 +66,17 @@ def quadrant_plot(ability: Floats, willingness: Floats, bad: Bools | None, cut_o
 
 def _write_quadrants(axes: Axes, where: list[str], bad: Bools | None) -> None:
     names = np.array(where)
-    for quadrant, across, upwards in (
-        ("able_willing", "left", "bottom"),
-        ("unable_willing", "right", "bottom"),
-        ("able_unwilling", "left", "top"),
-        ("unable_unwilling", "right", "top"),
+    for quadrant, corner in (
+        ("able_willing", "lower left"),
+        ("unable_willing", "lower right"),
+        ("able_unwilling", "upper left"),
+        ("unable_unwilling", "upper right"),
     ):
         members = names == quadrant
-        told = f"{quadrant.replace('_', ', ')}\n{members.mean():.0%} of loans"
+        told = f"{members.mean():.0%} of loans"
         if bad is not None and members.any():
             told += f", {bad[members].mean():.0%} bad"
-        axes.text(
-            0.02 if across == "left" else 0.98, 0.02 if upwards == "bottom" else 0.98, told,
-            transform=axes.transAxes, ha=across, va=upwards, fontsize=SMALL, color=INK, linespacing=1.4,
-            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2.5},
-        )  # fmt: skip
+        write_lines(axes, corner, [quadrant.replace("_", ", "), told])
 
 
 def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
@@ -101,7 +89,7 @@ def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
     contributions = assessment.attribution.contributions
     size = np.abs(contributions).mean(axis=0) if len(contributions) else np.zeros(contributions.shape[1])
     ranked = [int(column) for column in np.argsort(-size, kind="stable") if size[column] > 0][:most]
-    figure, axes = blank(width=WIDTH * 1.2, height=0.8 + 0.27 * max(len(ranked), 1))
+    figure, axes = blank(width=WIDTH * 1.45, height=0.8 + 0.27 * max(len(ranked), 1))
     drawn = _spread(len(assessment))
     axes.axvline(0, color=GREY, linewidth=0.8)
     for place, column in enumerate(ranked):
@@ -115,9 +103,7 @@ def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
     axes.set_ylim(-len(ranked) + 0.4, 0.6)
     axes.grid(axis="x", color=HAIRLINE, linewidth=0.6)
     axes.spines["left"].set_visible(False)
-    axes.text(
-        1.01, 1.0, "mean", transform=axes.transAxes, fontsize=SMALL, color=GREY, va="bottom"
-    )
+    axes.text(1.01, 1.0, "mean size", transform=axes.transAxes, fontsize=SMALL, color=GREY, va="bottom")
     name_axes(axes, "contribution to log-odds (right raises risk)", "")
     return figure
 
@@ -139,7 +125,7 @@ def _swarm(axes: Axes, place: float, shifts: Floats, values: Floats, feature: Fe
     colours[~known] = (1, 1, 1, 1)
     axes.scatter(
         shifts, place + _spread_out(shifts), s=5, c=colours, rasterized=True,
-        linewidths=np.where(known, 0, 0.3), edgecolors=GREY,
+        linewidths=np.where(known, 0.0, 0.3).tolist(), edgecolors=GREY,
     )  # fmt: skip
 
 
@@ -155,97 +141,6 @@ def _spread_out(shifts: Floats, height: float = 0.38, bins: int = 120) -> Floats
     side = np.where(within % 2 == 0, 1, -1) * np.ceil(within / 2)
     fullest = max(int(np.bincount(column).max()) / 2, 1.0)
     return np.asarray(side / fullest * height * min(1.0, fullest / 12))
-
-
-def waterfall(assessment: Assessment, case: int) -> Figure:
-    """Return how one score comes about: base, three parts, and in each its largest reason families.
-
-    Wide pale bars are the parts, narrow dark bars what they are made of; the scale below is in log-odds, the one
-    above in calibrated probability.
-
-    Parameters
-    ----------
-    case : position of the case
-    """
-    told = waterfall_of(assessment, case)
-    rows = 2 + sum(1 + len(part.steps) for part in told.parts)
-    figure, axes = blank(width=WIDTH * 1.2, height=0.9 + 0.24 * rows)
-    _anchor(axes, 0, told.base, "average loan", f"{moved(told.base)}, {told.base_probability:.1%}", rows)
-    row = 1
-    for part in told.parts:
-        row = _draw_part(axes, part, row)
-    _anchor(axes, row, told.log_odds, "this loan", f"{moved(told.log_odds)}, {told.probability:.1%}", rows)
-    axes.set_ylim(rows - 0.3, -0.8)
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    # Room for the figures that stand beside the bars.
-    reach = [told.base, *(end for part in told.parts for step in (part.whole, *part.steps) for end in (step.start, step.end))]
-    width = max(max(reach) - min(reach), 1.0)
-    axes.set_xlim(min(reach) - 0.16 * width, max(max(reach) + 0.16 * width, told.log_odds + 0.5 * width))
-    name_axes(axes, "log-odds (right: more risk)", "")
-    _probability_axis(axes, assessment.model.model.calibration_)
-    return figure
-
-
-def _anchor(axes: Axes, row: int, at: float, label: str, figures: str, rows: int) -> None:
-    axes.plot([at, at], [row, rows - 0.3] if row == 0 else [row - 0.55, row], color=MUTED, linewidth=0.8, zorder=0)
-    axes.plot([at], [row], marker="D", color=INK, markersize=5, gid="score" if row else "base")
-    _label(axes, row, label, INK, weight="bold")
-    axes.annotate(
-        figures, (at, row), (8, 0), textcoords="offset points", va="center", fontsize=NORMAL, color=INK, weight="bold"
-    )
-
-
-def _draw_part(axes: Axes, part: Part, row: int) -> int:
-    colour = GROUP_COLOUR[part.group]
-    rows = 1 + len(part.steps)
-    _bar(axes, part.whole, row, 0.8, GROUP_TINT[part.group], gid=f"part-{part.group}")
-    _label(axes, row, part.whole.label.en, colour, weight="bold")
-    _figure(axes, part.whole, row, colour, weight="bold")
-    for place, step in enumerate(part.steps, start=row + 1):
-        _bar(axes, step, place, 0.5, colour, gid=f"step-{part.group}-{place - row}")
-        _label(axes, place, step.label.en, GREY, indent=9)
-        _figure(axes, step, place, GREY)
-    axes.plot([part.whole.end] * 2, [row, row + rows], color=MUTED, linewidth=0.8, zorder=0)
-    return row + rows
-
-
-def _bar(axes: Axes, step: Step, row: int, height: float, colour: str, *, gid: str) -> None:
-    axes.barh(row, step.move, left=step.start, height=height, color=colour, linewidth=0)[0].set_gid(gid)
-
-
-def _label(axes: Axes, row: int, words: str, colour: str, *, weight: str = "normal", indent: float = 0) -> None:
-    axes.annotate(
-        words, (0, row), (indent - LABEL_COLUMN, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-        va="center", fontsize=NORMAL if weight == "bold" else SMALL, color=colour, weight=weight, parse_math=False,
-        annotation_clip=False,
-    )  # fmt: skip
-
-
-def _figure(axes: Axes, step: Step, row: int, colour: str, *, weight: str = "normal") -> None:
-    right = step.move >= 0
-    axes.annotate(
-        moved(step.move), (step.end, row), (4 if right else -4, 0), textcoords="offset points", va="center",
-        ha="left" if right else "right", fontsize=SMALL, color=colour, weight=weight,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
-    )  # fmt: skip
-
-
-def _probability_axis(axes: Axes, calibration: Calibration) -> None:
-    # A calibration rises strictly, so that it read backwards is one too.
-    backwards = Calibration(calibration.kind, calibration.calibrated, calibration.raw)
-    ticks = backwards.log_odds(logit(np.array(PROBABILITY_TICKS)))
-    low, high = axes.get_xlim()
-    above = axes.secondary_xaxis("top")
-    shown: list[tuple[float, float]] = []
-    for at, probability in zip(ticks, PROBABILITY_TICKS, strict=True):
-        # Ticks that would touch are left out.
-        if low < at < high and (not shown or at - shown[-1][0] > (high - low) / 9):
-            shown.append((float(at), probability))
-    above.set_xticks([at for at, _ in shown], [f"{probability:.0%}" for _, probability in shown])
-    above.tick_params(labelsize=SMALL, colors=GREY, length=3, color=HAIRLINE)
-    above.spines["top"].set_color(HAIRLINE)
-    above.set_xlabel("probability", fontsize=SMALL, color=GREY, labelpad=5)
 
 
 def legend_of_groups() -> dict[Group, str]:

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_curve
 from models.risk_model import Floats
 from training.deciles import Money, captured_money, decile_table
 from training.metrics import Bools, discrimination
-from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes
+from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, SMALL, blank, name_axes, write_lines
 
 
 def roc_and_ks(bad: Bools, log_odds: Floats) -> Figure:
@@ -31,7 +31,13 @@ def roc_and_ks(bad: Bools, log_odds: Floats) -> Figure:
     x, top = false_alarms[best], hits[best]
     axes.plot([x, x], [x, top], color=INK, linewidth=1.4, marker="o", markersize=4)
     axes.annotate(
-        f"KS {told.ks:.3f}", (x, (x + top) / 2), (7, 0), textcoords="offset points", fontsize=NORMAL, color=INK, va="center"
+        f"KS {told.ks:.3f}",
+        (x, (x + top) / 2),
+        (7, 0),
+        textcoords="offset points",
+        fontsize=NORMAL,
+        color=INK,
+        va="center",
     )
     axes.text(0.97, 0.06, f"AUC {told.auc:.3f}", ha="right", fontsize=NORMAL + 3, color=ACCENT)
     _unit_square(axes)
@@ -57,10 +63,9 @@ def calibration_by_decile(bad: Bools, probability: Floats) -> Figure:
     axes.errorbar(
         predicted, observed, yerr=np.maximum(reach, 0), fmt="o", color=ACCENT, markersize=5.5, elinewidth=1.3, capsize=0
     )
-    axes.text(
-        0.97, 0.06, f"mean predicted {probability.mean():.1%}\nobserved {bad.mean():.1%}",
-        ha="right", fontsize=NORMAL, color=INK, linespacing=1.5,
-    )  # fmt: skip
+    write_lines(
+        axes, "lower right", [f"mean predicted {probability.mean():.1%}", f"observed {bad.mean():.1%}"], inset=0.04
+    )
     _unit_square(axes)
     name_axes(axes, "predicted share of bad loans", "observed share of bad loans")
     return figure
@@ -78,7 +83,13 @@ def lift_by_decile(bad: Bools, log_odds: Floats) -> Figure:
             f"{lift:.2f}", (place, lift), (0, 3), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
         )
     axes.annotate(
-        "all loans = 1", (len(lifts) + 0.45, 1), (0, 4), textcoords="offset points", ha="right", fontsize=SMALL, color=GREY
+        "all loans = 1",
+        (len(lifts) + 0.45, 1),
+        (0, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=SMALL,
+        color=GREY,
     )
     axes.set_xticks(places)
     axes.set_ylim(0, max(lifts) * 1.12)
@@ -113,8 +124,8 @@ def captured_money_by_decile(bad: Bools, priority: Floats, exposure_minor: Money
     first = float(captured_money(bad, priority, exposure_minor, tenth)[0])
     axes.plot(tenth, [first], "o", color=ACCENT, markersize=6)
     axes.annotate(
-        f"first 10%: {first:.0%}", (0.1, first), (10, -5), textcoords="offset points", fontsize=NORMAL, color=INK,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.9, "pad": 1.5},
+        f"{first:.0%}", (0.1, first), (-7, 3), textcoords="offset points", ha="right", fontsize=NORMAL, color=ACCENT,
+        weight="bold",
     )  # fmt: skip
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="lower right", frameon=False, fontsize=SMALL, labelcolor=INK)

@@ -16,7 +16,7 @@ from training.metrics import Bools
 from training.plot_style import svg
 from training.plots_explanation import MOST_FEATURES, MOST_POINTS, legend_of_groups, quadrant_plot, shap_summary
 from training.plots_performance import calibration_by_decile, captured_money_by_decile, lift_by_decile, roc_and_ks
-from training.report_layout import caption, drawing, rounded, section, table
+from training.report_layout import caption, drawing, rounded, section, suggested, table
 from training.report_summary import TENTH
 
 
@@ -72,7 +72,6 @@ def _tenths_table(tenths: list[Decile], currency: str) -> Markup:
         words.TENTH, words.LOANS, words.PREDICTED, words.OBSERVED, words.LIFT, words.FOUND, words.AMOUNT,
         words.MONEY_BAD,
     )  # fmt: skip
-    heads = tuple(head.filled(currency=currency) for head in heads)
     rows = [
         _numbers(
             one.number, f"{one.loans:,}", f"{one.predicted:.1%}", f"{one.observed:.1%}", f"{one.lift:.2f}",
@@ -80,7 +79,8 @@ def _tenths_table(tenths: list[Decile], currency: str) -> Markup:
         )
         for one in tenths
     ]  # fmt: skip
-    return table(heads, rows, class_="figures", plain=("",) + ("number",) * (len(heads) - 1))
+    named = tuple(head.filled(currency=currency) for head in heads)
+    return table(named, rows, class_="figures", plain=("",) + ("number",) * (len(heads) - 1))
 
 
 def _numbers(place: int, *figures: str) -> Markup:
@@ -128,7 +128,7 @@ def _quadrant_table(assessment: Assessment, bad: Bools | None) -> Markup:
     names, money = np.array(assessment.quadrants), assessment.ledger.exposure_minor
     heads = [words.WHERE, words.SHARE_OF_LOANS, words.AMOUNT.filled(currency=assessment.currency)]
     if bad is not None:
-        heads.append(words.OBSERVED)
+        heads.append(words.WENT_BAD_SHARE)
     rows = []
     for quadrant in QUADRANTS:
         members = names == quadrant
@@ -138,18 +138,12 @@ def _quadrant_table(assessment: Assessment, bad: Bools | None) -> Markup:
         rows.append(
             element(
                 "tr",
-                element("td", both(_step(assessment, quadrant)), class_="words"),
+                element("td", both(suggested(assessment, quadrant)), class_="words"),
                 [element("td", figure, class_="number") for figure in figures],
             )
         )
     plain = ("", *("number",) * (len(heads) - 1))
     return table(tuple(heads), rows, class_="figures quadrants", plain=plain)
-
-
-def _step(assessment: Assessment, quadrant: str) -> Text:
-    return words.WHERE_TOLD.filled(
-        quadrant=words.QUADRANTS[quadrant], step=assessment.policy.treatment(quadrant).text
-    )
 
 
 def _figure(name: str, picture: Figure, said: Text, *more: Text) -> Markup:

@@ -65,7 +65,7 @@ def status_of(assessment: Assessment, log_share: float) -> Text:
 
 def _in_force(assessment: Assessment) -> list[LossShare]:
     """Return the policy's loss shares that the book uses: an assessment keeps the share of a case, not its product."""
-    latest = assessment.cases.get_column("observed_on").max()
+    latest = max(assessment.cases.get_column("observed_on").to_list())
     used = np.unique(assessment.ledger.loss_share)
     return [
         entry

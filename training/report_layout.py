@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from features.words import Text, written_money
+from models.assessment import Assessment
+from training import report_words as words
 from training.markup import Markup, both, element
 
 HUNDRED = 100
@@ -15,9 +17,7 @@ def section(title: Text, *content: Markup) -> Markup:
     return element("section", element("h2", both(title)), *content)
 
 
-def table(
-    heads: tuple[Text, ...], rows: list[Markup], *, class_: str, plain: tuple[str, ...]
-) -> Markup:
+def table(heads: tuple[Text, ...], rows: list[Markup], *, class_: str, plain: tuple[str, ...]) -> Markup:
     """Return a table that scrolls inside itself where the screen is narrow; `plain` holds the class of each head."""
     head = element(
         "tr", [element("th", both(name), scope="col", class_=kind) for name, kind in zip(heads, plain, strict=True)]
@@ -45,3 +45,8 @@ def signed(figure: Decimal) -> str:
 def rounded(minor: float, currency: str) -> str:
     """Return an estimated amount in whole currency units: its minor units would pretend to be known."""
     return written_money(round(minor / HUNDRED) * HUNDRED, currency)
+
+
+def suggested(assessment: Assessment, quadrant: str) -> Text:
+    """Return a quadrant's name with the step that the policy suggests for it."""
+    return words.WHERE_TOLD.filled(quadrant=words.QUADRANTS[quadrant], step=assessment.policy.treatment(quadrant).text)

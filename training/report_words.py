@@ -56,7 +56,7 @@ RESTS_ON_EARLIER = Text(en="judged on {count} loans when the model was made", zh
 RESTS_ON_TRAINING = Text(en="as recorded when the model was made", zh="建模时的记录")
 
 FINDING_MONEY = Text(
-    en="The first {tenth} of the work list holds {held} of the money that later went bad; the same number of loans taken "
+    en="The first {tenth} of the work list holds {held} of the money that later went bad; as many loans taken "
     "at random would hold {tenth}, those with the largest amounts {by_amount}.",
     zh="工作清单前{tenth}的借据持有后来变坏金额的{held}；随机抽取同样多的借据约为{tenth}，只按金额大小排序为{by_amount}。",
 )
@@ -87,14 +87,15 @@ OBSERVED = Text(en="Observed", zh="实际")
 LIFT = Text(en="Lift", zh="提升度")
 FOUND = Text(en="Bad loans found so far", zh="累计捕获坏账户")
 MONEY_BAD = Text(en="Went bad, {currency}", zh="变坏金额（{currency}）")
+WENT_BAD_SHARE = Text(en="Went bad", zh="变坏比例")
 SHARE_OF_LOANS = Text(en="Share of loans", zh="占借据数")
 
 NO_REASON = Text(en="no fact stands out", zh="没有突出的原因")
 
 # Comparison
 ABOVE = Text(
-    en="{first} is worked before {second} because its expected loss is higher: {more} against {less}, {factor} times as "
-    "much. In logarithms that is {gap}, and the lines below add up to it.",
+    en="{first} is worked before {second} because its expected loss is higher: {more} against {less}, "
+    "{factor} times as much. In logarithms that is {gap}, and the lines below add up to it.",
     zh="{first}先于{second}处理，因为预期损失更高：{more}对{less}，为其{factor}倍。取对数后相差{gap}，下列各项之和即为该数。",
 )
 LEVEL = Text(
@@ -121,7 +122,6 @@ EQUATION = Text(
 )
 RAISES = Text(en="Raises the risk", zh="提高风险")
 LOWERS = Text(en="Lowers the risk", zh="降低风险")
-SUGGESTED = Text(en="suggested: {step}", zh="建议：{step}")
 POINTS_BAND = Text(en="{points} points, band {band}", zh="{points}分，{band}级")
 STATUS: Mapping[str, Text] = {"assumption": Text(en="assumption", zh="假设")}
 QUADRANTS: Mapping[str, Text] = {
@@ -138,8 +138,8 @@ ROC_CAPTION = Text(
     zh="曲线越靠近左上角，坏借据与好借据分得越开；KS是曲线高出对角线的最大距离。",
 )
 CALIBRATION_CAPTION = Text(
-    en="Each dot is a tenth of the loans; on the diagonal, what was predicted is what happened, and the bars are {confidence} "
-    "intervals.",
+    en="Each dot is a tenth of the loans; on the diagonal, what was predicted is what happened, and the bars are "
+    "{confidence} intervals.",
     zh="每个点代表十分之一的借据；落在对角线上表示预测与实际一致，竖线为{confidence}置信区间。",
 )
 LIFT_CAPTION = Text(
@@ -155,8 +155,8 @@ TENTHS_CAPTION = Text(
     en="The same tenths in figures, in order of probability.", zh="以上十分位的数字，按概率由高到低。"
 )
 SHAP_CAPTION = Text(
-    en="Each row is a feature and each dot a loan: right of the line it raises the risk, and it is darker where the value is "
-    "higher (white: not known).",
+    en="Each row is a feature and each dot a loan: right of the line it raises the risk, and it is darker where the "
+    "value is higher (white: not known).",
     zh="每行是一个特征，每个点是一笔借据：在竖线右侧表示提高风险，颜色越深表示数值越大（白色为未知）。",
 )
 QUADRANT_CAPTION = Text(
@@ -167,8 +167,8 @@ QUADRANT_TABLE_CAPTION = Text(
     en="What the policy suggests for each quadrant, and what lies there.", zh="各象限的建议措施与规模。"
 )
 WATERFALL_CAPTION = Text(
-    en="Each picture leads from the average loan to this one: the pale bars are the three parts of the score, which add up "
-    "exactly, and the dark bars are what each is made of. The figures are those of the reasons, in log-odds.",
+    en="Each picture leads from the average loan to this one: the pale bars are the three parts of the score, which "
+    "add up exactly, and the dark bars are what each is made of. The figures are those of the reasons, in log-odds.",
     zh="每幅图从平均借据走到本借据：浅色条是评分的三个部分，相加精确等于评分；深色条是各部分的构成。数字与文字原因一致，单位为对数几率。",
 )
 SHOWN_OF = Text(en="{shown} of {all} loans are drawn.", zh="图中绘出{all}笔中的{shown}笔。")
@@ -191,12 +191,13 @@ PRODUCTS: Mapping[str, Text] = {
 }
 LEAST = Text(en="Smallest amount", zh="最小敞口")
 LEAST_TOLD = Text(
-    en="a loan on which less is owed counts as {amount}; here {count} loans", zh="欠款低于{amount}的按{amount}计；本报告有{count}笔"
+    en="a loan on which less is owed counts as {amount}; here {count} loans",
+    zh="欠款低于{amount}的按{amount}计；本报告有{count}笔",
 )
 ADDITIVITY = Text(en="Additivity", zh="可加性")
 ADDITIVITY_TOLD = Text(
-    en="base + ability + willingness + circumstances differs from the model's own score by at most {error} over {count} "
-    "loans; beyond {bound} there would be no report",
+    en="base + ability + willingness + circumstances differs from the model's own score by at most {error} over "
+    "{count} loans; beyond {bound} there would be no report",
     zh="基准 + 能力 + 意愿 + 客观情况与模型评分之差，在{count}笔借据中最大为{error}；若超过{bound}则不出报告",
 )
 REFERENCE = Text(en="Average loan", zh="平均借据")
@@ -208,7 +209,8 @@ SOURCE = Text(en="Data", zh="数据来源")
 LIMITS = Text(en="Limits", zh="局限")
 LIMITS_TOLD: tuple[Text, ...] = (
     Text(
-        en="Ability and willingness are parts of a model, not measurements of a person; neither has a label of its own.",
+        en="Ability and willingness are parts of a model, not measurements of a person; neither has a label "
+        "of its own.",
         zh="能力与意愿是模型的组成部分，不是对个人的测量；两者都没有各自的标签。",
     ),
     Text(
@@ -216,9 +218,7 @@ LIMITS_TOLD: tuple[Text, ...] = (
         "comparison would have to show it.",
         zh="排序依据是预期损失。本报告不主张更早处理就能收回更多；这需要随机对照来证明。",
     ),
-    Text(
-        en="Suggested steps come from the policy file; a person decides.", zh="建议措施来自策略文件，由人决定。"
-    ),
+    Text(en="Suggested steps come from the policy file; a person decides.", zh="建议措施来自策略文件，由人决定。"),
 )
 LIMIT_ONE_WINDOW = Text(
     en="The outcomes are those of one performance window of {days} days; other months may differ.",

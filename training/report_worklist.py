@@ -11,10 +11,10 @@ from models.reasons import Reason
 from training import report_words as words
 from training.markup import Markup, both, element, joined, name_of
 from training.plot_style import GROUP_COLOUR, svg
-from training.plots_explanation import waterfall
+from training.plots_waterfall import waterfall
 from training.printed_ledger import PrintedLedger, PrintedLine, printed_ledger
 from training.report_grounds import status_of
-from training.report_layout import caption, drawing, rounded, section, signed, table
+from training.report_layout import caption, drawing, rounded, section, signed, suggested, table
 
 WATERFALLS = 3
 """Loans whose scores are taken apart on the page."""
@@ -38,27 +38,22 @@ def work_list(assessment: Assessment, first: int) -> Markup:
 
 
 def _row(assessment: Assessment, case: int, place: int, heads: tuple[Text, ...]) -> Markup:
-    ledger, quadrant = assessment.ledger, assessment.quadrants[case]
+    ledger = assessment.ledger
     told = next((reason.text for reason in assessment.reasons(case) if reason.effect == "raises"), words.NO_REASON)
-    step = words.WHERE_TOLD.filled(
-        quadrant=words.QUADRANTS[quadrant], step=assessment.policy.treatment(quadrant).text
-    )
     cells = (
         (joined([element("i", str(place), class_="place"), name_of(assessment.loan_ids[case])]), "who"),
         (joined(written_money(int(ledger.exposure_minor[case]), "")), "number"),
         (joined(f"{assessment.probability[case]:.1%}"), "number"),
         (joined(rounded(float(ledger.expected_loss_minor[case]), "")), "number strong"),
         (joined(f"{assessment.points[case]} {assessment.bands[case]}"), "number"),
-        (both(step), "words"),
+        (both(suggested(assessment, assessment.quadrants[case])), "words"),
         (both(told), "words"),
     )
     # On a phone each row becomes a card, and each cell carries the head of its column.
     return element(
         "tr",
         [
-            element(
-                "td", element("span", both(head), class_="head"), element("span", told, class_="cell"), class_=kind
-            )
+            element("td", element("span", both(head), class_="head"), element("span", told, class_="cell"), class_=kind)
             for head, (told, kind) in zip(heads, cells, strict=True)
         ],
     )
@@ -143,11 +138,8 @@ def cases(assessment: Assessment) -> Markup:
 
 
 def _case(assessment: Assessment, case: int, place: int) -> Markup:
-    quadrant = assessment.quadrants[case]
-    step = assessment.policy.treatment(quadrant).text
     facts = (
-        words.QUADRANTS[quadrant],
-        words.SUGGESTED.filled(step=step),
+        suggested(assessment, assessment.quadrants[case]),
         words.POINTS_BAND.filled(points=str(assessment.points[case]), band=assessment.bands[case]),
     )
     reasons = assessment.reasons(case)
@@ -156,7 +148,10 @@ def _case(assessment: Assessment, case: int, place: int) -> Markup:
         element("h3", element("i", str(place), class_="place"), name_of(assessment.loan_ids[case])),
         element("p", both(_equation(assessment, case)), class_="equation"),
         element("ul", [element("li", both(fact)) for fact in facts], class_="facts"),
-        *[_reason_list(reasons, effect, title) for effect, title in (("raises", words.RAISES), ("lowers", words.LOWERS))],
+        *[
+            _reason_list(reasons, effect, title)
+            for effect, title in (("raises", words.RAISES), ("lowers", words.LOWERS))
+        ],
         class_="told",
     )
     said = words.WATERFALL_SAID.filled(loan=assessment.loan_ids[case])
@@ -182,7 +177,12 @@ def _reason_list(reasons: list[Reason], effect: str, title: Text) -> Markup:
     items = [
         element(
             "li",
-            element("span", f"{reason.contribution:+.2f}", class_="number", style=f"color:{GROUP_COLOUR[reason.feature.group]}"),
+            element(
+                "span",
+                f"{reason.contribution:+.2f}",
+                class_="number",
+                style=f"color:{GROUP_COLOUR[reason.feature.group]}",
+            ),
             element("span", both(reason.text), class_="words"),
         )
         for reason in chosen

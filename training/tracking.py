@@ -5,6 +5,7 @@ MLflow keeps the story and a copy of the artefact; what a service trusts is the 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,8 +77,9 @@ class Tracker:
         example = cohort.matrix.frame().drop("loan_id", "observed_on").head(5).to_pandas()
         digest = str(card.reference["values_sha256"])[:36]
         frame = cohort.matrix.frame().drop("loan_id", "observed_on").to_pandas().assign(bad=cohort.bad)
+        origin = mlflow.data.code_dataset_source.CodeDatasetSource(tags={"source": source})
         mlflow.log_input(
-            mlflow.data.from_pandas(frame, source=source, targets="bad", name=card.card.name, digest=digest), "training"
+            mlflow.data.from_pandas(frame, source=origin, targets="bad", name=card.card.name, digest=digest), "training"
         )
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"plots/{name}.png")
@@ -95,7 +97,11 @@ class Tracker:
         )
         client = mlflow.MlflowClient()
         name = f"repayrank-{card.card.name}"
-        registered = mlflow.register_model(logged.model_uri, name, tags={"card_version": card.version})
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description=card.card.title.en)
+        registered = client.create_model_version(
+            name, logged.model_uri, run_id=logged.run_id, model_id=logged.model_id, tags={"card_version": card.version}
+        )
         client.set_registered_model_alias(name, CHAMPION, registered.version)
         return str(registered.version)
 
@@ -105,11 +111,13 @@ def _shape(card: FittedCard) -> dict[str, Any]:
 
 
 def _mlflow() -> Any:
-    # Both words switch off calls home; they have to be set before MLflow is first imported.
+    # The word switches off calls home; it has to be set before MLflow is first imported.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("MLFLOW_DISABLE_AUTOLOGGING", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
-    import mlflow.data
+    import mlflow.data.code_dataset_source
     import mlflow.pyfunc
 
+    # It tells of tables created and examples validated; what a reader wants to know, we say ourselves.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     return mlflow

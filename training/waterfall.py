@@ -64,15 +64,15 @@ def waterfall_of(assessment: Assessment, case: int, largest: int = LARGEST) -> W
     parts = []
     for group in GROUP_ORDER:
         end = reached + float(attribution.parts[group][case])
-        parts.append(Part(group, Step(group.text, reached, end), _steps(assessment, case, group, reached, end, largest)))
+        parts.append(
+            Part(group, Step(group.text, reached, end), _steps(assessment, case, group, reached, end, largest))
+        )
         reached = end
     ends = assessment.model.model.calibration_.probability(np.array([base, reached]))
     return Waterfall(base, tuple(parts), reached, float(ends[0]), float(ends[1]))
 
 
-def _steps(
-    assessment: Assessment, case: int, group: Group, start: float, end: float, largest: int
-) -> tuple[Step, ...]:
+def _steps(assessment: Assessment, case: int, group: Group, start: float, end: float, largest: int) -> tuple[Step, ...]:
     moves = _moves(assessment, case, group)
     order = sorted(moves, key=lambda family: -abs(moves[family]))
     # One family left over is shown by its name: "1 other" would take the same line and say less.

@@ -1,0 +1,1 @@
+"""How scores reach risk engines and reviewers: the HTTP service, the files of the batch verbs, and their one answer."""

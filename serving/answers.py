@@ -1,0 +1,151 @@
+"""An assessment as the service answers it: for each loan what was found, why, and what the policy suggests."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from features.declaration import Group
+from features.history import CASE, History
+from features.words import Text, written_money
+from models.assessment import Assessment
+from models.pairwise import Comparison, compare
+from models.reasons import Reason
+from models.risk_model import GROUP_ORDER
+from serving.ids import score_ids
+
+LINES_SHOWN = 6
+"""Lines of a comparison that an answer spells out; the others go into one sum. All of them would be 20 KB a loan."""
+
+
+def score_answer(assessment: Assessment, history: History) -> dict[str, Any]:
+    """Return the answer of `/v1/score`: one entry for each loan, in the order in which the loans were sent."""
+    entries = _entries(assessment, history)
+    return {"scores": _numbered(entries)}
+
+
+def rank_answer(assessment: Assessment, history: History) -> dict[str, Any]:
+    """Return the answer of `/v1/rank`: the same entries in order of work, each with why it is above the next.
+
+    Raises
+    ------
+    DataRefused : the loans have more than one currency
+    """
+    entries = _entries(assessment, history)
+    order = assessment.order.tolist()
+    above = [_above(compare(assessment, first, second)) for first, second in pairwise(order)]
+    ranked = [
+        {"priority": place, **entries[case], "above_next": reason}
+        for place, (case, reason) in enumerate(zip(order, [*above, None], strict=True), start=1)
+    ]
+    return {"ranking": _numbered(ranked)}
+
+
+def _numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"score_id": number, **entry} for number, entry in zip(score_ids(len(entries)), entries, strict=True)]
+
+
+def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
+    """Return the part of the answer that does not depend on the other loans or on the time of day."""
+    model, policy = assessment.model.identity(), assessment.policy
+    statuses = _loss_statuses(assessment, history)
+    belongs = assessment.model.card.population(history).tolist()
+    calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()
+    columns = {
+        "default_probability": assessment.probability.tolist(),
+        "points": assessment.points.tolist(),
+        "band": assessment.bands,
+        "base": [assessment.attribution.base] * len(assessment),
+        **{group.value: [{"contribution": part} for part in assessment.part(group).tolist()] for group in GROUP_ORDER},
+        "log_odds": assessment.attribution.log_odds.tolist(),
+        "calibrated_log_odds": calibrated,
+        "quadrant": assessment.quadrants,
+    }
+    ledger = {
+        "chance": assessment.ledger.chance.tolist(),
+        "exposure": assessment.ledger.exposure.tolist(),
+        "loss_share": assessment.ledger.loss_share.tolist(),
+        "priority": assessment.ledger.priority.tolist(),
+        "expected_loss_minor": assessment.ledger.expected_loss_minor.tolist(),
+        "loss_share_status": statuses,
+    }
+    exposure = {
+        "amount_minor": assessment.ledger.exposure_minor.tolist(),
+        "owed_minor": assessment.owed_minor.tolist(),
+        "currency": assessment.currencies,
+    }
+    treatments = {entry.quadrant: {"rung": entry.rung, "text": entry.text.as_dict()} for entry in policy.treatments}
+    days = [day.isoformat() for day in assessment.cases.get_column("observed_on").to_list()]
+    return [
+        {
+            "loan_id": loan,
+            "observation_date": days[case],
+            **{name: column[case] for name, column in columns.items()},
+            "treatment": treatments[assessment.quadrants[case]],
+            "exposure": {name: column[case] for name, column in exposure.items()},
+            "ledger": {name: column[case] for name, column in ledger.items()},
+            "reasons": [_reason(reason) for reason in assessment.reasons(case)],
+            "model": model,
+            "policy": {"version": policy.version, "digest": policy.digest},
+            "notes": [note.as_dict() for note in _notes(assessment, case, belongs=belongs[case])],
+        }
+        for case, loan in enumerate(assessment.loan_ids)
+    ]
+
+
+def _loss_statuses(assessment: Assessment, history: History) -> list[str]:
+    """Return whether each loan's loss share is assumed or measured: the policy's own word for it."""
+    products = history.known.loans.sort(CASE).get_column("product")
+    days = assessment.cases.get_column("observed_on")
+    keys = list(zip(products, days, strict=True))
+    status = {key: assessment.policy.loss_share(*key).status for key in set(keys)}
+    return [status[key] for key in keys]
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "feature": reason.feature.name,
+        "group": reason.feature.group.value,
+        "effect": reason.effect,
+        "contribution": reason.contribution,
+        "value": reason.value,
+        "unit": reason.feature.unit.value,
+        "missing": reason.value is None,
+        "text": reason.text.as_dict(),
+    }
+
+
+def _notes(assessment: Assessment, case: int, *, belongs: bool) -> list[Text]:
+    notes: list[Text] = []
+    if not belongs:
+        title = assessment.model.card.title
+        notes.append(
+            Text(
+                en=f"this loan is not of the population the model was fitted for ({title.en}); read with care",
+                zh=f"该借据不属于模型的适用客群（{title.zh}），请谨慎使用",
+            )
+        )
+    counted, owed = int(assessment.ledger.exposure_minor[case]), int(assessment.owed_minor[case])
+    if counted > owed:
+        least = written_money(counted, assessment.currencies[case])
+        notes.append(
+            Text(
+                en=f"nothing, or less than {least}, is owed on the last statement known; counted as {least}",
+                zh=f"已知的最近一期账单没有欠款或欠款低于{least}，按{least}计",
+            )
+        )
+    return notes
+
+
+def _above(comparison: Comparison) -> dict[str, Any]:
+    """Return why one loan is above the next; `lines` and `rest` add up to `gap`."""
+    largest = sorted(comparison.lines, key=lambda line: -abs(line.difference))[:LINES_SHOWN]
+    return {
+        "loan_id": comparison.second,
+        "gap": comparison.gap,
+        "lines": [{"name": line.name, "difference": line.difference, "text": line.text.as_dict()} for line in largest],
+        "rest": comparison.gap - sum(line.difference for line in largest),
+        "groups": {group.value: comparison.groups[group] for group in Group},
+        "swap_exposure_minor": comparison.swap_exposure_minor,
+        "text": comparison.sentence().as_dict(),
+    }

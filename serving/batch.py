@@ -1,0 +1,167 @@
+"""The file that a batch run writes: one row per loan, with the very numbers that the service would answer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.errors import UsageError
+from models.assessment import Assessment
+from models.risk_model import GROUP_ORDER
+
+FORMULA_STARTS = r"^[=+\-@\t\r]"
+"""First characters that make a spreadsheet take a text for a formula."""
+
+
+def frame(assessment: Assessment, *, ranked: bool, contributions: bool = False) -> pl.DataFrame:
+    """Return the assessment as one flat table.
+
+    Parameters
+    ----------
+    ranked : rows in order of work, with `rank` in front; else in the order of the cases
+    contributions : add `value_FEATURE` and `contribution_FEATURE` for every feature of the model
+
+    Raises
+    ------
+    DataRefused : a ranking of loans with more than one currency
+    """
+    rows = pl.DataFrame({**_facts(assessment), **_reasons(assessment), **_model(assessment)})
+    if contributions:
+        rows = rows.hstack(_features(assessment))
+    if ranked:
+        rows = rows[assessment.order].with_row_index("rank", offset=1)
+    return rows
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a path that `write` would refuse, before the work is done.
+
+    Raises
+    ------
+    UsageError : another suffix than .parquet or .csv, or a folder that is not there or not writable
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(
+            f"a file of kind '{path.suffix}'", where=str(path), expected=" or ".join(WRITERS), do="name such a file"
+        )
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(
+            "a folder that cannot be written to",
+            where=str(path.parent),
+            expected="a folder that is there",
+            do="make the folder, or name another",
+        )
+
+
+def write(rows: pl.DataFrame, path: Path) -> None:
+    """Write a table as Parquet or CSV; a reader sees the whole file or the one before, never a part.
+
+    CSV opens with a byte order mark, without which a Chinese Excel takes UTF-8 for GBK, and its texts cannot be taken
+    for formulas: one that begins like a formula gets an apostrophe in front. Parquet keeps every text as it is.
+
+    Raises
+    ------
+    UsageError : see `require_writable`
+    """
+    require_writable(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            WRITERS[path.suffix.lower()](rows, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with an apostrophe before each text that a spreadsheet would compute."""
+    texts = (pl.col(name) for name, dtype in rows.schema.items() if dtype == pl.String)
+    return rows.with_columns(
+        pl.when(text.str.contains(FORMULA_STARTS)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep()
+        for text in texts
+    )
+
+
+def _umask() -> int:
+    # Python can read the mask only by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_csv(rows: pl.DataFrame, stream: Any) -> None:
+    without_formulas(rows).write_csv(stream, include_bom=True)
+
+
+def _write_parquet(rows: pl.DataFrame, stream: Any) -> None:
+    rows.write_parquet(stream)
+
+
+WRITERS: Mapping[str, Callable[[pl.DataFrame, Any], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
+
+
+def _facts(assessment: Assessment) -> dict[str, Any]:
+    ledger, attribution = assessment.ledger, assessment.attribution
+    treatments = [assessment.policy.treatment(quadrant) for quadrant in assessment.quadrants]
+    return {
+        "loan_id": assessment.cases.get_column("loan_id"),
+        "observed_on": assessment.cases.get_column("observed_on"),
+        "default_probability": assessment.probability,
+        "points": assessment.points,
+        "band": pl.Series(assessment.bands, dtype=pl.String),
+        "base": np.full(len(assessment), attribution.base),
+        **{group.value: assessment.part(group) for group in GROUP_ORDER},
+        "log_odds": attribution.log_odds,
+        "calibrated_log_odds": assessment.model.model.calibration_.log_odds(attribution.log_odds),
+        "quadrant": pl.Series(assessment.quadrants, dtype=pl.String),
+        "treatment": pl.Series([entry.rung for entry in treatments], dtype=pl.String),
+        "treatment_en": pl.Series([entry.en for entry in treatments], dtype=pl.String),
+        "treatment_zh": pl.Series([entry.zh for entry in treatments], dtype=pl.String),
+        "currency": pl.Series(assessment.currencies, dtype=pl.String),
+        "owed_minor": assessment.owed_minor,
+        "exposure_minor": ledger.exposure_minor,
+        "expected_loss_minor": ledger.expected_loss_minor,
+        "priority": ledger.priority,
+        "chance": ledger.chance,
+        "exposure": ledger.exposure,
+        "loss_share": ledger.loss_share,
+    }
+
+
+def _reasons(assessment: Assessment) -> dict[str, Any]:
+    rules = assessment.policy.reasons
+    told = [assessment.reasons(case) for case in range(len(assessment))]
+    columns: dict[str, Any] = {}
+    for place in range(rules.raising + rules.lowering):
+        texts = [reasons[place].text if place < len(reasons) else None for reasons in told]
+        columns[f"reason_{place + 1}_en"] = pl.Series([text and text.en for text in texts], dtype=pl.String)
+        columns[f"reason_{place + 1}_zh"] = pl.Series([text and text.zh for text in texts], dtype=pl.String)
+    return columns
+
+
+def _model(assessment: Assessment) -> dict[str, Any]:
+    told = {
+        **{f"model_{name}": value for name, value in assessment.model.identity().items()},
+        "policy_version": assessment.policy.version,
+        "policy_digest": assessment.policy.digest,
+    }
+    return {name: pl.Series([value] * len(assessment), dtype=pl.String) for name, value in told.items()}
+
+
+def _features(assessment: Assessment) -> pl.DataFrame:
+    names = assessment.catalog.names
+    values = pl.DataFrame(assessment.values, schema=[f"value_{name}" for name in names]).fill_nan(None)
+    contributions = pl.DataFrame(
+        assessment.attribution.contributions, schema=[f"contribution_{name}" for name in names]
+    )
+    return values.hstack(contributions)

@@ -1,0 +1,113 @@
+"""The service as a child process, up for as long as a demonstration or a test needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from features.errors import ConfigurationRefused
+
+SECONDS_TO_START = 90.0
+SECONDS_TO_STOP = 40.0
+SECONDS_BETWEEN_LOOKS = 0.05
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running service: its address, its process and the file that holds all it printed."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def served(home: Path, log: Path, *, port: int = 0, policy: Path | None = None) -> Iterator[Child]:
+    """Start the service, wait until it is ready, and stop it at the end.
+
+    Parameters
+    ----------
+    home : the model store
+    log : receives all that the service prints
+    port : 0 takes a free one
+
+    Raises
+    ------
+    ConfigurationRefused : the service ended, or was not ready in time; the log tells why
+    """
+    command = [sys.executable, "-m", "serving.server", "--home", str(home), "--port", str(port)]
+    command += [] if policy is None else ["--policy", str(policy)]
+    ours = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
+    with log.open("wb") as stream:
+        # Its own session: Ctrl-C in the terminal reaches the parent alone, which then stops the child in good order.
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    try:
+        yield Child(_ready(process, log), process, log)
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """Tell a process to finish, wait until it has, and return its exit code."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until and process.poll() is None:
+        address = _address(log)
+        if address is not None and answers(f"{address}/readyz"):
+            return address
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise ConfigurationRefused(
+        "the service did not become ready",
+        where=str(log),
+        expected="a service that answers GET /readyz",
+        do="read the log named above",
+    )
+
+
+def _address(log: Path) -> str | None:
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith('{"serving":') and line.endswith("}"):
+            return str(json.loads(line)["serving"])
+    return None
+
+
+def answers(url: str) -> bool:
+    """Return whether a URL of this machine answers 200."""
+    try:
+        # No proxy: the address is this machine's own.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def asked_of(child: Child, path: str, body: bytes) -> dict[str, Any]:
+    """Return the service's answer to a JSON body."""
+    request = urllib.request.Request(  # noqa: S310 - an address of our own making
+        f"{child.address}{path}", data=body, headers={"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=SECONDS_TO_STOP) as answer:  # noqa: S310
+        told: dict[str, Any] = json.loads(answer.read())
+    return told

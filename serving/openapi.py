@@ -1,0 +1,306 @@
+"""The exact form of every request and answer, as an OpenAPI 3.1 document made from the declarations themselves."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import polars as pl
+
+from features.declaration import Group
+from features.tables import SCORED, Table
+from features.words import Unit
+from models.policy import QUADRANTS
+from models.risk_model import GROUP_ORDER
+from serving import columns, requests
+from serving.ids import CROCKFORD, LENGTH
+from serving.settings import Settings
+from serving.state import Loaded
+
+Schema = dict[str, Any]
+
+NUMBER: Schema = {"type": "number"}
+INTEGER: Schema = {"type": "integer"}
+STRING: Schema = {"type": "string"}
+DAY: Schema = {"type": "string", "format": "date", "pattern": f"^{columns.DAY.pattern}$"}
+
+
+def document(loaded: Loaded, settings: Settings) -> Schema:
+    """Return the document of a service with these cards and limits."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "repayrank",
+            "version": _release(),
+            "summary": "Who will repay, who first, and why.",
+            "description": (
+                "Tables of one or many borrowers in; calibrated probability, points, separable parts, quadrant, "
+                "reasons in English and Chinese, and an order of work out. Money is a whole number of minor units. "
+                "Positive log-odds mean more risk; more points mean less."
+            ),
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "paths": {
+            "/v1/score": {"post": _scored("score", "Score loans, in the order sent", "ScoreAnswer")},
+            "/v1/rank": {"post": _scored("rank", "Put loans in order of work, each with why", "RankAnswer")},
+            "/v1/features": {"get": _read("features", "The feature dictionary", "FeaturesAnswer")},
+            "/v1/openapi.json": {"get": _read("openapi", "This document", "AnyObject")},
+            "/readyz": {"get": _ready()},
+            "/livez": {"get": _read("livez", "Whether the process is alive", "AliveAnswer")},
+            "/metrics": {"get": _text("metrics", "Counters in Prometheus' text form", "text/plain")},
+            "/": {"get": _text("page", "A page for people", "text/html")},
+        },
+        "components": {"schemas": _schemas(loaded, settings)},
+    }
+
+
+def _release() -> str:
+    try:
+        return version("repayrank")
+    except PackageNotFoundError:  # run from a folder, as a bento is
+        return "0"
+
+
+def _schemas(loaded: Loaded, settings: Settings) -> Schema:
+    return {
+        "Request": _request(loaded, settings),
+        **{_row_name(name): _row(schema) for name, schema in SCORED.items()},
+        "ScoreAnswer": _object({"scores": _list(_ref("Score"), minItems=1)}),
+        "RankAnswer": _object({"ranking": _list(_ref("Ranked"), minItems=1)}),
+        "Score": _object(_entry(loaded)),
+        "Ranked": _object(
+            {
+                **_entry(loaded),
+                "priority": {**INTEGER, "minimum": 1, "description": "1 is worked first"},
+                "above_next": {"oneOf": [_ref("Above"), {"type": "null"}], "description": "null on the last"},
+            }
+        ),
+        "Above": _above(),
+        "Reason": _reason(),
+        "Text": _object({"en": STRING, "zh": STRING}),
+        "Model": _object({"name": {"enum": list(loaded.names)}, "version": STRING, "fingerprint": STRING}),
+        "FeaturesAnswer": _object({"features": _list(_ref("Feature"))}),
+        "Feature": _object(
+            {
+                "name": STRING,
+                "group": {"enum": list(Group)},
+                "family": STRING,
+                "unit": {"enum": list(Unit)},
+                "direction": {"enum": ["falls", "free", "rises"]},
+                "label": _ref("Text"),
+                "en": STRING,
+                "zh": STRING,
+                "missing": _ref("Text"),
+                "definition": STRING,
+            }
+        ),
+        "ReadyAnswer": _object(
+            {"ready": {"const": True}, "cards": {"type": "object", "additionalProperties": _ref("Model")}}
+        ),
+        "AliveAnswer": _object({"alive": {"const": True}}),
+        "AnyObject": {"type": "object"},
+        "Refusal": _refusal(),
+    }
+
+
+def _request(loaded: Loaded, settings: Settings) -> Schema:
+    tables: Schema = {name: _list(_ref(_row_name(name))) for name in SCORED}
+    tables["loans"] |= {"minItems": 1, "maxItems": settings.most_loans}
+    return _object(
+        {
+            "card": {"enum": list(loaded.names)},
+            "observation_date": {**DAY, "description": "what was recorded after this day does not exist"},
+            "time_zone": {
+                "type": ["string", "null"],
+                "description": f"IANA zone in which the lender's days end; {requests.DEFAULT_ZONE} when left out",
+            },
+            "tables": _object(tables, optional=("statements", "payments")),
+        },
+        optional=("time_zone",),
+        description=f"At most {settings.most_bytes} bytes; no key twice. Every loan must be known on the date.",
+    )
+
+
+def _row_name(table: str) -> str:
+    return f"{table.removesuffix('s').title()}Row"
+
+
+def _row(schema: type[Table]) -> Schema:
+    declared = schema.columns()
+    return _object(
+        {name: _cell(kind) for name, kind in declared.items()},
+        optional=tuple(name for name, kind in declared.items() if kind.nullable),
+        description=f"{(schema.__doc__ or '').strip()} One row only for each {' and '.join(schema.primary_key())}.",
+    )
+
+
+def _cell(kind: Any) -> Schema:
+    told = _of_type(kind)
+    if kind.nullable:
+        told = {**told, "type": [told["type"], "null"]}
+    return {**told, "description": kind.description}
+
+
+def _of_type(kind: Any) -> Schema:
+    dtype = kind.dtype
+    if isinstance(dtype, pl.Enum):
+        return {"type": "string", "enum": dtype.categories.to_list()}
+    if type(dtype) in columns.BITS:
+        bound = 2 ** (columns.BITS[type(dtype)] - 1)
+        least, most = (getattr(kind, name, None) for name in ("min", "max"))
+        return {
+            "type": "integer",
+            "minimum": -bound if least is None else least,
+            "maximum": bound - 1 if most is None else most,
+        }
+    if isinstance(dtype, pl.Date):
+        return dict(DAY)
+    if isinstance(dtype, pl.Datetime):
+        return {"type": "string", "format": "date-time", "pattern": f"^{columns.INSTANT.pattern}$"}
+    shape = {"pattern": kind.regex} if getattr(kind, "regex", None) else {}
+    return {"type": "string", "minLength": kind.min_length or 0, "maxLength": columns.LONGEST_TEXT, **shape}
+
+
+def _entry(loaded: Loaded) -> Schema:
+    part = _object({"contribution": {**NUMBER, "description": "log-odds; positive raises risk"}})
+    policy = loaded.policy
+    return {
+        "score_id": {**STRING, "pattern": f"^[{CROCKFORD}]{{{LENGTH}}}$", "description": "quote it; sorts by time"},
+        "loan_id": STRING,
+        "observation_date": DAY,
+        "default_probability": {**NUMBER, "minimum": 0, "maximum": 1, "description": "calibrated"},
+        "points": {**INTEGER, "description": "higher is safer"},
+        "band": {"enum": [band.name for band in policy.bands]},
+        "base": NUMBER,
+        **{group.value: part for group in GROUP_ORDER},
+        "log_odds": {**NUMBER, "description": "base + ability + willingness + circumstances, added in that order"},
+        "calibrated_log_odds": NUMBER,
+        "quadrant": {"enum": list(QUADRANTS)},
+        "treatment": _object({"rung": {"enum": [entry.rung for entry in policy.treatments]}, "text": _ref("Text")}),
+        "exposure": _object({"amount_minor": INTEGER, "owed_minor": INTEGER, "currency": STRING}),
+        "ledger": _object(
+            {
+                "chance": {**NUMBER, "description": "log of the default probability"},
+                "exposure": {**NUMBER, "description": "log of the amount at risk in minor units"},
+                "loss_share": {**NUMBER, "description": "log of the share that is lost"},
+                "priority": {**NUMBER, "description": "chance + exposure + loss_share, added in that order"},
+                "expected_loss_minor": NUMBER,
+                "loss_share_status": STRING,
+            }
+        ),
+        "reasons": _list(_ref("Reason"), maxItems=policy.reasons.raising + policy.reasons.lowering),
+        "model": _ref("Model"),
+        "policy": _object({"version": STRING, "digest": STRING}),
+        "notes": _list(_ref("Text")),
+    }
+
+
+def _above() -> Schema:
+    line = _object({"name": STRING, "difference": NUMBER, "text": _ref("Text")})
+    return _object(
+        {
+            "loan_id": STRING,
+            "gap": {**NUMBER, "description": "difference of the two priorities: the sum of lines and rest"},
+            "lines": _list(line),
+            "rest": NUMBER,
+            "groups": _object({group.value: NUMBER for group in Group}),
+            "swap_exposure_minor": {**INTEGER, "description": "amount at risk at which both would stand level"},
+            "text": _ref("Text"),
+        }
+    )
+
+
+def _reason() -> Schema:
+    return _object(
+        {
+            "feature": STRING,
+            "group": {"enum": list(Group)},
+            "effect": {"enum": ["raises", "lowers"]},
+            "contribution": NUMBER,
+            "value": {"type": ["number", "null"]},
+            "unit": {"enum": list(Unit)},
+            "missing": {"type": "boolean"},
+            "text": _ref("Text"),
+        }
+    )
+
+
+def _refusal() -> Schema:
+    fault = _object(
+        {
+            "table": STRING,
+            "row": {"type": ["integer", "null"], "minimum": 0, "description": "counts from 0"},
+            "column": {"type": ["string", "null"]},
+            "expected": STRING,
+        }
+    )
+    told = dict.fromkeys(("code", "found", "where", "expected", "do"), STRING)
+    return _object(
+        {"error": _object({**told, "fault_count": INTEGER, "faults": _list(fault, maxItems=requests.MOST_FAULTS)})}
+    )
+
+
+def _scored(name: str, summary: str, answer: str) -> Schema:
+    statuses = (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": {"required": True, **_json("Request")},
+        "responses": {
+            "200": {"description": "the answer", **_json(answer)},
+            **{str(int(status)): {"description": status.phrase, **_json("Refusal")} for status in statuses},
+        },
+    }
+
+
+def _read(name: str, summary: str, answer: str) -> Schema:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": {"description": "the answer", **_json(answer)}},
+    }
+
+
+def _ready() -> Schema:
+    told = _read("readyz", "Whether scores can be asked for", "ReadyAnswer")
+    told["responses"]["503"] = {"description": HTTPStatus.SERVICE_UNAVAILABLE.phrase, **_json("Refusal")}
+    return told
+
+
+def _text(name: str, summary: str, kind: str) -> Schema:
+    content = {kind: {"schema": STRING}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": {"description": "the answer", "content": content}},
+    }
+
+
+def _json(name: str) -> Schema:
+    return {"content": {"application/json": {"schema": _ref(name)}}}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Schema, **bounds: int) -> Schema:
+    return {"type": "array", "items": items, **bounds}
+
+
+def _object(properties: Schema, *, optional: tuple[str, ...] = (), description: str | None = None) -> Schema:
+    told: Schema = {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+    return told if description is None else {**told, "description": description}

@@ -1,0 +1,70 @@
+"""What a caller is told when there is no answer: what was found, where, what was expected and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from features.errors import ConfigurationRefused, DataRefused, ModelRefused, RepayrankError, TablesRefused, UsageError
+
+STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
+    UsageError: (HTTPStatus.BAD_REQUEST, "not_understood"),
+    DataRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "data_refused"),
+    # What comes up only with a request is the request's own: a zone that is none, a day before the policy begins.
+    ConfigurationRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "configuration_refused"),
+    ModelRefused: (HTTPStatus.SERVICE_UNAVAILABLE, "model_refused"),
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error answer."""
+
+    status: HTTPStatus
+    code: str
+    found: str
+    where: str
+    expected: str
+    do: str
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    fault_count: int = 0
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return the body of the answer."""
+        names = ("code", "found", "where", "expected", "do", "fault_count", "faults")
+        return {"error": {name: getattr(self, name) for name in names}}
+
+
+def refusal_of(error: RepayrankError) -> Refusal:
+    """Return the answer for an error with a known cause."""
+    status, code = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    if isinstance(error, TablesRefused):
+        # The faults have their own list; the sentence need not repeat them.
+        return Refusal(
+            status,
+            code,
+            f"{error.total} fault{'s' if error.total != 1 else ''}",
+            error.where,
+            error.expected,
+            error.do,
+            faults=[
+                {"table": fault.table, "row": fault.row, "column": fault.column, "expected": fault.expected}
+                for fault in error.faults
+            ],
+            fault_count=error.total,
+        )
+    return Refusal(status, code, error.found, error.where, error.expected, error.do)
+
+
+def unforeseen(incident: str) -> Refusal:
+    """Return the answer for a bug: an id to quote, and nothing of the error, whose text may hold a value."""
+    return Refusal(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        "an error of ours",
+        f"incident {incident}",
+        "an answer",
+        "quote the incident to whoever runs the service",
+    )

@@ -1,0 +1,256 @@
+"""What a caller asks: the bytes of a request read strictly into a card, an observation date and a lender's tables.
+
+Every fault is named by table, row and column, all together, and never with the value that was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import available_timezones
+
+import polars as pl
+
+from features.errors import Fault, TablesRefused, UsageError
+from features.history import History
+from features.tables import SCORED, Table, Tables, faults_of
+from serving import columns
+
+BODY = "request"
+"""The name under which faults of the request itself, outside its tables, are reported."""
+
+KEYS = ("card", "observation_date", "time_zone", "tables")
+DEFAULT_ZONE = "UTC"
+WHERE = "the request body"
+MOST_FAULTS = 1_000
+"""Faults that one answer names; a file of the wrong kind has one in every cell."""
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+"""What a column may be called; an unknown name of another shape is not repeated, for it may be somebody's data."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request: which card, and what is known of each loan sent, all on one observation date."""
+
+    card: str
+    observed_on: date
+    zone: str
+    history: History
+
+
+@dataclass
+class _Reading:
+    """The faults found so far; beyond `MOST_FAULTS` they are only counted."""
+
+    faults: list[Fault] = field(default_factory=list)
+    total: int = 0
+
+    def fault(self, table: str, row: int | None, column: str | None, expected: str) -> None:
+        self.total += 1
+        if self.total <= MOST_FAULTS:
+            self.faults.append(Fault(table, row, column, expected))
+
+    def refusal(self) -> TablesRefused:
+        in_order = sorted(self.faults, key=lambda fault: (fault.table, fault.row or 0, fault.column or ""))
+        return TablesRefused(in_order, where=WHERE, total=self.total)
+
+
+def read(body: bytes, cards: tuple[str, ...], *, most_loans: int) -> Request:
+    """Return the request in a body.
+
+    Parameters
+    ----------
+    cards : the cards that are served
+    most_loans : most rows of table `loans`
+
+    Raises
+    ------
+    UsageError : the body is not JSON, or not JSON of one meaning
+    TablesRefused : with every fault by table, row and column
+    """
+    plain, reading = _json(body), _Reading()
+    card = _one_of(reading, plain, "card", cards)
+    observed_on = _observation_date(reading, plain)
+    zone = _zone(reading, plain)
+    for key in plain:
+        if key not in KEYS:
+            reading.fault(BODY, None, _repeatable(key), f"only the keys {', '.join(KEYS)}")
+    tables = _tables(reading, plain.get("tables"), most_loans)
+    if reading.faults or tables is None or observed_on is None:
+        raise reading.refusal()
+    return Request(card, observed_on, zone, _history(observed_on, tables, zone))
+
+
+def _history(observed_on: date, tables: Tables, zone: str) -> History:
+    """Return what was known; a loan that was not known yet is a fault, for it cannot be left out of an answer."""
+    history = History.as_of(observed_on, tables, zone=zone)
+    if len(history.cases) < tables.loans.height:
+        known, reading = set(history.loan_ids), _Reading()
+        for row, loan in enumerate(tables.loans.get_column("loan_id")):
+            if loan not in known:
+                reading.fault("loans", row, "recorded_at", "an instant before the end of the observation date")
+        raise reading.refusal()
+    return history
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    """Read JSON with the standard library: of the fast readers none refuses a repeated key.
+
+    Measured: 0.013 ms for one borrower and 15 ms for 1,000, where msgspec takes 0.005 and 5; a score takes far more.
+    """
+    try:
+        plain = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise _not_understood("bytes that are not UTF-8", "UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise _not_understood(f"no JSON (line {error.lineno}, column {error.colno})", "one JSON object") from None
+    except RecursionError:
+        raise _not_understood("JSON nested too deeply", "tables as lists of flat objects") from None
+    except ValueError:
+        # Python refuses to read a number of thousands of digits.
+        raise _not_understood("a number that is too long", "numbers of at most 64 bits") from None
+    if not isinstance(plain, dict):
+        raise _not_understood("JSON that is not an object", f"an object with the keys {', '.join(KEYS)}")
+    return plain
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    once = dict(pairs)
+    if len(once) != len(pairs):
+        raise _not_understood("a key that is repeated within one object", "each key once")
+    return once
+
+
+def _no_constant(_: str) -> Any:
+    raise _not_understood("NaN or Infinity", "null for what is not known")
+
+
+def _not_understood(found: str, expected: str) -> UsageError:
+    return UsageError(found, where=WHERE, expected=expected, do="see GET /v1/openapi.json")
+
+
+def _one_of(reading: _Reading, plain: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
+    given = plain.get(key)
+    if not isinstance(given, str) or given not in choices:
+        reading.fault(BODY, None, key, f"one of {', '.join(choices)}")
+        return ""
+    return given
+
+
+def _observation_date(reading: _Reading, plain: Mapping[str, Any]) -> date | None:
+    given = plain.get("observation_date")
+    day = columns.day(given) if isinstance(given, str) else None
+    if day is None:
+        reading.fault(BODY, None, "observation_date", columns.expected(pl.Date()))
+    return day
+
+
+def _zone(reading: _Reading, plain: Mapping[str, Any]) -> str:
+    given = plain.get("time_zone")
+    if given is None:
+        return DEFAULT_ZONE
+    if not isinstance(given, str) or given not in zones() or not _usable(given):
+        reading.fault(BODY, None, "time_zone", "an IANA name such as Asia/Taipei")
+        return DEFAULT_ZONE
+    return given
+
+
+@lru_cache(maxsize=1)
+def zones() -> frozenset[str]:
+    """Return the names of the time zones that this machine knows."""
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1024)
+def _usable(zone: str) -> bool:
+    """Polars carries its own list of zones, without a few of the machine's such as `localtime`."""
+    try:
+        pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(zone)  # noqa: DTZ001 - made aware in the same line
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+def _tables(reading: _Reading, given: object, most_loans: int) -> Tables | None:
+    if not isinstance(given, dict):
+        reading.fault(BODY, None, "tables", f"an object of the tables {', '.join(SCORED)}")
+        return None
+    frames: dict[str, pl.DataFrame] = {}
+    for name in given:
+        if name not in SCORED:
+            reading.fault(_repeatable(name) or BODY, None, None, f"one of the tables {', '.join(SCORED)}")
+    for name, schema in SCORED.items():
+        if name in given:
+            frame = _table(reading, name, schema, given[name])
+            if frame is not None:
+                frames[name] = frame
+    loans = given.get("loans")
+    if isinstance(loans, list) and not 0 < len(loans) <= most_loans:
+        reading.fault("loans", None, None, f"from 1 to {most_loans} rows in one request")
+    if reading.faults:
+        if "loans" not in given:
+            reading.fault("loans", None, None, "the table to be there; it is the one that is required")
+        if reading.total <= MOST_FAULTS:
+            _add_broken_rules(reading, frames)
+        return None
+    return Tables.checked(frames, where=WHERE)
+
+
+def _table(reading: _Reading, name: str, schema: type[Table], given: object) -> pl.DataFrame | None:
+    if not isinstance(given, list):
+        reading.fault(name, None, None, "a list of rows")
+        return None
+    if set(map(type, given)) - {dict}:
+        for row, cells in enumerate(given):
+            if not isinstance(cells, dict):
+                reading.fault(name, row, None, "an object, one value for each column")
+        return None
+    declared = schema.columns()
+    # A row of declared columns only passes with one comparison of sets.
+    names = declared.keys()
+    for row, cells in enumerate(given):
+        if not cells.keys() <= names:
+            for stranger in cells.keys() - names:
+                reading.fault(name, row, _repeatable(stranger), f"only the columns {', '.join(declared)}")
+    return pl.DataFrame([_column(reading, name, column, kind, given) for column, kind in declared.items()])
+
+
+def _column(reading: _Reading, table: str, column: str, kind: Any, rows: list[dict[str, Any]]) -> pl.Series:
+    cells = [row.get(column) for row in rows]
+    series, bad = columns.read(cells, kind.dtype)
+    for row in bad:
+        reading.fault(table, row, column, columns.expected(kind.dtype))
+    if not kind.nullable and None in cells:
+        if rows and not any(column in row for row in rows):
+            reading.fault(table, None, column, "this column to be there")
+        else:
+            for row, cell in enumerate(cells):
+                if cell is None:
+                    reading.fault(table, row, column, "a value, not null")
+    return series.alias(column)
+
+
+def _add_broken_rules(reading: _Reading, frames: Mapping[str, pl.DataFrame]) -> None:
+    """Add what the declarations' own rules find in the cells that could be read, so that all faults go out at once."""
+    unread = {(fault.table, fault.row, fault.column) for fault in reading.faults}
+    unread_rows = {(fault.table, fault.row) for fault in reading.faults}
+    unread_columns = {(fault.table, fault.column) for fault in reading.faults if fault.row is None}
+    for name, frame in frames.items():
+        for fault in faults_of(frame, SCORED[name], name):
+            spoilt = (
+                (name, fault.row) in unread_rows
+                if fault.column is None
+                else (name, fault.row, fault.column) in unread or (name, fault.column) in unread_columns
+            )
+            if not spoilt:
+                reading.fault(fault.table, fault.row, fault.column, fault.expected)
+
+
+def _repeatable(name: str) -> str | None:
+    return name if NAME.fullmatch(name) else None

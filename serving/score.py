@@ -1,0 +1,34 @@
+"""From the bytes of a request to the bytes of its answer; the front, BentoML and the tests all call this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from models.assessment import Assessment, assess
+from serving import answers, requests
+from serving.settings import Settings
+from serving.state import Loaded
+
+
+def score(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
+    """Return the answer of `/v1/score`: the loans in the order sent."""
+    assessment, request = _assessed(body, loaded, settings)
+    return written(answers.score_answer(assessment, request.history))
+
+
+def rank(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
+    """Return the answer of `/v1/rank`: the loans in order of work."""
+    assessment, request = _assessed(body, loaded, settings)
+    return written(answers.rank_answer(assessment, request.history))
+
+
+def written(plain: Any) -> bytes:
+    """Return JSON whose floats read back to the same bits."""
+    return orjson.dumps(plain)
+
+
+def _assessed(body: bytes, loaded: Loaded, settings: Settings) -> tuple[Assessment, requests.Request]:
+    request = requests.read(body, loaded.names, most_loans=settings.most_loans)
+    return assess(request.history, loaded.cards[request.card], loaded.policy), request

@@ -1,0 +1,113 @@
+"""`repayrank serve`: one process that answers scores until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import ConfigurationRefused, RepayrankError
+from serving.settings import DEFAULT_HOME, Settings
+
+SECONDS_TO_FINISH = 30
+"""How long requests that have begun may take after the service is told to stop."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that have begun are answered first.
+
+    The front stands before BentoML's application in this process, so that a request meets none of its layers.
+
+    Raises
+    ------
+    ModelRefused : a card is missing or does not verify
+    ConfigurationRefused : the policy is not valid, or the address cannot be listened on
+    """
+    began = time.perf_counter()
+    with _listening(settings.host, settings.port) as listener:
+        import uvicorn
+
+        from serving.front import to_stderr
+        from serving.service import front, service
+        from serving.state import load
+
+        front.open(load(settings), settings)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                front.before(service.to_asgi()),
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=SECONDS_TO_FINISH,
+            )
+        )
+        to_stderr(
+            {
+                "serving": _address(listener),
+                "cards": {name: card.version for name, card in front.cards.items()},
+                "seconds": round(time.perf_counter() - began, 2),
+            }
+        )
+        with _told_to_stop():
+            server.run(sockets=[listener])
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Let SIGTERM end the process as a job done: uvicorn finishes, then raises the signal again for others."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address at once: what is asked while the cards load waits instead of failing."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"an address that cannot be listened on ({error.strerror})",
+            where=f"--host {host} --port {port}",
+            expected="a free port on an address of this machine",
+            do="stop what listens there, or choose another port",
+        ) from error
+    with listener:
+        yield listener
+
+
+BACKLOG = 256
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve as a child process (`serving.child`) or a container does; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m serving.server", description=__doc__)
+    parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
+    parser.add_argument("--policy", type=Path)
+    parser.add_argument("--host", default=Settings.host)
+    parser.add_argument("--port", type=int, default=Settings.port)
+    given = parser.parse_args(arguments)
+    try:
+        run(Settings(home=given.home, policy=given.policy, host=given.host, port=given.port))
+    except RepayrankError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

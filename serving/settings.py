@@ -1,0 +1,70 @@
+"""What the operator decides about the service: where the models lie, which cards it answers, how much it takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from features.errors import ConfigurationRefused
+
+HOME, CARDS, POLICY = "REPAYRANK_HOME", "REPAYRANK_CARDS", "REPAYRANK_POLICY"
+DEFAULT_HOME = Path(".repayrank")
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's settings.
+
+    Attributes
+    ----------
+    home : the model store (`models.store`)
+    policy : a policy file, or None for the one that ships with the release
+    cards : the cards to answer; empty for every card that has a champion
+    host, port : where to listen; port 0 takes a free one
+    most_bytes : largest request body
+    most_loans : most loans in one request
+    most_in_flight : most scoring requests at a time, waiting ones included; more are told to come again
+    threads : how many requests are computed at a time
+    read_seconds : longest time a client may take to send its body
+    """
+
+    home: Path = DEFAULT_HOME
+    policy: Path | None = None
+    cards: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 3000
+    most_bytes: int = 8 * MEBIBYTE
+    most_loans: int = 5_000
+    most_in_flight: int = 32
+    threads: int = 2
+    read_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        limits = ("most_bytes", "most_loans", "most_in_flight", "threads", "read_seconds")
+        faults = [f"{name} must be above 0" for name in limits if getattr(self, name) <= 0]
+        if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the range of a port
+            faults.append("port must be 0 to 65535")
+        if faults:
+            raise ConfigurationRefused(
+                "; ".join(faults), where="service settings", expected="usable limits", do="correct the settings named"
+            )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Return the settings of a process that is started by others, such as `bentoml serve`."""
+        given = os.environ if environment is None else environment
+        return cls(
+            home=Path(given[HOME]) if given.get(HOME) else _home_beside_the_code(),
+            policy=Path(given[POLICY]) if given.get(POLICY) else None,
+            cards=tuple(name.strip() for name in given.get(CARDS, "").split(",") if name.strip()),
+        )
+
+
+def _home_beside_the_code() -> Path:
+    """A bento carries its models next to its code, wherever it is served from."""
+    beside = Path(__file__).parents[1] / DEFAULT_HOME
+    return beside if beside.is_dir() else DEFAULT_HOME

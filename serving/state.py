@@ -1,0 +1,69 @@
+"""What the service scores with: verified cards under one policy, loaded once and never changed while it runs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from features.errors import ConfigurationRefused, ModelRefused
+from features.probes import probe_history
+from models.assessment import assess
+from models.cards import CARDS, card_named
+from models.fitted_card import FittedCard
+from models.policy import Policy, default_policy, read_policy
+from models.store import ModelStore
+from serving.settings import Settings
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The cards that are answered, by name, and the lender's policy."""
+
+    cards: Mapping[str, FittedCard]
+    policy: Policy
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cards' names."""
+        return tuple(self.cards)
+
+
+def load(settings: Settings) -> Loaded:
+    """Return the champions of the store, each verified and tried on the probe borrowers.
+
+    Raises
+    ------
+    ModelRefused : there is no champion, or one does not verify
+    ConfigurationRefused : the policy is not valid
+    """
+    policy = default_policy() if settings.policy is None else read_policy(settings.policy)
+    store = ModelStore(settings.home)
+    cards = {name: store.load(name) for name in settings.cards or _with_champion(store)}
+    if not cards:
+        store.champion(next(iter(CARDS)))  # refuses, and says what to do
+    loaded = Loaded(cards, policy)
+    for card in cards.values():
+        card.model.set_params(threads=1)  # one request's few rows gain nothing from LightGBM's threads
+        _warm_up(card, policy)
+    # What is loaded stays: the collector need not walk over it again, which would show in the slowest answers.
+    gc.collect()
+    gc.freeze()
+    return loaded
+
+
+def _with_champion(store: ModelStore) -> list[str]:
+    names: list[str] = []
+    for name in CARDS:
+        with suppress(ModelRefused):
+            store.champion(card_named(name).name)
+            names.append(name)
+    return names
+
+
+def _warm_up(card: FittedCard, policy: Policy) -> None:
+    # A policy may begin after the probe borrowers' day; it is then still good for later ones.
+    with suppress(ConfigurationRefused):
+        assessment = assess(probe_history(), card, policy)
+        assessment.reasons(0)

@@ -1,0 +1,167 @@
+"""A store with one signed card, a real server on it, and ways to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from features.portfolios import Portfolio
+from models.fitted_card import FittedCard
+from models.store import ModelStore
+from serving.child import Child, served
+from serving.front import Front
+from serving.settings import Settings
+from serving.state import Loaded, load
+from training.cohort import Cohort
+from training.fitting import golden_rows
+
+JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Told:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def plain(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def faults(self) -> set[tuple[str, int | None, str | None]]:
+        return {(fault["table"], fault["row"], fault["column"]) for fault in self.plain["error"]["faults"]}
+
+
+def ask(
+    address: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Told:
+    connection = http.client.HTTPConnection(str(urlsplit(address).netloc), timeout=120)
+    try:
+        connection.request(method, path, body, dict(headers if headers is not None else (JSON if body else {})))
+        answer = connection.getresponse()
+        return Told(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def asking() -> Callable[..., Told]:
+    return ask
+
+
+@pytest.fixture(scope="session")
+def home(collection: FittedCard, overdue: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    store = ModelStore(folder)
+    store.save(collection, golden_rows(overdue))
+    store.promote("collection", "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    with served(home, tmp_path_factory.mktemp("server") / "log") as child:
+        yield child
+
+
+@pytest.fixture(scope="session")
+def settings(home: Path) -> Settings:
+    return Settings(home=home)
+
+
+@pytest.fixture(scope="session")
+def loaded(settings: Settings) -> Loaded:
+    return load(settings)
+
+
+@pytest.fixture
+def lines() -> list[Mapping[str, object]]:
+    return []
+
+
+@pytest.fixture
+def front(loaded: Loaded, settings: Settings, lines: list[Mapping[str, object]]) -> Iterator[Front]:
+    opened = Front(log=lines.append)
+    opened.open(loaded, settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def in_process() -> Callable[..., Told]:
+    """Ask a front without a socket; `messages` are what the caller's connection delivers."""
+
+    def told(
+        front: Front,
+        method: str,
+        path: str,
+        *messages: dict[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> Told:
+        sent: list[Any] = []
+        waiting = list(messages) or [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> Any:
+            if waiting:
+                return waiting.pop(0)
+            await asyncio.sleep(3600)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        given = [(name.encode(), value.encode()) for name, value in (JSON if headers is None else headers).items()]
+        scope = {"type": "http", "method": method, "path": path, "headers": given}
+        asyncio.run(front(scope, receive, send))
+        if not sent:
+            return Told(0, {}, b"")
+        return Told(
+            sent[0]["status"],
+            {name.decode(): value.decode() for name, value in sent[0]["headers"]},
+            b"".join(message["body"] for message in sent[1:]),
+        )
+
+    return told
+
+
+def rows(frame: Any) -> list[dict[str, Any]]:
+    return [
+        {name: cell.isoformat() if hasattr(cell, "isoformat") else cell for name, cell in row.items()}
+        for row in frame.to_dicts()
+    ]
+
+
+@pytest.fixture(scope="session")
+def request_for(taiwan: Portfolio) -> Callable[..., dict[str, Any]]:
+    """Return the request for some loans of the Taiwan book."""
+    import polars as pl
+
+    def request(*loan_ids: str) -> dict[str, Any]:
+        chosen = taiwan.tables.of_loans(pl.Series(loan_ids, dtype=pl.String))
+        return {
+            "card": "collection",
+            "observation_date": str(taiwan.observed_on),
+            "time_zone": taiwan.zone,
+            "tables": {name: rows(frame) for name, frame in chosen.items()},
+        }
+
+    return request
+
+
+@pytest.fixture(scope="session")
+def overdue_ids(overdue: Cohort) -> list[str]:
+    return [str(loan) for loan in overdue.matrix.cases.get_column("loan_id")]
+
+
+@pytest.fixture
+def good(request_for: Callable[..., dict[str, Any]], overdue_ids: list[str]) -> dict[str, Any]:
+    """Return a request for three overdue loans that a test may spoil."""
+    return request_for(*overdue_ids[:3])
