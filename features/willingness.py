@@ -44,8 +44,8 @@ def serious_lateness_weighted(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.FALLS,
     label=Text(en="last statement 2+ months overdue, within {months}", zh="近{months}最后一期严重逾期"),
     reason=Text(
-        en="the last statement 2+ months overdue, within {months}, was {value}",
-        zh="近{months}最后一次逾期2个月及以上的账单为{value}",
+        en="in the last {months} the account was last 2+ months overdue {value}",
+        zh="近{months}最近一次逾期2个月及以上出现在{value}",
     ),
     missing=Text(en="no statement 2+ months overdue in the last {months}", zh="近{months}没有逾期2个月及以上的账单"),
     family="serious lateness",

@@ -66,11 +66,11 @@ def statements_ago(count: int) -> Text:
     """Return which statement is meant, counted back from the latest.
 
     >>> statements_ago(0).en, statements_ago(2).en
-    ('the latest one', '2 statements before the latest')
+    ('on the latest statement', '2 statements before the latest')
     """
     if count == 0:
-        return Text(en="the latest one", zh="最近一期")
-    return Text(en=f"{count} statement{'s' if count > 1 else ''} before the latest", zh=f"最近一期之前第{count}期")
+        return Text(en="on the latest statement", zh="最近一期账单")
+    return Text(en=f"{count} statement{'s' if count > 1 else ''} before the latest", zh=f"最近一期之前第{count}期账单")
 
 
 def written(  # noqa: PLR0911 - one line per unit

@@ -24,7 +24,8 @@ def book():
 def test_every_number_of_the_book_is_that_of_the_original_file():
     original = pl.read_csv(ORIGINAL, infer_schema=False).cast(pl.Float64)
     columns = {
-        "customer": "ID", "limit": "LIMIT_BAL", "sex": "SEX", "education": "EDUCATION", "marriage": "MARRIAGE", "age": "AGE",
+        "customer": "ID", "limit": "LIMIT_BAL", "sex": "SEX", "education": "EDUCATION", "marriage": "MARRIAGE",
+        "age": "AGE",
         "default_10": "default.payment.next.month",
         **{f"status_{9 - k}": name for k, name in enumerate(PAST)},
         **{f"bill_{9 - k}": f"BILL_AMT{k + 1}" for k in range(6)},
