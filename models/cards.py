@@ -19,7 +19,9 @@ class Card:
     """A scorecard's declaration.
 
     `least_overdue` and `most_overdue` bound the months overdue on the latest statement; `outcome` says what bad
-    means; `window_days` is the performance window that follows the observation date.
+    means; `window_days` is the performance window that follows the observation date. `helped_by` names the card whose
+    loans help to grow the trees, each at `helper_weight`: overdue loans are few, and what a habit of paying says is
+    much the same on both sides.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Card:
     least_overdue: float
     most_overdue: float
     window_days: int
+    helped_by: str | None = None
+    helper_weight: float = 0.0
 
     def population(self, history: History) -> npt.NDArray[np.bool_]:
         """Return which cases the card is for. An account without a statement belongs to no card but `all`."""
@@ -60,6 +64,10 @@ CARDS: Mapping[str, Card] = {
             least_overdue=1,
             most_overdue=np.inf,
             window_days=31,
+            # Inner folds of the Taiwan book, overdue loans: AUC 0.7414 alone; helped at weight 0.1: 0.7428, at 0.3:
+            # 0.7423, at 1: 0.7395.
+            helped_by="behaviour",
+            helper_weight=0.2,
         ),
         Card(
             name="all",

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from features.catalog import Catalog
 from features.declaration import Group
 from models.calibration import IDENTITY, Calibration, best_calibration
+from models.reference import with_reference
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,6 +49,23 @@ SIZES = (Size(max_depth=4, num_leaves=7), Size())
 Tried on inner folds of the Taiwan book: leaves 4 to 31, bins 31 to 255, extra trees, path smoothing, sampling and
 regularisation moved the AUC by less than 0.0005; seven leaves do better on a few thousand loans, fifteen on more.
 """
+
+
+@dataclass(frozen=True)
+class Helpers:
+    """Loans of another population: feature values, outcomes, and the weight of each beside a loan of the card's own."""
+
+    values: Floats
+    bad: npt.NDArray[np.bool_]
+    weight: float
+
+
+def _dataset(X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None) -> lgb.Dataset:
+    if helpers is None:
+        return lgb.Dataset(X, bad, free_raw_data=False)
+    weights = np.concatenate([np.ones(len(X)), np.full(len(helpers.values), helpers.weight)])
+    values, outcomes = np.vstack([X, helpers.values]), np.concatenate([bad, helpers.bad])
+    return lgb.Dataset(values, outcomes, weight=weights, free_raw_data=False)
 
 
 class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -110,8 +128,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model._find_base()
         return model
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit on cases x features (NaN for "cannot know") and outcomes; the larger class label is the bad one."""
+    def fit(self, X: Any, y: Any, *, helpers: Helpers | None = None) -> Self:
+        """Fit on cases x features (NaN for "cannot know") and outcomes; the larger class label is the bad one.
+
+        Parameters
+        ----------
+        helpers : loans of another population that take part in growing the trees at a small weight. They are never
+            judged on, calibrated on, or part of the population that contributions compare with.
+        """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -121,13 +145,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y has {len(self.classes_)} class(es); pass outcomes with one class of good and one class of bad loans"
             )
         bad = codes.astype(np.bool_)
-        self.out_of_fold_ = self._choose_size(X, bad)
+        self.out_of_fold_ = self._choose_size(X, bad, helpers)
         threads = self.threads or (1 if len(X) < THREADS_PAY_FROM else 0)
-        self.booster_ = lgb.train(
+        grown = lgb.train(
             {**self._parameters(self.size_), "num_threads": threads},
-            lgb.Dataset(X, bad, free_raw_data=False),
+            _dataset(X, bad, helpers),
             num_boost_round=self.trees_,
         )
+        self.booster_ = with_reference(grown, X)
         self.calibration_ = (
             IDENTITY if self.out_of_fold_ is None else best_calibration(self.out_of_fold_, bad, seed=self.seed)
         )
@@ -143,7 +168,8 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def log_odds(self, X: Any) -> Floats:
         """Return LightGBM's own raw score: log-odds of the bad outcome before calibration."""
-        return np.asarray(self.booster_.predict(self._checked(X), raw_score=True, num_threads=self.threads))
+        values = self._checked(X)
+        return np.asarray(self.booster_.predict(values, raw_score=True, num_threads=self.threads))
 
     def decision_function(self, X: Any) -> Floats:
         """Return calibrated log-odds of the bad outcome."""
@@ -158,7 +184,8 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likelier class."""
-        return cast("npt.NDArray[Any]", self.classes_[(self.decision_function(X) > 0).astype(int)])
+        likelier = (self.decision_function(X) > 0).astype(int)
+        return cast("npt.NDArray[Any]", self.classes_[likelier])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -171,14 +198,15 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return cast("Floats", validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
 
     def _told(self, X: Any) -> Floats:
-        told = self.booster_.predict(self._checked(X), pred_contrib=True, num_threads=self.threads)
+        values = self._checked(X)
+        told = self.booster_.predict(values, pred_contrib=True, num_threads=self.threads)
         return np.asarray(told, dtype=np.float64)
 
     def _find_base(self) -> None:
-        """The base is the mean score of the fitting population by the trees' own covers: the same for every case."""
+        """The base is the mean score of the fitting population (`models.reference`): the same for every case."""
         self.base_ = float(self._told(np.zeros((1, self.n_features_in_)))[0, -1])
 
-    def _choose_size(self, X: Floats, bad: npt.NDArray[np.bool_]) -> Floats | None:
+    def _choose_size(self, X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None) -> Floats | None:
         """Set `size_` and `trees_`; return the chosen size's out-of-fold log-odds, or None on too few cases."""
         folds = min(self.inner_folds, int(bad.sum()), int((~bad).sum()))
         if folds < 2:  # noqa: PLR2004 - cross-validation needs two
@@ -188,7 +216,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         splits = list(StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(X, bad))
         best: tuple[float, Size, int, Floats] | None = None
         for size in self.sizes:
-            fold_boosters, losses = self._cross_validate(size, X, bad, splits)
+            fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
             trees = int(np.argmin(losses)) + 1
             if best is None or losses[trees - 1] < best[0]:
                 told = np.empty(len(X))
@@ -203,7 +231,12 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return out_of_fold
 
     def _cross_validate(
-        self, size: Size, X: Floats, bad: npt.NDArray[np.bool_], splits: list[tuple[Any, Any]]
+        self,
+        size: Size,
+        X: Floats,
+        bad: npt.NDArray[np.bool_],
+        splits: list[tuple[Any, Any]],
+        helpers: Helpers | None,
     ) -> tuple[list[lgb.Booster], Floats]:
         """Return one booster per fold and the mean held-out log-loss after each tree.
 
@@ -213,7 +246,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def fold(split: tuple[Any, Any]) -> tuple[lgb.Booster, list[float]]:
             fit_on, held_out = split
-            fitting = lgb.Dataset(X[fit_on], bad[fit_on], free_raw_data=False)
+            fitting = _dataset(X[fit_on], bad[fit_on], helpers)
             seen: dict[str, dict[str, list[float]]] = {}
             booster = lgb.train(
                 {**self._parameters(size), "num_threads": 1},

@@ -14,27 +14,29 @@ from features.errors import DataRefused
 from features.history import History
 from features.portfolios import Portfolio, observation_date
 from models.assessment import at_risk
-from models.cards import Card
+from models.cards import Card, card_named
 
 
 @dataclass(frozen=True)
 class Cohort:
     """Cases of one card with their outcomes.
 
-    `bad` is the outcome of each case; `money` has its product, currency and amount at risk.
+    `bad` is the outcome of each case; `money` has its product, currency and amount at risk. `helpers` are the cases of
+    the card that helps this one (`Card.helped_by`), when it names one.
     """
 
     card: Card
     matrix: FeatureMatrix
     bad: npt.NDArray[np.bool_]
     money: pl.DataFrame
+    helpers: Cohort | None = None
 
     def __len__(self) -> int:
         return len(self.bad)
 
     def rows(self, chosen: npt.NDArray[np.intp]) -> Cohort:
-        """Return some of the cases."""
-        return Cohort(self.card, self.matrix.rows(chosen), self.bad[chosen], self.money[chosen])
+        """Return some of the cases, with all the helpers."""
+        return Cohort(self.card, self.matrix.rows(chosen), self.bad[chosen], self.money[chosen], self.helpers)
 
 
 def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohort:
@@ -60,7 +62,8 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
             expected="loans that went bad and loans that did not",
             do="check the outcomes and the observation date",
         )
-    return Cohort(card, matrix, bad, money)
+    helpers = None if card.helped_by is None else cohort(portfolio, card_named(card.helped_by), as_of)
+    return Cohort(card, matrix, bad, money, helpers)
 
 
 def _outcomes(portfolio: Portfolio, card: Card, matrix: FeatureMatrix, day: date) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy as np
 from features.catalog import Catalog
 from models.artefact import GOLDEN_ROWS
 from models.fitted_card import FittedCard
-from models.risk_model import Floats, RiskModel
+from models.risk_model import Floats, Helpers, RiskModel
 from training.cohort import Cohort
 
 
@@ -25,7 +25,13 @@ def fit(cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool
     model = RiskModel.of(catalog_of(cohort), seed=seed, separable=separable)
     if not monotone:
         model.set_params(directions=None)
-    return model.fit(cohort.matrix.values, cohort.bad)
+    return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort))
+
+
+def _helpers(cohort: Cohort) -> Helpers | None:
+    if cohort.helpers is None:
+        return None
+    return Helpers(cohort.helpers.matrix.values, cohort.helpers.bad, cohort.card.helper_weight)
 
 
 def fitted_card(cohort: Cohort, *, version: str, seed: int, provenance: Mapping[str, Any]) -> FittedCard:
@@ -61,6 +67,8 @@ def golden_rows(cohort: Cohort) -> Floats:
 def data_hash(cohort: Cohort) -> str:
     """Return a SHA-256 over the names, values and outcomes that a model was fitted on."""
     told = hashlib.sha256(",".join(feature.name for feature in cohort.matrix.features).encode())
-    told.update(np.ascontiguousarray(cohort.matrix.values).tobytes())
-    told.update(np.ascontiguousarray(cohort.bad).tobytes())
+    for part in (cohort, cohort.helpers):
+        if part is not None:
+            told.update(np.ascontiguousarray(part.matrix.values).tobytes())
+            told.update(np.ascontiguousarray(part.bad).tobytes())
     return told.hexdigest()
