@@ -105,7 +105,7 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
 
 
 def _request(loaded: Loaded, settings: Settings) -> Schema:
-    tables: Schema = {name: _list(_ref(_row_name(name))) for name in SCORED}
+    tables: Schema = {name: _list(_ref(_row_name(name)), maxItems=requests.MOST_ROWS) for name in SCORED}
     tables["loans"] |= {"minItems": 1, "maxItems": settings.most_loans}
     return _object(
         {

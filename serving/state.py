@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from features.errors import ConfigurationRefused, ModelRefused
 from features.probes import probe_history
 from models.assessment import assess
-from models.cards import CARDS, card_named
+from models.cards import CARDS
 from models.fitted_card import FittedCard
 from models.policy import Policy, default_policy, read_policy
 from models.store import ModelStore
@@ -42,7 +42,12 @@ def load(settings: Settings) -> Loaded:
     store = ModelStore(settings.home)
     cards = {name: store.load(name) for name in settings.cards or _with_champion(store)}
     if not cards:
-        store.champion(next(iter(CARDS)))  # refuses, and says what to do
+        raise ModelRefused(
+            "no card has been trained here",
+            where=str(settings.home),
+            expected="a model store with at least one champion",
+            do="run `repayrank train --portfolio taiwan --card collection` first, or name the store with --home",
+        )
     loaded = Loaded(cards, policy)
     for card in cards.values():
         card.model.set_params(threads=1)  # one request's few rows gain nothing from LightGBM's threads
@@ -57,7 +62,7 @@ def _with_champion(store: ModelStore) -> list[str]:
     names: list[str] = []
     for name in CARDS:
         with suppress(ModelRefused):
-            store.champion(card_named(name).name)
+            store.champion(name)
             names.append(name)
     return names
 

@@ -111,9 +111,9 @@ def in_process() -> Callable[..., Told]:
         waiting = list(messages) or [{"type": "http.request", "body": b"", "more_body": False}]
 
         async def receive() -> Any:
-            if waiting:
-                return waiting.pop(0)
-            await asyncio.sleep(3600)
+            while not waiting:
+                await asyncio.sleep(3600)
+            return waiting.pop(0)
 
         async def send(message: Any) -> None:
             sent.append(message)

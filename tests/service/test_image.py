@@ -1,0 +1,131 @@
+"""What the image and the bento install is what the service imports, in the versions that are pinned."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from serving.child import Child
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+BENTOFILE = (ROOT / "bentofile.yaml").read_text()
+
+WITHOUT = """
+import sys
+from pathlib import Path
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+absent = set(sys.argv[3].split(","))
+sys.meta_path.insert(0, Absent())
+from serving import score
+from serving.service import service
+from serving.settings import Settings
+from serving.state import load
+import httptools, uvicorn, uvloop
+service.to_asgi()
+settings = Settings(home=Path(sys.argv[1]))
+sys.stdout.buffer.write(score.score(Path(sys.argv[2]).read_bytes(), load(settings), settings))
+"""
+
+
+def in_image() -> set[str]:
+    listed = re.search(r"-c constraints\.txt \\\n(.*?)\n\n", DOCKERFILE, re.DOTALL)
+    assert listed is not None
+    return set(listed[1].replace("\\", " ").split())
+
+
+def in_bento() -> dict[str, str]:
+    return dict(re.findall(r"^    - ([a-z0-9-]+)==(\S+)$", BENTOFILE, re.MULTILINE))
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def closure(names: set[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = {canonical(name) for name in names}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        try:
+            needed = [Requirement(line) for line in requires(name) or ()]
+        except PackageNotFoundError:
+            continue
+        waiting |= {canonical(r.name) for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})} - found
+    return found
+
+
+def absent_without(listed: set[str]) -> set[str]:
+    """Return the modules that this environment has and one with only the listed packages would not have."""
+    there = closure(listed)
+    return {
+        module
+        for module, owners in packages_distributions().items()
+        if not there & {canonical(owner) for owner in owners}
+    } - {"features", "models", "serving", "training", "repayrank"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("listed", ["image", "bento"])
+def test_what_is_installed_is_enough_to_score(listed: str, home: Path, good: dict[str, Any], tmp_path: Path) -> None:
+    absent = absent_without(in_image() if listed == "image" else set(in_bento()))
+    assert {"mlflow", "shap", "pandas", "matplotlib"} <= absent
+    (tmp_path / "request").write_text(json.dumps(good))
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(home), str(tmp_path / "request"), ",".join(sorted(absent))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["scores"]) == 3
+
+
+def test_the_bento_pins_the_versions_of_the_constraints() -> None:
+    pinned = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if re.match(r"[A-Za-z0-9]", line)
+    )
+    assert in_bento()
+    assert in_bento() == {name: pinned[name] for name in in_bento()}
+    assert set(in_bento()) <= in_image()
+
+
+def test_the_image_runs_as_nobody_in_particular_and_names_no_registry() -> None:
+    assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
+    assert not re.search(r"--index-url|--extra-index|https?://(?!127\.0\.0\.1)", DOCKERFILE + BENTOFILE)
+    assert "curl" not in DOCKERFILE
+    assert re.search(r"^FROM python:3\.11-slim$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_image_is_sent_only_what_it_needs() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    copied = set(re.findall(r"^COPY (.+) \./\S*$", DOCKERFILE, re.MULTILINE))
+    names = {name for line in copied for name in line.split()}
+    assert {line.removeprefix("!").removesuffix("/**") for line in ignored if line.startswith("!")} == names
+
+
+@pytest.mark.slow
+def test_the_health_check_tells_a_ready_service_from_none(server: Child) -> None:
+    found = re.search(r'CMD \["python", "-c", "(.+)"\]', DOCKERFILE)
+    assert found is not None
+    for address, code in ((server.address, 0), ("http://127.0.0.1:9", 1)):
+        check = found[1].replace("http://127.0.0.1:3000", address)
+        assert subprocess.run([sys.executable, "-c", check], check=False, capture_output=True).returncode == code

@@ -1,0 +1,58 @@
+"""What is loaded, from where, and what is refused before a single request is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.errors import ConfigurationRefused, ModelRefused
+from models.store import ModelStore
+from serving import settings as settings_module
+from serving.settings import DEFAULT_HOME, Settings
+from serving.state import Loaded, load
+
+
+def test_every_card_with_a_champion_is_served(loaded: Loaded) -> None:
+    assert loaded.names == ("collection",)
+
+
+def test_a_store_without_a_champion_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="repayrank train"):
+        load(Settings(home=tmp_path))
+
+
+def test_a_card_that_was_asked_for_and_is_not_there_is_refused(home: Path) -> None:
+    with pytest.raises(ModelRefused, match="behaviour"):
+        load(Settings(home=home, cards=("collection", "behaviour")))
+
+
+def test_a_champion_that_does_not_verify_is_not_left_out_in_silence(home: Path, tmp_path: Path) -> None:
+    for name in ("models", "keys"):
+        (tmp_path / name).symlink_to(home / name)
+    assert ModelStore(tmp_path).champion("collection") == "1"
+    (tmp_path / "keys").unlink()
+    with pytest.raises(ModelRefused, match="not signed"):
+        load(Settings(home=tmp_path))
+
+
+def test_a_policy_that_is_not_valid_is_refused(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text("version = 1")
+    with pytest.raises(ConfigurationRefused):
+        load(Settings(home=home, policy=tmp_path / "policy.toml"))
+
+
+def test_the_environment_names_store_cards_and_policy() -> None:
+    told = Settings.from_environment(
+        {"REPAYRANK_HOME": "/store", "REPAYRANK_CARDS": "collection, behaviour,", "REPAYRANK_POLICY": "/p.toml"}
+    )
+    assert told == Settings(home=Path("/store"), cards=("collection", "behaviour"), policy=Path("/p.toml"))
+
+
+def test_without_a_named_store_the_one_beside_the_code_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "__file__", str(tmp_path / "serving" / "settings.py"))
+    assert Settings.from_environment({}).home == DEFAULT_HOME
+    (tmp_path / DEFAULT_HOME).mkdir()
+    assert Settings.from_environment({}).home == tmp_path / DEFAULT_HOME
