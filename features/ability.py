@@ -222,7 +222,7 @@ def utilisation_slope(statements: Statements, months: int) -> pl.Expr:
     aged = statements.total(statements.ago * statements.balance, months)
     # With n statements and weights n-1-2*ago the slope is 6 * sum(weight * balance) / (n * (n^2 - 1)) / limit.
     weighted = (count - 1) * statements.total(statements.balance, months) - 2 * aged
-    return ratio(6 * weighted, 2 * statements.limit * count * (count * count - 1))
+    return ratio(3 * weighted.cast(pl.Float64), statements.limit.cast(pl.Float64) * (count * (count * count - 1)))
 
 
 @feature(

@@ -15,6 +15,7 @@ from features.declaration import Feature, Group, declared_in
 from features.errors import ModelRefused
 from features.history import CASE, History
 from features.probes import probe_history
+from features.views import View
 
 FINGERPRINT_LENGTH = 12
 
@@ -102,17 +103,16 @@ class Catalog:
         in one pass; a table that was not sent leaves its features missing.
         """
         frame = history.cases
-        for view in dict.fromkeys(feature.view for feature in self.features):
-            mine = [feature for feature in self.features if feature.view is view]
+        for view, expressions in self._expressions.items():
             rows = view.rows(history)
             if rows is None:
-                frame = frame.with_columns(pl.lit(None, pl.Float64).alias(feature.name) for feature in mine)
+                frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in expressions)
                 continue
             # Polars divides by a column of length one through its reciprocal, which rounds differently: an empty case
             # beside the real ones keeps one borrower's numbers the same, to the bit, as in a book of many.
             # maintain_order also keeps Polars from splitting one borrower's rows over threads.
             padded = pl.concat([rows, rows.clear(1)])
-            found = padded.group_by(CASE, maintain_order=True).agg(feature.expression() for feature in mine)
+            found = padded.group_by(CASE, maintain_order=True).agg(expressions.values())
             frame = frame.join(found, on=CASE, how="left", maintain_order="left")
         columns = frame.select(pl.col(self.names).fill_null(np.nan))
         return FeatureMatrix(
@@ -120,6 +120,13 @@ class Catalog:
             values=np.ascontiguousarray(columns.to_numpy(), dtype=np.float64).reshape(len(frame), len(self)),
             features=self.features,
         )
+
+    @cached_property
+    def _expressions(self) -> dict[type[View], dict[str, pl.Expr]]:
+        views: dict[type[View], dict[str, pl.Expr]] = {}
+        for feature in self.features:
+            views.setdefault(feature.view, {})[feature.name] = feature.expression()
+        return views
 
     @cached_property
     def fingerprint(self) -> str:

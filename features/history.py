@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
+from datetime import date, datetime
+from functools import cached_property, lru_cache
 from typing import cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 import polars as pl
 
@@ -70,16 +70,31 @@ class History:
         return cast("list[str]", self.cases.get_column("loan_id").to_list())
 
 
-def _check_zone(zone: str) -> None:
+@lru_cache(maxsize=1)
+def _machine_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1024)
+def is_zone(name: str) -> bool:
+    """Return whether a time zone is known to this machine and to Polars, which carries a list of its own."""
+    if name not in _machine_zones():
+        return False
     try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+        pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(name)  # noqa: DTZ001 - made aware in the same line
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+def _check_zone(zone: str) -> None:
+    if not is_zone(zone):
         raise ConfigurationRefused(
             "an unknown time zone",
             where="History.as_of",
             expected="an IANA name such as Asia/Taipei",
             do="correct the zone, or leave it out for UTC",
-        ) from None
+        )
 
 
 def _closed(cases: pl.DataFrame, zone: str) -> pl.DataFrame:

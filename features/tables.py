@@ -18,6 +18,10 @@ PRODUCTS = ("revolving", "instalment")
 STATEMENT_STATES = ("unused", "paid_in_full", "part_paid", "overdue")
 
 
+MOST_MONEY = 10**14
+"""Largest amount in minor units, a trillion dollars: sums over half a year of daily statements stay exact."""
+
+
 class Table(dy.Schema):
     """What all tables of the contract have in common."""
 
@@ -31,7 +35,9 @@ class LoanTable(Table):
     borrower_id = dy.String(nullable=False, min_length=1, description="the person who owes it; may have several loans")
     product = dy.Enum(PRODUCTS, nullable=False, description="revolving: a card or credit line; instalment: a schedule")
     currency = dy.String(nullable=False, regex="^[A-Z]{3}$", description="ISO 4217 code of every amount of the loan")
-    credit_limit = dy.Int64(nullable=True, min=0, description="limit of a revolving account, minor units")
+    credit_limit = dy.Int64(
+        nullable=True, min=0, max=MOST_MONEY, description="limit of a revolving account, minor units"
+    )
     opened_on = dy.Date(nullable=True, description="day the contract began")
     recorded_at = dy.Datetime(
         nullable=False, time_unit="us", time_zone="UTC", description="instant the lender's system learned of the loan"
@@ -45,7 +51,12 @@ class StatementTable(Table):
 
     loan_id = dy.String(primary_key=True, min_length=1, description="the account")
     statement_on = dy.Date(primary_key=True, description="closing day of the statement")
-    balance = dy.Int64(nullable=False, description="amount owed at closing, minor units; negative: the lender owes")
+    balance = dy.Int64(
+        nullable=False,
+        min=-MOST_MONEY,
+        max=MOST_MONEY,
+        description="amount owed at closing, minor units; negative: the lender owes",
+    )
     state = dy.Enum(
         STATEMENT_STATES,
         nullable=False,
@@ -70,7 +81,7 @@ class PaymentTable(Table):
     payment_id = dy.String(primary_key=True, min_length=1, description="the lender's own identifier of the payment")
     loan_id = dy.String(nullable=False, min_length=1, description="the loan it was paid to")
     paid_on = dy.Date(nullable=False, description="value date")
-    amount = dy.Int64(nullable=False, min=0, description="amount received, minor units")
+    amount = dy.Int64(nullable=False, min=0, max=MOST_MONEY, description="amount received, minor units")
     recorded_at = dy.Datetime(
         nullable=False, time_unit="us", time_zone="UTC", description="instant the payment was booked"
     )

@@ -18,7 +18,7 @@ from features.errors import DataRefused
 from features.history import CASE, History
 from models.attribution import Attribution, attribute, families
 from models.fitted_card import FittedCard
-from models.policy import Policy
+from models.policy import LossShare, Policy
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
 from models.reasons import Reason, reasons
@@ -41,6 +41,7 @@ class Assessment:
     quadrants: list[str]
     ledger: Ledger
     owed_minor: npt.NDArray[np.int64]
+    loss_shares: list[LossShare]
     currencies: list[str]
 
     def __len__(self) -> int:
@@ -56,7 +57,7 @@ class Assessment:
         """The loan of each case."""
         return [str(loan) for loan in self.cases.get_column("loan_id")]
 
-    @property
+    @cached_property
     def currency(self) -> str:
         """The one currency of the cases.
 
@@ -106,8 +107,20 @@ def assess(history: History, model: FittedCard, policy: Policy) -> Assessment:
 
 
 def assess_population(history: History, model: FittedCard, policy: Policy) -> Assessment:
-    """Return the assessment of the cases that belong to the model's card."""
+    """Return the assessment of the cases that belong to the model's card.
+
+    Raises
+    ------
+    DataRefused : none does
+    """
     members = np.flatnonzero(model.card.population(history))
+    if not members.size:
+        raise DataRefused(
+            f"none of the {len(history.cases)} loans belongs to the card",
+            where=f"card '{model.card.name}'",
+            expected=f"loans of its population ({model.card.title.en})",
+            do="check the observation date and the statements, or use the card that these loans belong to",
+        )
     return assess_matrix(model.catalog.values(history).rows(members), at_risk(history)[members], model, policy)
 
 
@@ -135,6 +148,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
     calibration = model.model.calibration_
     owed = money.get_column("owed_minor").to_numpy()
     scored = points(calibration.log_odds(attribution.log_odds), policy.points)
+    shares = _loss_shares(matrix.cases, money, policy)
     return Assessment(
         model=model,
         policy=policy,
@@ -149,15 +163,16 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
             calibration,
             attribution.log_odds,
             owed,
-            _loss_shares(matrix.cases, money, policy),
+            np.array([entry.share for entry in shares], dtype=np.float64),
             least_minor=policy.exposure.least_minor,
         ),
         owed_minor=owed,
+        loss_shares=shares,
         currencies=[str(currency) for currency in money.get_column("currency")],
     )
 
 
-def _loss_shares(cases: pl.DataFrame, money: pl.DataFrame, policy: Policy) -> Floats:
+def _loss_shares(cases: pl.DataFrame, money: pl.DataFrame, policy: Policy) -> list[LossShare]:
     keys = list(zip(money.get_column("product"), cases.get_column("observed_on"), strict=True))
-    shares = {key: policy.loss_share(*key).share for key in set(keys)}
-    return np.array([shares[key] for key in keys], dtype=np.float64)
+    in_force = {key: policy.loss_share(*key) for key in set(keys)}
+    return [in_force[key] for key in keys]

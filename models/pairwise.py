@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -19,11 +21,19 @@ RECONCILED_WITHIN = 1e-9
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a comparison: how much it puts the first borrower above the second, in log priority."""
+    """One line of a comparison: how much it puts the first borrower above the second, in log priority.
+
+    Few of the lines are read: each is put into words when it is asked for.
+    """
 
     name: str
     difference: float
-    text: Text
+    tell: Callable[[], Text] = field(repr=False, compare=False)
+
+    @property
+    def text(self) -> Text:
+        """Return the line in words: both borrowers' figures."""
+        return self.tell()
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def compare(assessment: Assessment, first: int, second: int) -> Comparison:
     slope = _secant(assessment, first, second)
     moved = slope * (attribution.contributions[first] - attribution.contributions[second])
     lines = [
-        Line(feature.name, float(moved[column]), _against(assessment, column, first, second))
+        Line(feature.name, float(moved[column]), partial(_against, assessment, column, first, second))
         for column, feature in enumerate(assessment.catalog)
         if moved[column] != 0
     ]
@@ -80,7 +90,7 @@ def compare(assessment: Assessment, first: int, second: int) -> Comparison:
         values = getattr(ledger, name)
         if values[first] != values[second]:
             lines.append(
-                Line(name, float(values[first] - values[second]), _money_text(assessment, name, first, second))
+                Line(name, float(values[first] - values[second]), partial(_money_text, assessment, name, first, second))
             )
     residual = gap - sum(line.difference for line in lines)
     if not abs(residual) <= RECONCILED_WITHIN:

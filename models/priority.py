@@ -6,6 +6,7 @@ The ledger is kept in logarithms, so that every line is exact and two borrowers 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Ledger:
     loss_share: Floats
     exposure_minor: npt.NDArray[np.int64]
 
-    @property
+    @cached_property
     def priority(self) -> Floats:
         """Log of the expected loss in minor units: the sum of the lines, added in their order."""
         return (self.chance + self.exposure) + self.loss_share

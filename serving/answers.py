@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from features.declaration import Group
-from features.history import CASE, History
+from features.history import History
 from features.words import Text, written_money
 from models.assessment import Assessment
 from models.pairwise import Comparison, compare
@@ -48,7 +48,6 @@ def _numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
     """Return the part of the answer that does not depend on the other loans or on the time of day."""
     model, policy = assessment.model.identity(), assessment.policy
-    statuses = _loss_statuses(assessment, history)
     belongs = assessment.model.card.population(history).tolist()
     calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()
     columns = {
@@ -67,7 +66,7 @@ def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
         "loss_share": assessment.ledger.loss_share.tolist(),
         "priority": assessment.ledger.priority.tolist(),
         "expected_loss_minor": assessment.ledger.expected_loss_minor.tolist(),
-        "loss_share_status": statuses,
+        "loss_share_status": [entry.status for entry in assessment.loss_shares],
     }
     exposure = {
         "amount_minor": assessment.ledger.exposure_minor.tolist(),
@@ -91,15 +90,6 @@ def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
         }
         for case, loan in enumerate(assessment.loan_ids)
     ]
-
-
-def _loss_statuses(assessment: Assessment, history: History) -> list[str]:
-    """Return whether each loan's loss share is assumed or measured: the policy's own word for it."""
-    products = history.known.loans.sort(CASE).get_column("product")
-    days = assessment.cases.get_column("observed_on")
-    keys = list(zip(products, days, strict=True))
-    status = {key: assessment.policy.loss_share(*key).status for key in set(keys)}
-    return [status[key] for key in keys]
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

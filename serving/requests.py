@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date
 from typing import Any
-from zoneinfo import available_timezones
 
 import polars as pl
 
 from features.errors import Fault, TablesRefused
-from features.history import History
+from features.history import History, is_zone
 from features.tables import SCORED, Table, Tables
 from serving import columns
 from serving.strict_json import WHERE, read_object
@@ -121,26 +119,10 @@ def _zone(reading: _Reading, plain: Mapping[str, Any]) -> str:
     given = plain.get("time_zone")
     if given is None:
         return DEFAULT_ZONE
-    if not isinstance(given, str) or given not in zones() or not _usable(given):
+    if not isinstance(given, str) or not is_zone(given):
         reading.fault(BODY, None, "time_zone", "an IANA name such as Asia/Taipei")
         return DEFAULT_ZONE
     return given
-
-
-@lru_cache(maxsize=1)
-def zones() -> frozenset[str]:
-    """Return the names of the time zones that this machine knows."""
-    return frozenset(available_timezones())
-
-
-@lru_cache(maxsize=1024)
-def _usable(zone: str) -> bool:
-    """Polars carries its own list of zones, without a few of the machine's such as `localtime`."""
-    try:
-        pl.Series([datetime(2000, 1, 1)]).dt.replace_time_zone(zone)  # noqa: DTZ001 - made aware in the same line
-    except pl.exceptions.PolarsError:
-        return False
-    return True
 
 
 def _tables(reading: _Reading, given: object, most_loans: int) -> Tables | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from features.words import Text, written_money
 from models.assessment import Assessment
 from models.attribution import ADDITIVITY_BOUND
@@ -57,21 +55,14 @@ def grounds(assessment: Assessment, bad: Bools | None, source: str) -> Markup:
     )
 
 
-def status_of(assessment: Assessment, log_share: float) -> Text:
-    """Return what the policy calls the loss share of a case: an assumption, or what a lender measured."""
-    status = next(entry.status for entry in _in_force(assessment) if np.isclose(np.log(entry.share), log_share))
-    return words.STATUS.get(status, Text(en=status, zh=status))
+def status_of(entry: LossShare) -> Text:
+    """Return what the policy calls a loss share: an assumption, or what a lender measured."""
+    return words.STATUS.get(entry.status, Text(en=entry.status, zh=entry.status))
 
 
 def _in_force(assessment: Assessment) -> list[LossShare]:
-    """Return the policy's loss shares that the book uses: an assessment keeps the share of a case, not its product."""
-    latest = max(assessment.cases.get_column("observed_on").to_list())
-    used = np.unique(assessment.ledger.loss_share)
-    return [
-        entry
-        for entry in assessment.policy.loss_shares
-        if entry.valid_from <= latest and np.isclose(used, np.log(entry.share)).any()
-    ]
+    """Return the policy's loss shares that the book uses, in the order of the policy."""
+    return [entry for entry in assessment.policy.loss_shares if entry in assessment.loss_shares]
 
 
 def _loss_share(entry: LossShare) -> Markup:
@@ -79,7 +70,7 @@ def _loss_share(entry: LossShare) -> Markup:
         share=f"{entry.share:.0%}",
         product=words.PRODUCTS.get(entry.product, Text(en=entry.product, zh=entry.product)),
         day=str(entry.valid_from),
-        status=words.STATUS.get(entry.status, Text(en=entry.status, zh=entry.status)),
+        status=status_of(entry),
     )
     return joined([both(told, "p"), element("p", entry.source, class_="quiet")])
 

@@ -44,7 +44,7 @@ def test_it_listens_on_this_machine_alone_unless_told_otherwise(server: Child) -
 def test_told_to_stop_it_answers_what_has_begun_and_ends_well(
     home: Path, tmp_path: Path, asking: Callable[..., Any], request_for: Callable[..., Any], overdue_ids: list[str]
 ) -> None:
-    body = json.dumps(request_for(*overdue_ids[:300])).encode()
+    body = json.dumps(request_for(*overdue_ids[:2_000])).encode()
     with served(home, tmp_path / "log") as child:
         answers: list[Any] = []
         caller = threading.Thread(target=lambda: answers.append(asking(child.address, "POST", "/v1/rank", body)))

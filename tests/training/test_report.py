@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from html.parser import HTMLParser
 
 import numpy as np
@@ -143,7 +144,8 @@ def test_every_printed_line_is_the_true_figure_rounded(assessed: Assessment, pai
 def test_a_ledger_of_any_lines_adds_up_to_its_total(assessed: Assessment, differences: list[float]) -> None:
     names = [*assessed.catalog.names, "exposure", "loss_share"]
     lines = tuple(
-        Line(name, difference, Text(en=name, zh=name)) for name, difference in zip(names, differences, strict=False)
+        Line(name, difference, partial(Text, en=name, zh=name))
+        for name, difference in zip(names, differences, strict=False)
     )
     gap = sum(line.difference for line in lines)
     comparison = Comparison("A", "B", gap, 1.0, lines, dict.fromkeys(Group, 0.0), 0.0, 0)
@@ -152,7 +154,7 @@ def test_a_ledger_of_any_lines_adds_up_to_its_total(assessed: Assessment, differ
 
 
 def test_two_loans_that_stand_close_still_show_their_distance(assessed: Assessment) -> None:
-    lines = (Line("exposure", 3e-9, Text(en="amount", zh="金额")),)
+    lines = (Line("exposure", 3e-9, lambda: Text(en="amount", zh="金额")),)
     comparison = Comparison("A", "B", 3e-9, 1.0, lines, dict.fromkeys(Group, 0.0), 0.0, 0)
     assert printed_ledger(comparison, assessed.catalog).total == Decimal("3.0E-9")
 
