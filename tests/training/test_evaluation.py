@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from features.errors import DataRefused
 from models.cards import CARDS, card_named
-from training.cohort import cohort
+from training.cohort import Cohort, cohort
 from training.evaluation import evaluate, folds
 
 KEYS = [
@@ -25,8 +27,13 @@ KEYS = [
 ]
 
 
+def alone(whole: Cohort, step: int) -> Cohort:
+    """Some of the cases, without the loans of the other card that help them: quicker, and still real."""
+    return replace(whole.rows(np.arange(0, len(whole), step)), helpers=None)
+
+
 def test_evaluation_reports_every_figure_and_keeps_its_promises(overdue):
-    told = evaluate(overdue.rows(np.arange(0, len(overdue), 4)), count=3, seed=0)
+    told = evaluate(alone(overdue, 4), count=3, seed=0)
     assert list(told) == KEYS
     assert told["additivity_error"] <= 1e-9
     assert told["monotone_violations"] == 0
@@ -42,9 +49,7 @@ def test_every_loan_is_judged_exactly_once_and_never_fitted_on_at_the_same_time(
 
 
 def test_outcomes_that_were_shuffled_cannot_be_predicted(overdue):
-    from dataclasses import replace
-
-    part = overdue.rows(np.arange(0, len(overdue), 2))
+    part = alone(overdue, 2)
     shuffled = replace(part, bad=np.random.default_rng(0).permutation(part.bad))
     assert abs(evaluate(shuffled, count=3, seed=0)["auc"] - 0.5) < 0.03
 
@@ -56,16 +61,12 @@ def test_behaviour_and_collection_cards_share_out_the_whole_book(taiwan, overdue
 
 
 def test_a_loan_without_an_outcome_is_refused_not_left_out(taiwan):
-    from dataclasses import replace
-
     short = replace(taiwan, outcomes=taiwan.outcomes.filter(pl.col("loan_id") != "TW00001"))
     with pytest.raises(DataRefused, match="1 of 6818 loans have no outcome"):
         cohort(short, card_named("collection"))
 
 
 def test_an_outcome_after_the_performance_window_does_not_count(taiwan):
-    from dataclasses import replace
-
     late = replace(taiwan, outcomes=taiwan.outcomes.with_columns(pl.col("happened_on").dt.offset_by("1d")))
     with pytest.raises(DataRefused, match="no outcome"):
         cohort(late, card_named("collection"))
