@@ -13,8 +13,10 @@ MOST_PAID = 1.5
 MOST_GROWTH = 20.0
 """A debt or a payment that grew from nearly nothing is read as this many times larger, not as any number."""
 
-NO_STATEMENT = Text(en="no statement in the last {months}", zh="近{months}没有账单")
-NOTHING_DUE = Text(en="nothing was due in the last {months}", zh="近{months}没有应还金额")
+NOTHING_TO_PAY = Text(
+    en="no balance was to be paid, or payments are not known, in the last {months}",
+    zh="近{months}没有待还账单金额或还款情况未知",
+)
 NO_LIMIT = Text(en="no statement or no credit limit in the last {months}", zh="近{months}没有账单或没有额度")
 
 
@@ -22,11 +24,14 @@ NO_LIMIT = Text(en="no statement or no credit limit in the last {months}", zh="�
     group=Group.ABILITY,
     unit=Unit.RATIO,
     risk=Risk.FALLS,
-    label=Text(en="paid of what was due, last {months}", zh="近{months}应还款偿还比例"),
-    reason=Text(en="{value} of what was due in the last {months} was paid", zh="近{months}偿还了应还金额的{value}"),
-    missing=NOTHING_DUE,
+    label=Text(en="paid of the statement balances, last {months}", zh="近{months}账单金额偿还比例"),
+    reason=Text(
+        en="{value} of the statement balances of the last {months} was paid", zh="近{months}偿还了账单金额的{value}"
+    ),
+    missing=NOTHING_TO_PAY,
     family="payment to due",
     months=(1, 3, 6),
+    capped_at=MOST_PAID,
 )
 def payment_to_due(statements: Statements, months: int) -> pl.Expr:
     """Payments received over the statement balances they answered, in the window; at most 1.5.
@@ -41,10 +46,14 @@ def payment_to_due(statements: Statements, months: int) -> pl.Expr:
     group=Group.ABILITY,
     unit=Unit.RATIO,
     risk=Risk.FALLS,
-    label=Text(en="paid of what was due, month before last", zh="上上月应还款偿还比例"),
-    reason=Text(en="{value} of what was due a month earlier was paid", zh="再上一期偿还了应还金额的{value}"),
-    missing=Text(en="nothing was due a month earlier", zh="再上一期没有应还金额"),
+    label=Text(en="paid of the statement balance, a month earlier", zh="再早一期账单金额偿还比例"),
+    reason=Text(en="a month earlier {value} of the statement balance was paid", zh="再早一期偿还了账单金额的{value}"),
+    missing=Text(
+        en="a month earlier no balance was to be paid, or payments are not known",
+        zh="再早一期没有待还账单金额或还款情况未知",
+    ),
     family="payment to due",
+    capped_at=MOST_PAID,
 )
 def payment_to_due_month_before(statements: Statements) -> pl.Expr:
     """Payments over what was due on the statement before the latest; at most 1.5."""
@@ -55,14 +64,18 @@ def payment_to_due_month_before(statements: Statements) -> pl.Expr:
     group=Group.ABILITY,
     unit=Unit.RATIO,
     risk=Risk.FALLS,
-    label=Text(en="paid of what was due while overdue, last {months}", zh="近{months}逾期期间偿还比例"),
+    label=Text(en="paid of the balances while overdue, last {months}", zh="近{months}逾期期间账单金额偿还比例"),
     reason=Text(
-        en="{value} of what was due was paid while overdue, last {months}",
-        zh="近{months}逾期期间偿还了应还金额的{value}",
+        en="while overdue in the last {months}, {value} of the statement balances was paid",
+        zh="近{months}逾期期间偿还了账单金额的{value}",
     ),
-    missing=Text(en="nothing was due while overdue in the last {months}", zh="近{months}逾期期间没有应还金额"),
+    missing=Text(
+        en="no balance was overdue, or payments are not known, in the last {months}",
+        zh="近{months}没有逾期账单金额或还款情况未知",
+    ),
     family="payment to due",
     months=(6,),
+    capped_at=MOST_PAID,
 )
 def payment_to_due_while_overdue(statements: Statements, months: int) -> pl.Expr:
     """Payments over what was due, on the overdue statements of the window; at most 1.5."""
@@ -76,10 +89,12 @@ def payment_to_due_while_overdue(statements: Statements, months: int) -> pl.Expr
     risk=Risk.FALLS,
     label=Text(en="depth of part payments, last {months}", zh="近{months}部分还款深度"),
     reason=Text(
-        en="part payments of the last {months} covered {value} of what was due",
-        zh="近{months}部分还款覆盖应还金额的{value}",
+        en="part payments of the last {months} covered {value} of the balances",
+        zh="近{months}部分还款覆盖账单金额的{value}",
     ),
-    missing=Text(en="no part payment in the last {months}", zh="近{months}没有部分还款"),
+    missing=Text(
+        en="no part payment, or payments are not known, in the last {months}", zh="近{months}没有部分还款或还款情况未知"
+    ),
     family="payment to due",
     months=(6,),
 )
@@ -102,10 +117,11 @@ def part_payment_depth(statements: Statements, months: int) -> pl.Expr:
         zh="近{months}月均还款为余额的{value}",
     ),
     missing=Text(
-        en="nothing is owed, or no payment is known, in the last {months}", zh="近{months}没有欠款或没有还款记录"
+        en="nothing is owed, or payments are not known, in the last {months}", zh="近{months}没有欠款或还款情况未知"
     ),
     family="payment to balance",
     months=(6,),
+    capped_at=MOST_PAID,
 )
 def payment_to_balance(statements: Statements, months: int) -> pl.Expr:
     """Mean payment per statement of the window over the latest amount owed; at most 1.5."""
@@ -169,14 +185,15 @@ def payment_earlier(statements: Statements) -> pl.Expr:
 @feature(
     group=Group.ABILITY,
     unit=Unit.RATIO,
-    risk=Risk.FALLS,
+    risk=Risk.FREE,
     label=Text(en="payments now to 3 months earlier", zh="近3个月与此前3个月还款之比"),
     reason=Text(
         en="payments of the last 3 months were {value} of those of the 3 months before",
         zh="近3个月还款为此前3个月的{value}",
     ),
-    missing=Text(en="nothing was paid 4 to 6 months ago", zh="4至6个月前没有还款"),
+    missing=Text(en="nothing was paid 4 to 6 months ago, or it is not known", zh="4至6个月前没有还款或还款情况未知"),
     family="payment size",
+    capped_at=MOST_GROWTH,
 )
 def payment_growth(statements: Statements) -> pl.Expr:
     """Paid in the last 3 months over paid in the 3 months before; at most 20."""
@@ -222,7 +239,7 @@ def utilisation_slope(statements: Statements, months: int) -> pl.Expr:
     aged = statements.total(statements.ago * statements.balance, months)
     # With n statements and weights n-1-2*ago the slope is 6 * sum(weight * balance) / (n * (n^2 - 1)) / limit.
     weighted = (count - 1) * statements.total(statements.balance, months) - 2 * aged
-    return ratio(3 * weighted.cast(pl.Float64), statements.limit.cast(pl.Float64) * (count * (count * count - 1)))
+    return ratio(6 * weighted.cast(pl.Float64), statements.limit.cast(pl.Float64) * (count * (count * count - 1)))
 
 
 @feature(
@@ -260,16 +277,20 @@ def limit_left_least(statements: Statements, months: int) -> pl.Expr:
     group=Group.ABILITY,
     unit=Unit.MONEY,
     risk=Risk.FREE,
-    label=Text(en="left unpaid of what was due, last {months}", zh="近{months}应还未还金额"),
+    label=Text(en="left unpaid of the balances, last {months}", zh="近{months}账单未还金额"),
     reason=Text(
-        en="{value} of what was due in the last {months} was left unpaid", zh="近{months}应还未还金额为{value}"
+        en="{value} of the statement balance to be paid in the last {months} was left unpaid",
+        zh="近{months}账单未还金额为{value}",
     ),
-    missing=Text(en="what was due or paid in the last {months} is not known", zh="近{months}应还或已还金额未知"),
+    missing=Text(
+        en="the balance to be paid or payments in the last {months} are not known",
+        zh="近{months}账单金额或还款情况未知",
+    ),
     family="shortfall",
-    months=(1, 6),
+    months=(1,),
 )
 def shortfall_sum(statements: Statements, months: int) -> pl.Expr:
-    """Sum over the statements of the window of what was due and not paid."""
+    """What was due and not paid, on the statements of the window."""
     return statements.total(statements.shortfall, months)
 
 
@@ -277,9 +298,12 @@ def shortfall_sum(statements: Statements, months: int) -> pl.Expr:
     group=Group.ABILITY,
     unit=Unit.RATIO,
     risk=Risk.RISES,
-    label=Text(en="left unpaid, of the limit", zh="应还未还占额度比例"),
-    reason=Text(en="the amount left unpaid last month was {value} of the limit", zh="上月应还未还金额为额度的{value}"),
-    missing=Text(en="what was due or paid last month, or the limit, is not known", zh="上月应还、已还金额或额度未知"),
+    label=Text(en="left unpaid, of the limit", zh="账单未还占额度比例"),
+    reason=Text(
+        en="the balance left unpaid last month was {value} of the limit",
+        zh="最近一期账单未还金额为额度的{value}",
+    ),
+    missing=Text(en="the balance to be paid, payments or the limit are not known", zh="账单金额、还款情况或额度未知"),
     family="shortfall",
 )
 def shortfall_to_limit(statements: Statements) -> pl.Expr:
@@ -311,8 +335,9 @@ def overdue_balance_share(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.RISES,
     label=Text(en="balance to two statements earlier", zh="余额与两期前之比"),
     reason=Text(en="the balance is {value} of the one two statements earlier", zh="当前余额为两期前的{value}"),
-    missing=Text(en="nothing was owed two statements earlier", zh="两期前没有欠款"),
+    missing=Text(en="nothing was owed two statements earlier, or it is not known", zh="两期前没有欠款或情况未知"),
     family="balance growth",
+    capped_at=MOST_GROWTH,
 )
 def balance_growth(statements: Statements) -> pl.Expr:
     """Latest amount owed over the amount owed two statements earlier; at most 20."""

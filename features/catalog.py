@@ -141,6 +141,15 @@ class Catalog:
             told.update(f"{feature.name}|{feature.group}|{int(feature.risk)}|{written}\n".encode())
         return told.hexdigest()[:FINGERPRINT_LENGTH]
 
+    @cached_property
+    def texts_version(self) -> str:
+        """A short hash of all words: an answer's reasons can be traced to the sentences of its day."""
+        words = [
+            (f.name, *f.label.as_dict().values(), *f.reason.as_dict().values(), *f.missing.as_dict().values())
+            for f in self
+        ]
+        return hashlib.sha256(repr(words).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
     def dictionary(self) -> list[dict[str, object]]:
         """Return the feature dictionary: what `repayrank features --json` and `GET /v1/features` answer."""
         return [

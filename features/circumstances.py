@@ -13,7 +13,7 @@ MOST_TURNOVER = 5.0
 
 NO_STATEMENT_YET = Text(en="no statement yet", zh="尚无账单")
 NO_STATEMENT = Text(en="no statement in the last {months}", zh="近{months}没有账单")
-UNKNOWN_SPENDING = Text(en="spending in the last {months} is not known", zh="近{months}消费情况未知")
+UNKNOWN_SPENDING = Text(en="spending in the last {months} is not known", zh="近{months}消费及费息情况未知")
 
 
 @feature(
@@ -64,7 +64,7 @@ def marked_full_now(statements: Statements) -> pl.Expr:
     unit=Unit.YES_NO,
     risk=Risk.FREE,
     label=Text(en="unused now", zh="当前未使用"),
-    reason=Text(en="the account was not used in the latest month: {value}", zh="最近一个月未使用账户：{value}"),
+    reason=Text(en="the account was not used in the latest month: {value}", zh="最近一期未使用账户：{value}"),
     missing=NO_STATEMENT_YET,
     family="state now",
 )
@@ -77,11 +77,9 @@ def unused_now(statements: Statements) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.YES_NO,
     risk=Risk.FREE,
-    label=Text(en="unused the month before", zh="上一个月未使用"),
-    reason=Text(
-        en="the account was not used in the month before the latest: {value}", zh="再上一个月未使用账户：{value}"
-    ),
-    missing=Text(en="no statement before the latest to show use", zh="没有可显示使用情况的上一期账单"),
+    label=Text(en="unused the month before", zh="上一期未使用"),
+    reason=Text(en="the account was not used in the month before the latest: {value}", zh="上一期未使用账户：{value}"),
+    missing=Text(en="no earlier statement to show use", zh="没有更早的账单可显示使用情况"),
     family="state now",
 )
 def unused_before(statements: Statements) -> pl.Expr:
@@ -182,7 +180,7 @@ def balance_change(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.MONEY,
     risk=Risk.FREE,
-    label=Text(en="new charges, last {months}", zh="近{months}新增消费"),
+    label=Text(en="new charges, last {months}", zh="近{months}新增消费及费息"),
     reason=Text(
         en="new spending, fees and interest of the last {months}: {value}", zh="近{months}新增消费及费息为{value}"
     ),
@@ -199,9 +197,10 @@ def spending_sum(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.MONEY,
     risk=Risk.FREE,
-    label=Text(en="largest monthly charges, last {months}", zh="近{months}单月最高消费"),
+    label=Text(en="largest monthly charges, last {months}", zh="近{months}单月最高消费及费息"),
     reason=Text(
-        en="the largest month of new charges in the last {months} was {value}", zh="近{months}单月最高新增消费为{value}"
+        en="the largest month of new charges in the last {months} was {value}",
+        zh="近{months}单月最高新增消费及费息为{value}",
     ),
     missing=UNKNOWN_SPENDING,
     family="spending",
@@ -216,11 +215,13 @@ def spending_largest(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.RATIO,
     risk=Risk.FREE,
-    label=Text(en="new charges to limit, last {months}", zh="近{months}新增消费与额度之比"),
+    label=Text(en="new charges to limit, last {months}", zh="近{months}新增消费及费息与额度之比"),
     reason=Text(
-        en="new charges of the last {months} were {value} of the limit", zh="近{months}新增消费为额度的{value}"
+        en="new charges of the last {months} were {value} of the limit", zh="近{months}新增消费及费息为额度的{value}"
     ),
-    missing=Text(en="spending in the last {months}, or the limit, is not known", zh="近{months}消费情况或额度未知"),
+    missing=Text(
+        en="spending in the last {months}, or the limit, is not known", zh="近{months}消费及费息情况或额度未知"
+    ),
     family="spending",
     months=(6,),
 )
@@ -233,12 +234,12 @@ def spending_to_limit(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.RATIO,
     risk=Risk.FREE,
-    label=Text(en="new charges to balance, last {months}", zh="近{months}新增消费与余额之比"),
+    label=Text(en="new charges to balance, last {months}", zh="近{months}新增消费及费息与余额之比"),
     reason=Text(
-        en="new charges of the last {months} were {value} of the balance", zh="近{months}新增消费为余额的{value}"
+        en="new charges of the last {months} were {value} of the balance", zh="近{months}新增消费及费息为余额的{value}"
     ),
     missing=Text(
-        en="nothing is owed, or spending in the last {months} is not known", zh="没有欠款或近{months}消费情况未知"
+        en="nothing is owed, or spending in the last {months} is not known", zh="没有欠款或近{months}消费及费息情况未知"
     ),
     family="spending",
     months=(3,),
@@ -253,12 +254,14 @@ def spending_to_balance(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.SHARE,
     risk=Risk.FREE,
-    label=Text(en="largest month of all charges, last {months}", zh="近{months}最高单月消费占比"),
+    label=Text(en="largest month of all charges, last {months}", zh="近{months}最高单月消费及费息占比"),
     reason=Text(
         en="one month held {value} of the new charges of the last {months}",
-        zh="近{months}新增消费中有{value}集中在一个月",
+        zh="近{months}新增消费及费息中有{value}集中在一个月",
     ),
-    missing=Text(en="no new charges in the last {months}", zh="近{months}没有新增消费"),
+    missing=Text(
+        en="no new charges in the last {months}, or they are not known", zh="近{months}没有新增消费或情况未知"
+    ),
     family="spending rhythm",
     months=(6,),
 )
@@ -272,12 +275,14 @@ def spending_concentration(statements: Statements, months: int) -> pl.Expr:
     group=Group.CIRCUMSTANCES,
     unit=Unit.SHARE,
     risk=Risk.FREE,
-    label=Text(en="steadiness of charges, last {months}", zh="近{months}消费平稳度"),
+    label=Text(en="steadiness of charges, last {months}", zh="近{months}消费及费息平稳度"),
     reason=Text(
         en="the smallest month of charges was {value} of the largest, last {months}",
-        zh="近{months}最低月消费为最高月的{value}",
+        zh="近{months}最低月消费及费息为最高月的{value}",
     ),
-    missing=Text(en="no charges in any month of the last {months}", zh="近{months}各月均没有消费"),
+    missing=Text(
+        en="no charges in any of the last {months}, or they are not known", zh="近{months}均没有消费或情况未知"
+    ),
     family="spending rhythm",
     months=(6,),
 )

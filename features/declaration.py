@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 import polars as pl
 
 from features.views import View
-from features.words import Text, Unit, month_count
+from features.words import Text, Unit, window
 
 Formula = TypeVar("Formula", bound=Callable[..., pl.Expr])
 
@@ -45,7 +45,8 @@ class Feature:
     """A declared feature, ready to be computed and to be put into words.
 
     `months` is the look-back of a feature that is declared for several windows, else None. `family` names the
-    features that say nearly the same thing; a list of reasons shows one of a family.
+    features that say nearly the same thing; a list of reasons shows one of a family. A value of `capped_at` stands for
+    that much or more, and is said so.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Feature:
     view: type[View]
     formula: Callable[..., pl.Expr]
     months: int | None = None
+    capped_at: float | None = None
 
     def expression(self) -> pl.Expr:
         """Return the Polars expression that gives the feature for one loan at its observation date."""
@@ -77,6 +79,7 @@ class _Declaration:
     missing: Text
     family: str | None
     months: tuple[int, ...]
+    capped_at: float | None
 
 
 def feature(
@@ -89,6 +92,7 @@ def feature(
     missing: Text,
     family: str | None = None,
     months: Iterable[int] = (),
+    capped_at: float | None = None,
 ) -> Callable[[Formula], Formula]:
     """Declare the decorated formula as a feature, and return the formula itself unchanged.
 
@@ -102,8 +106,9 @@ def feature(
     missing : a sentence for "cannot know"
     family : features that say nearly the same thing; by default the formula's own name
     months : one feature for each look-back window, named with the suffix `_3m`, `_6m`, ...
+    capped_at : the formula's upper bound, when it has one
     """
-    declaration = _Declaration(group, unit, risk, label, reason, missing, family, tuple(months))
+    declaration = _Declaration(group, unit, risk, label, reason, missing, family, tuple(months), capped_at)
 
     def declare(formula: Formula) -> Formula:
         formula.declaration = declaration  # type: ignore[attr-defined]
@@ -125,8 +130,8 @@ def declared_in(module: ModuleType) -> tuple[Feature, ...]:
 def _features_of(formula: Callable[..., pl.Expr], declaration: _Declaration) -> Iterable[Feature]:
     view = _view_of(formula)
     for months in declaration.months or (None,):
-        window: dict[str, Text] = {} if months is None else {"months": month_count(months)}
-        figures: dict[str, Any] = {"value": "{value}", **window}
+        look_back: dict[str, Text] = {} if months is None else {"months": window(months)}
+        figures: dict[str, Any] = {"value": "{value}", **look_back}
         yield Feature(
             name=formula.__name__ if months is None else f"{formula.__name__}_{months}m",
             group=declaration.group,
@@ -140,6 +145,7 @@ def _features_of(formula: Callable[..., pl.Expr], declaration: _Declaration) -> 
             view=view,
             formula=formula,
             months=months,
+            capped_at=declaration.capped_at,
         )
 
 

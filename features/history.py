@@ -64,6 +64,15 @@ class History:
             return None
         return statement_ledger(self.known.statements, self.known.loans, self.known.payments)
 
+    def of(self, chosen: pl.Series) -> History:
+        """Return the history of some cases, chosen by a mark for each."""
+        cases = self.cases.filter(chosen)
+        wanted = cases.get_column(CASE).implode()
+        return History(
+            cases=cases,
+            known=Tables(**{name: frame.filter(pl.col(CASE).is_in(wanted)) for name, frame in self.known.items()}),
+        )
+
     @property
     def loan_ids(self) -> list[str]:
         """The loan of each case, in order."""
@@ -97,24 +106,31 @@ def _check_zone(zone: str) -> None:
         )
 
 
+SKIPPED_HOURS = (0, 1, 2, 24)
+"""Hours that clocks have skipped at midnight, 24 where a whole day was left out (Samoa, 30 December 2011)."""
+
+
 def _closed(cases: pl.DataFrame, zone: str) -> pl.DataFrame:
     """Add the instant at which each observation date ends: what is recorded from then on does not exist."""
     next_day = pl.col("observed_on").dt.offset_by("1d").cast(pl.Datetime("us"))
-    local = next_day.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    # Where clocks go forward at midnight the day has no first instant; an hour later is the same instant.
-    later = next_day.dt.offset_by("1h").dt.replace_time_zone(zone, ambiguous="earliest")
-    return cases.with_columns(closed_at=local.fill_null(later).dt.convert_time_zone("UTC"))
+    # Where clocks go forward at midnight the day has no first instant; the first that exists is the same instant.
+    first_instants = [
+        next_day.dt.offset_by(f"{hours}h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        for hours in SKIPPED_HOURS
+    ]
+    return cases.with_columns(closed_at=pl.coalesce(first_instants).dt.convert_time_zone("UTC"))
 
 
 def _require_known(cases: pl.DataFrame, loans: pl.DataFrame) -> None:
     joined = cases.join(loans.select("loan_id", "recorded_at"), on="loan_id", how="left", maintain_order="left")
-    unknown = joined.filter(pl.col("recorded_at").is_null() | (pl.col("recorded_at") >= pl.col("closed_at")))
+    known = (pl.col("recorded_at") < pl.col("closed_at")).fill_null(value=False)
+    unknown = joined.filter(known.not_())
     if unknown.height:
         ids = ", ".join(f"'{loan}'" for loan in unknown.get_column("loan_id").head(LOANS_NAMED))
         raise DataRefused(
             f"{unknown.height} of the loans to observe ({ids}) are not known by the end of their observation date",
             where="table 'loans', column 'recorded_at'",
-            expected="a row for each loan, recorded on or before its observation date",
+            expected="an observation date, and a row for each loan that was recorded on or before it",
             do="send the loan's row, or observe it on a later date",
         )
 

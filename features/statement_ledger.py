@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-WINDOWS = (1, 3, 6, 12)
+WINDOWS = (1, 3, 6)
 """Look-back windows in months for which the ledger carries a ready mark, so that features share it."""
 
 
@@ -32,7 +32,7 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
     spent : new spending, fees and interest: the change of the balance that payments do not explain
     asked : something was due
     ago : how many statements came after this one; 0 is the latest
-    late, unused, paid_in_full, part_paid : the state of the statement
+    late, unused, paid_in_full : the state of the statement
     within_1m, within_3m, ... : closed less than so many months before the observation date, that day included
     """
     ledger = statements.join(loans.select("case", "credit_limit"), on="case", how="left").sort("case", "statement_on")
@@ -50,7 +50,6 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
         late=pl.col("state") == "overdue",
         unused=pl.col("state") == "unused",
         paid_in_full=pl.col("state") == "paid_in_full",
-        part_paid=pl.col("state") == "part_paid",
         **{
             f"within_{months}m": pl.col("statement_on") >= _first_day(pl.col("observed_on"), months)
             for months in WINDOWS
@@ -95,9 +94,11 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
 
 
 def _first_day(last_day: pl.Expr, months: int) -> pl.Expr:
-    """Return the first day of a window of whole months that ends with a day.
+    """Return the first day of a window of whole months that ends with a day: the day after it, so many months back.
 
-    Counted back from the day after, so that a window ending on 29 February begins on the first of a month and never
-    catches one month end too many.
+    A month's last day goes back to a month's last day, so that a window that ends on 29 February begins on the first
+    of a month and holds no month end too many.
     """
-    return last_day.dt.offset_by("1d").dt.offset_by(f"-{months}mo")
+    back = last_day.dt.offset_by(f"-{months}mo")
+    before = pl.when(last_day == last_day.dt.month_end()).then(back.dt.month_end()).otherwise(back)
+    return before.dt.offset_by("1d")

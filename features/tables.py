@@ -36,7 +36,10 @@ class LoanTable(Table):
     product = dy.Enum(PRODUCTS, nullable=False, description="revolving: a card or credit line; instalment: a schedule")
     currency = dy.String(nullable=False, regex="^[A-Z]{3}$", description="ISO 4217 code of every amount of the loan")
     credit_limit = dy.Int64(
-        nullable=True, min=0, max=MOST_MONEY, description="limit of a revolving account, minor units"
+        nullable=True,
+        min=0,
+        max=MOST_MONEY,
+        description="limit of a revolving account, minor units, as on the days observed: it has no time of its own",
     )
     opened_on = dy.Date(nullable=True, description="day the contract began")
     recorded_at = dy.Datetime(
@@ -174,7 +177,7 @@ def faults_of(frame: pl.DataFrame, schema: type[Table], name: str) -> list[Fault
         if column not in declared
     ]
     faults += [
-        Fault(name, None, column, f"values of type {_type_words(kind.dtype)}")
+        Fault(name, None, column, f"values of type {type_words(kind.dtype)}")
         for column, kind in declared.items()
         if column in frame and frame.schema[column] != kind.dtype
     ]
@@ -216,12 +219,13 @@ def _expected(schema: type[Table], column: str, check: str) -> str:
         "min": f"at least {getattr(kind, 'min', None)}",
         "max": f"at most {getattr(kind, 'max', None)}",
         "min_length": "a text that is not empty",
-        "regex": f"a text like {getattr(kind, 'regex', None)}",
+        "regex": "three capital letters, as in ISO 4217",
     }
     return limits.get(check, f"{column} to satisfy '{check}'")
 
 
-def _type_words(dtype: pl.DataType) -> str:
+def type_words(dtype: pl.DataType) -> str:
+    """Return a declared type in plain words, as an error says it."""
     words = {pl.Int64: "whole number", pl.Int16: "whole number", pl.String: "text", pl.Boolean: "true or false"}
     if isinstance(dtype, pl.Enum):
         return "text, one of " + ", ".join(dtype.categories.to_list())

@@ -14,17 +14,19 @@ SMALL_PART = 10
 """A payment of at most one tenth of what was due is close to the minimum that card contracts ask."""
 
 NO_STATEMENT = Text(en="no statement in the last {months}", zh="近{months}没有账单")
-UNKNOWN_DUE = Text(en="what was due or paid in the last {months} is not known", zh="近{months}应还或已还情况未知")
+UNKNOWN_DUE = Text(
+    en="balances to be paid or payments in the last {months} are not known", zh="近{months}账单金额或还款情况未知"
+)
 
 
 @feature(
     group=Group.WILLINGNESS,
     unit=Unit.COUNT,
     risk=Risk.RISES,
-    label=Text(en="recent serious lateness, last {months}", zh="近{months}严重逾期（近期加权）"),
+    label=Text(en="points for 2+ months overdue, last {months}", zh="近{months}严重逾期（近期加权）"),
     reason=Text(
-        en="weighted count of statements 2+ months overdue, last {months}: {value}",
-        zh="近{months}逾期2个月及以上的账单加权计数为{value}",
+        en="points for statements 2+ months overdue, more for recent ones, last {months}: {value}",
+        zh="近{months}逾期2个月及以上账单计分（近期权重高）为{value}",
     ),
     missing=NO_STATEMENT,
     family="serious lateness",
@@ -44,7 +46,7 @@ def serious_lateness_weighted(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.FALLS,
     label=Text(en="last statement 2+ months overdue, within {months}", zh="近{months}最后一期严重逾期"),
     reason=Text(
-        en="in the last {months} the account was last 2+ months overdue {value}",
+        en="last time 2+ months overdue, within {months}: {value}",
         zh="近{months}最近一次逾期2个月及以上出现在{value}",
     ),
     missing=Text(en="no statement 2+ months overdue in the last {months}", zh="近{months}没有逾期2个月及以上的账单"),
@@ -60,8 +62,11 @@ def statements_since_serious_lateness(statements: Statements, months: int) -> pl
     group=Group.WILLINGNESS,
     unit=Unit.COUNT,
     risk=Risk.RISES,
-    label=Text(en="recent months overdue, last {months}", zh="近{months}逾期月数（近期加权）"),
-    reason=Text(en="weighted sum of months overdue, last {months}: {value}", zh="近{months}逾期月数加权合计为{value}"),
+    label=Text(en="points for months overdue, last {months}", zh="近{months}逾期月数（近期加权）"),
+    reason=Text(
+        en="points for months overdue, more for recent ones, last {months}: {value}",
+        zh="近{months}逾期月数计分（近期权重高）为{value}",
+    ),
     missing=NO_STATEMENT,
     family="lateness",
     months=(6,),
@@ -143,9 +148,9 @@ def months_overdue_before(statements: Statements) -> pl.Expr:
     unit=Unit.CHANGE,
     risk=Risk.FREE,
     label=Text(en="change of months overdue", zh="逾期月数变化"),
-    reason=Text(en="the latest statement moved the months overdue by {value}", zh="最近一期逾期月数变化{value}"),
+    reason=Text(en="change of months overdue with the latest statement: {value}", zh="最近一期逾期月数变化：{value}"),
     missing=Text(en="no statement to compare with", zh="没有可比较的上一期账单"),
-    family="roll",
+    family="change of months overdue",
 )
 def months_overdue_change(statements: Statements) -> pl.Expr:
     """Months overdue on the latest statement less those on the one before: a roll forward when positive."""
@@ -159,7 +164,7 @@ def months_overdue_change(statements: Statements) -> pl.Expr:
     label=Text(en="roll-backs, last {months}", zh="近{months}逾期回退次数"),
     reason=Text(en="times that months overdue fell, last {months}: {value}", zh="近{months}逾期月数下降{value}次"),
     missing=Text(en="fewer than two statements in the last {months}", zh="近{months}账单不足两期"),
-    family="roll",
+    family="change of months overdue",
     months=(3, 6),
 )
 def roll_back_count(statements: Statements, months: int) -> pl.Expr:
@@ -172,13 +177,16 @@ def roll_back_count(statements: Statements, months: int) -> pl.Expr:
     group=Group.WILLINGNESS,
     unit=Unit.SHARE,
     risk=Risk.RISES,
-    label=Text(en="money due that met no payment, last {months}", zh="近{months}未还款账单金额占比"),
+    label=Text(en="balances that met no payment, last {months}", zh="近{months}未还款账单金额占比"),
     reason=Text(
-        en="{value} of the money due in the last {months} met no payment at all",
-        zh="近{months}应还金额中有{value}完全未还",
+        en="{value} of the statement balances of the last {months} met no payment",
+        zh="近{months}账单金额中有{value}完全未还",
     ),
-    missing=Text(en="nothing was due in the last {months}", zh="近{months}没有应还金额"),
-    family="unpaid",
+    missing=Text(
+        en="no balance was to be paid, or payments are not known, in the last {months}",
+        zh="近{months}没有待还账单金额或还款情况未知",
+    ),
+    family="months not paid",
     months=(3, 6),
 )
 def unpaid_money_share(statements: Statements, months: int) -> pl.Expr:
@@ -195,11 +203,11 @@ def unpaid_money_share(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.RISES,
     label=Text(en="months without payment, last {months}", zh="近{months}未还款月数"),
     reason=Text(
-        en="months in which something was due and nothing paid, last {months}: {value}",
-        zh="近{months}有{value}个月应还而未还",
+        en="months with a balance to pay and no payment, last {months}: {value}",
+        zh="近{months}有{value}个月有欠款而未还款",
     ),
     missing=UNKNOWN_DUE,
-    family="unpaid",
+    family="months not paid",
     months=(6,),
 )
 def unpaid_count(statements: Statements, months: int) -> pl.Expr:
@@ -213,11 +221,12 @@ def unpaid_count(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.FALLS,
     label=Text(en="statements paid in full, last {months}", zh="近{months}全额还款占比"),
     reason=Text(
-        en="{value} of the statements due in the last {months} were paid in full",
-        zh="近{months}到期账单中有{value}全额还清",
+        en="{value} of the statements to be paid in the last {months} were paid in full",
+        zh="近{months}待还账单中有{value}全额还清",
     ),
     missing=Text(
-        en="nothing was due, or payments are not known, in the last {months}", zh="近{months}没有应还金额或还款情况未知"
+        en="no balance to be paid in full, or payments not known, in the last {months}",
+        zh="近{months}没有可全额还清的账单或还款情况未知",
     ),
     family="paid in full",
     months=(6,),
@@ -254,7 +263,7 @@ def marked_full_count(statements: Statements, months: int) -> pl.Expr:
     reason=Text(
         en="the statement before the latest is marked as paid in full: {value}", zh="上一期账单标记为全额还清：{value}"
     ),
-    missing=Text(en="no statement before the latest to be paid in full", zh="没有可供全额还清的上一期账单"),
+    missing=Text(en="no earlier statement", zh="没有更早的账单"),
     family="paid in full",
 )
 def marked_full_before(statements: Statements) -> pl.Expr:
@@ -268,8 +277,8 @@ def marked_full_before(statements: Statements) -> pl.Expr:
     risk=Risk.FALLS,
     label=Text(en="statements overpaid, last {months}", zh="近{months}多还期数"),
     reason=Text(
-        en="statements on which more than the amount due was paid, last {months}: {value}",
-        zh="近{months}有{value}期还款超过应还金额",
+        en="statements on which more than the balance was paid, last {months}: {value}",
+        zh="近{months}有{value}期还款超过账单金额",
     ),
     missing=UNKNOWN_DUE,
     family="overpaid",
@@ -286,8 +295,8 @@ def overpaid_count(statements: Statements, months: int) -> pl.Expr:
     risk=Risk.FREE,
     label=Text(en="small payments, last {months}", zh="近{months}小额还款期数"),
     reason=Text(
-        en="statements answered by a tenth or less of what was due, last {months}: {value}",
-        zh="近{months}有{value}期还款不超过应还金额的一成",
+        en="statements answered by a tenth or less of the balance, last {months}: {value}",
+        zh="近{months}有{value}期还款不超过账单金额的一成",
     ),
     missing=UNKNOWN_DUE,
     family="small payments",
@@ -303,12 +312,12 @@ def small_payment_count(statements: Statements, months: int) -> pl.Expr:
     group=Group.WILLINGNESS,
     unit=Unit.SHARE,
     risk=Risk.FREE,
-    label=Text(en="largest payment of all paid, last {months}", zh="近{months}最大还款占比"),
+    label=Text(en="largest month of all payments, last {months}", zh="近{months}还款最多一期占比"),
     reason=Text(
-        en="the largest payment made up {value} of all paid in the last {months}",
-        zh="近{months}最大一笔还款占全部还款的{value}",
+        en="the month with most payments held {value} of all paid in the last {months}",
+        zh="近{months}还款最多的一期占全部还款的{value}",
     ),
-    missing=Text(en="nothing was paid in the last {months}", zh="近{months}没有还款"),
+    missing=Text(en="nothing was paid in the last {months}, or it is not known", zh="近{months}没有还款或还款情况未知"),
     family="payment rhythm",
     months=(6,),
 )

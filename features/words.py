@@ -62,6 +62,15 @@ def month_count(months: int) -> Text:
     return Text(en=f"{months} month" if months == 1 else f"{months} months", zh=f"{months}个月")
 
 
+def window(months: int) -> Text:
+    """Return a look-back window in words, to stand after "the last".
+
+    >>> window(1).en, window(6).en
+    ('month', '6 months')
+    """
+    return Text(en="month" if months == 1 else f"{months} months", zh=f"{months}个月")
+
+
 def statements_ago(count: int) -> Text:
     """Return which statement is meant, counted back from the latest.
 
@@ -74,7 +83,7 @@ def statements_ago(count: int) -> Text:
 
 
 def written(  # noqa: PLR0911 - one line per unit
-    value: float, unit: Unit, currency: str = "", minor_digits: int = 2
+    value: float, unit: Unit, currency: str = ""
 ) -> Text:
     """Return a value as a reader expects to see it; money is given in minor units.
 
@@ -90,7 +99,7 @@ def written(  # noqa: PLR0911 - one line per unit
     if unit is Unit.RATIO:
         return _same(f"{value:.0%}" if abs(value) < 10 else f"{value:,.0f}x")  # noqa: PLR2004 - 1000 % reads badly
     if unit is Unit.MONEY:
-        return _same(written_money(round(value), currency, minor_digits))
+        return _same(written_money(_rounded(value, currency), currency))
     if unit is Unit.MONTHS:
         return month_count(round(value))
     if unit is Unit.YES_NO:
@@ -102,15 +111,57 @@ def written(  # noqa: PLR0911 - one line per unit
     return _same(f"{value:,.0f}")
 
 
-def written_money(minor: int, currency: str, minor_digits: int = 2) -> str:
+NO_MINOR_UNIT = frozenset(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ]
+)
+THREE_DIGITS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many digits a currency's minor unit has: 2 for most (ISO 4217, list one, edition of 2024).
+
+    >>> minor_digits("JPY"), minor_digits("CNY"), minor_digits("KWD")
+    (0, 2, 3)
+    """
+    if currency in NO_MINOR_UNIT:
+        return 0
+    return 3 if currency in THREE_DIGITS else 2
+
+
+def written_money(minor: int, currency: str) -> str:
     """Return an amount of money in whole currency units where that is exact, else with its minor units.
 
-    >>> written_money(-120050, "TWD")
-    'TWD -1,200.50'
+    >>> written_money(-120050, "TWD"), written_money(1234567, "JPY")
+    ('TWD -1,200.50', 'JPY 1,234,567')
     """
-    whole, rest = divmod(abs(minor), 10**minor_digits)
-    cents = f".{rest:0{minor_digits}d}" if rest else ""
+    digits = minor_digits(currency)
+    whole, rest = divmod(abs(minor), 10**digits)
+    cents = f".{rest:0{digits}d}" if rest else ""
     return f"{currency} {'-' if minor < 0 else ''}{whole:,}{cents}".strip()
+
+
+def _rounded(minor: float, currency: str) -> int:
+    """Return a mean or a difference to the whole currency unit: its cents tell a reader nothing."""
+    unit = 10 ** minor_digits(currency)
+    return round(minor) if float(minor).is_integer() and abs(minor) < unit else round(minor / unit) * unit
 
 
 def _same(figure: str) -> Text:

@@ -78,7 +78,7 @@ class Assessment:
     @cached_property
     def order(self) -> npt.NDArray[np.intp]:
         """Positions of the cases in order of work."""
-        assert self.currency is not None
+        _ = self.currency  # refuses amounts that cannot be compared
         return order(self.ledger.priority, self.loan_ids)
 
     def part(self, group: Group) -> Floats:
@@ -113,28 +113,37 @@ def assess_population(history: History, model: FittedCard, policy: Policy) -> As
     ------
     DataRefused : none does
     """
-    members = np.flatnonzero(model.card.population(history))
-    if not members.size:
+    members = model.card.population(history)
+    if not members.any():
         raise DataRefused(
             f"none of the {len(history.cases)} loans belongs to the card",
             where=f"card '{model.card.name}'",
             expected=f"loans of its population ({model.card.title.en})",
             do="check the observation date and the statements, or use the card that these loans belong to",
         )
-    return assess_matrix(model.catalog.values(history).rows(members), at_risk(history)[members], model, policy)
+    return assess(history.of(pl.Series(members)), model, policy)
 
 
 def at_risk(history: History) -> pl.DataFrame:
-    """Return each case's product, currency and amount owed in minor units: the latest statement's balance."""
+    """Return each case's product, currency and amount owed in minor units.
+
+    Owed is the latest statement's balance less what has been paid since that statement closed, at least 0.
+    """
     money = history.cases.join(
         history.known.loans.select(CASE, "product", "currency"), on=CASE, how="left", maintain_order="left"
     )
     if history.statements is None:
         return money.with_columns(owed_minor=pl.lit(0, pl.Int64))
-    latest = history.statements.group_by(CASE, maintain_order=True).agg(owed_minor=pl.col("owed").last())
-    return money.join(latest, on=CASE, how="left", maintain_order="left").with_columns(
-        pl.col("owed_minor").fill_null(0)
-    )
+    latest = history.statements.group_by(CASE, maintain_order=True).agg(pl.col("statement_on", "owed").last())
+    owed = money.join(latest, on=CASE, how="left", maintain_order="left")
+    if history.known.payments is None:
+        paid = pl.lit(0, pl.Int64)
+    else:
+        since = history.known.payments.join(latest, on=CASE).filter(pl.col("paid_on") > pl.col("statement_on"))
+        sums = since.group_by(CASE).agg(paid_since=pl.col("amount").sum())
+        owed = owed.join(sums, on=CASE, how="left", maintain_order="left")
+        paid = pl.col("paid_since").fill_null(0)
+    return owed.select(*money.columns, owed_minor=(pl.col("owed").fill_null(0) - paid).clip(lower_bound=0))
 
 
 def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard, policy: Policy) -> Assessment:
@@ -144,6 +153,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
     ----------
     money : one row per case with `product`, `currency`, `owed_minor` (see `at_risk`)
     """
+    _require_currency_of(model, money)
     attribution = attribute(model.model, model.catalog, matrix.values)
     calibration = model.model.calibration_
     owed = money.get_column("owed_minor").to_numpy()
@@ -170,6 +180,23 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
         loss_shares=shares,
         currencies=[str(currency) for currency in money.get_column("currency")],
     )
+
+
+def _require_currency_of(model: FittedCard, money: pl.DataFrame) -> None:
+    """Refuse amounts in another currency than the card was fitted in: its thresholds are amounts of money."""
+    fitted = model.reference.get("currency")
+    strange = money.filter(~pl.col("currency").is_in([fitted, NO_CURRENCY])) if fitted else money.clear()
+    if strange.height:
+        raise DataRefused(
+            f"{strange.height} loans in another currency",
+            where="table 'loans', column 'currency'",
+            expected=f"{fitted}, in which the {model.card.name} card was fitted",
+            do="convert the amounts first, or use a card fitted in the loans' currency",
+        )
+
+
+NO_CURRENCY = "XXX"
+"""ISO 4217 for "no currency": made-up loans such as the probe borrowers."""
 
 
 def _loss_shares(cases: pl.DataFrame, money: pl.DataFrame, policy: Policy) -> list[LossShare]:

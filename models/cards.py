@@ -34,15 +34,19 @@ class Card:
     helper_weight: float = 0.0
 
     def population(self, history: History) -> npt.NDArray[np.bool_]:
-        """Return which cases the card is for. An account without a statement belongs to no card but `all`."""
+        """Return which cases the card is for. An account without a recent statement belongs to no card but `all`."""
         if self.least_overdue == 0 and np.isinf(self.most_overdue):
             return np.ones(len(history.cases), dtype=np.bool_)
         if history.statements is None:
             return np.zeros(len(history.cases), dtype=np.bool_)
-        latest = history.statements.group_by(CASE, maintain_order=True).agg(pl.col("months_overdue").last())
+        recent = history.statements.filter(pl.col(f"within_{RECENT_MONTHS}m"))
+        latest = recent.group_by(CASE, maintain_order=True).agg(pl.col("months_overdue").last())
         overdue = history.cases.join(latest, on=CASE, how="left", maintain_order="left").get_column("months_overdue")
         return overdue.is_between(self.least_overdue, self.most_overdue).fill_null(value=False).to_numpy()
 
+
+RECENT_MONTHS = 3
+"""An account whose latest statement is older is not in the book any more as far as a card can tell."""
 
 NEXT_MONTH = Text(en="default on the next month's payment", zh="下月还款违约")
 

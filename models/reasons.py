@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from features.catalog import Catalog
 from features.declaration import Feature
-from features.words import Text, written
+from features.words import Text, Unit, written
 from models.policy import ReasonRules
 from models.risk_model import Floats
 
@@ -78,4 +78,16 @@ def stated(feature: Feature, value: float, currency: str) -> Text:
     """Return the fact behind a feature's value as a sentence in both languages; NaN gives the missing sentence."""
     if np.isnan(value):
         return feature.missing
-    return feature.reason.filled(value=written(value, feature.unit, currency))
+    return feature.reason.filled(value=_told(feature, value, currency))
+
+
+def _told(feature: Feature, value: float, currency: str) -> Text:
+    if feature.unit is Unit.MONTHS and value == 0:
+        return NOT
+    figure = written(value, feature.unit, currency)
+    return OR_MORE.filled(figure=figure) if feature.capped_at is not None and value >= feature.capped_at else figure
+
+
+NOT = Text(en="not", zh="0个月")
+"""No months: "was not overdue"."""
+OR_MORE = Text(en="{figure} or more", zh="{figure}或以上")

@@ -61,11 +61,21 @@ class Helpers:
 
 
 def _dataset(X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None) -> lgb.Dataset:
-    if helpers is None:
-        return lgb.Dataset(X, bad, free_raw_data=False)
-    weights = np.concatenate([np.ones(len(X)), np.full(len(helpers.values), helpers.weight)])
-    values, outcomes = np.vstack([X, helpers.values]), np.concatenate([bad, helpers.bad])
-    return lgb.Dataset(values, outcomes, weight=weights, free_raw_data=False)
+    """Return the rows to grow trees on: the card's, the helpers', and one without any value that weighs nothing.
+
+    LightGBM reads a missing value as 0 in every column that never lacked one while fitting; "cannot know" would be
+    scored as "counted, none". The empty row makes it send missing values a way of their own.
+    """
+    empty = np.full((1, X.shape[1]), np.nan)
+    parts = [(X, bad, 1.0), (empty, np.zeros(1, dtype=np.bool_), 0.0)]
+    if helpers is not None:
+        parts.insert(1, (helpers.values, helpers.bad, helpers.weight))
+    return lgb.Dataset(
+        np.vstack([values for values, _, _ in parts]),
+        np.concatenate([outcomes for _, outcomes, _ in parts]),
+        weight=np.concatenate([np.full(len(values), weight) for values, _, weight in parts]),
+        free_raw_data=False,
+    )
 
 
 class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -16,6 +16,9 @@ from features.portfolios import Portfolio, observation_date
 from models.assessment import at_risk
 from models.cards import Card, card_named
 
+LEAST_OF_EACH = 20
+"""Fewer bad or good loans teach nothing that a fold could confirm."""
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -51,19 +54,40 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
     """
     day = observation_date(portfolio, as_of)
     history = History.as_of(day, portfolio.tables, zone=portfolio.zone)
-    matrix, money = catalog().values(history), at_risk(history)
-    chosen = np.flatnonzero(card.population(history))
-    matrix, money = matrix.rows(chosen), money[chosen]
+    members = history.of(pl.Series(card.population(history)))
+    matrix, money = catalog().values(members), at_risk(members)
+    _require_one_currency(portfolio, money)
     bad = _outcomes(portfolio, card, matrix, day)
-    if bad.all() or not bad.any():
+    fewer = int(min(bad.sum(), (~bad).sum()))
+    if fewer < LEAST_OF_EACH:
         raise DataRefused(
-            f"all {len(bad)} outcomes alike",
+            f"{len(bad)} loans, of which only {fewer} have the rarer outcome",
             where=f"portfolio '{portfolio.name}', card '{card.name}', observed on {day}",
-            expected="loans that went bad and loans that did not",
-            do="check the outcomes and the observation date",
+            expected=f"at least {LEAST_OF_EACH} loans that went bad and {LEAST_OF_EACH} that did not",
+            do="check the outcomes and the observation date, or wait for more loans",
         )
-    helpers = None if card.helped_by is None else cohort(portfolio, card_named(card.helped_by), as_of)
-    return Cohort(card, matrix, bad, money, helpers)
+    return Cohort(card, matrix, bad, money, _helpers(portfolio, card, as_of))
+
+
+def _require_one_currency(portfolio: Portfolio, money: pl.DataFrame) -> None:
+    found = money.get_column("currency").n_unique()
+    if found > 1:
+        raise DataRefused(
+            f"{found} currencies in one cohort",
+            where=f"portfolio '{portfolio.name}', table 'loans', column 'currency'",
+            expected="one currency: a card's thresholds are amounts of money",
+            do="fit a card for each currency, or convert the amounts first",
+        )
+
+
+def _helpers(portfolio: Portfolio, card: Card, as_of: date | None) -> Cohort | None:
+    """Return the cases of the card that helps, or None: a book without them, or without their outcomes, is complete."""
+    if card.helped_by is None:
+        return None
+    try:
+        return cohort(portfolio, card_named(card.helped_by), as_of)
+    except DataRefused:
+        return None
 
 
 def _outcomes(portfolio: Portfolio, card: Card, matrix: FeatureMatrix, day: date) -> npt.NDArray[np.bool_]:
