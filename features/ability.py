@@ -157,7 +157,7 @@ def payment_third_largest(statements: Statements, months: int) -> pl.Expr:
     reason=Text(
         en="the smallest monthly payment of the last {months} was {value}", zh="近{months}最小月还款额为{value}"
     ),
-    missing=Text(en="no payment is known in the last {months}", zh="近{months}没有还款记录"),
+    missing=Text(en="payments of the last {months} are not known", zh="近{months}还款情况未知"),
     family="payment size",
     months=(6,),
 )

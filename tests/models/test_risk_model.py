@@ -83,6 +83,23 @@ def test_one_case_is_scored_as_in_the_batch_to_the_bit(collection, overdue):
         assert alone.log_odds[0] == together.log_odds[case]
 
 
+def test_a_missing_value_goes_a_way_of_its_own_and_is_not_scored_as_zero(collection, overdue):
+    ways = set()
+    for tree in collection.model.booster_.dump_model()["tree_info"]:
+        pending = [tree["tree_structure"]]
+        while pending:
+            node = pending.pop()
+            if "split_feature" in node:
+                ways.add(node["missing_type"])
+                pending += [node["left_child"], node["right_child"]]
+    assert ways == {"NaN"}
+    values = overdue.matrix.values[:300]
+    unknown, none = values.copy(), values.copy()
+    paid = [column for column, feature in enumerate(collection.catalog) if feature.family == "payment size"]
+    unknown[:, paid], none[:, paid] = np.nan, 0
+    assert (collection.model.log_odds(unknown) != collection.model.log_odds(none)).any()
+
+
 def test_no_step_of_the_calibrated_risk_goes_against_a_declared_direction(collection, overdue):
     assert monotone_violations(collection.model, overdue.matrix.values) == 0
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+import slow_features
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,32 @@ def test_rows_recorded_after_the_day_change_no_feature(book: Tables, data: st.Da
         payments=pl.concat([payments, pl.DataFrame(paid, schema=payments.schema, orient="row")]),
     )
     assert computed(poisoned) == computed(book)
+
+
+@SIMILAR
+@given(books(), days, st.booleans())
+def test_every_feature_is_what_its_definition_says_worked_out_by_hand(book: Tables, day: date, with_payments: bool):
+    if not with_payments:
+        book = Tables(loans=book.loans, statements=book.statements)
+    history = History.as_of(day, book)
+    matrix = catalog().values(history)
+    known = history.known
+    assert known.statements is not None
+    for case, loan in enumerate(history.loan_ids):
+        mine = pl.col("loan_id") == loan
+        slow = slow_features.features(
+            book.loans.filter(mine).item(0, "credit_limit"),
+            day,
+            known.statements.filter(mine).select("statement_on", "balance", "state", "months_overdue").rows(),
+            None if known.payments is None else known.payments.filter(mine).select("paid_on", "amount").rows(),
+        )
+        assert set(slow) == set(catalog().names)
+        for feature, value in zip(catalog(), matrix.values[case], strict=True):
+            expected = slow[feature.name]
+            if expected is None:
+                assert np.isnan(value), (feature.name, value)
+            else:
+                assert value == pytest.approx(float(expected), rel=1e-12, abs=1e-12), feature.name
 
 
 @SIMILAR

@@ -9,7 +9,9 @@ import pytest
 
 from features.catalog import catalog
 from features.declaration import Feature, Group, Risk
-from features.probes import probe_history
+from features.history import History
+from features.probes import OBSERVED_ON, probe_history, probe_tables
+from features.tables import Tables
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 PROTECTED = re.compile(
@@ -90,3 +92,13 @@ def test_the_fingerprint_is_the_same_twice():
     first = catalog().fingerprint
     catalog().__dict__.pop("fingerprint", None)
     assert catalog().fingerprint == first
+
+
+def test_where_payments_were_not_sent_no_sentence_claims_that_none_were_made():
+    tables = probe_tables()
+    without = History.as_of(OBSERVED_ON, Tables(loans=tables.loans, statements=tables.statements))
+    became_missing = np.isnan(catalog().values(without).values) & ~np.isnan(catalog().values(probe_history()).values)
+    for feature, column in zip(catalog(), became_missing.T, strict=True):
+        if column.any():
+            assert "known" in feature.missing.en, (feature.name, feature.missing.en)
+            assert re.search("未知|不足", feature.missing.zh), (feature.name, feature.missing.zh)

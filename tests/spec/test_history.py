@@ -50,6 +50,29 @@ def test_a_day_that_clocks_skip_at_midnight_still_ends():
     assert len(statement_days(history)) == 3
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [("Europe/London", "2024-03-30"), ("Europe/Lisbon", "2024-03-30"), ("Pacific/Apia", "2011-12-29")],
+)
+def test_a_day_before_clocks_change_ends_where_the_next_one_begins(zone: str, day: str):
+    ends = {
+        instant
+        for instant in (f"{day}T09:00:00", f"{day}T11:30:00", "2011-12-30T09:30:00", "2011-12-30T10:30:00")
+        if History.as_of(
+            on(day, "L1"), book(f"loan|on|balance|state|recorded\n L1|2011-01-31|5|p|{instant}"), zone=zone
+        ).known.statements.height  # type: ignore[union-attr]
+    }
+    assert f"{day}T09:00:00" in ends
+    if zone == "Pacific/Apia":  # 29 December ended at 10:00 UTC, and 30 December never came
+        assert "2011-12-30T09:30:00" in ends
+        assert "2011-12-30T10:30:00" not in ends
+
+
+def test_a_case_without_an_observation_date_is_refused():
+    with pytest.raises(DataRefused, match="observation date"):
+        History.as_of(on("2026-06-30", "L1").with_columns(observed_on=pl.lit(None, pl.Date)), BOOK)
+
+
 def test_a_payment_dated_in_the_future_is_not_known_although_it_is_recorded():
     tables = book(payments="loan | on | amount | recorded\n L1 | 2026-07-05 | 50 | 2026-06-01")
     history = History.as_of(on("2026-06-30", "L1"), tables)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import pytest
 from spec_tables import CENTS, book, on, table
 
 from features.history import History
@@ -70,3 +73,23 @@ def test_a_balance_in_the_customers_favour_is_nothing_owed():
 def test_a_window_of_three_months_ending_on_29_february_begins_on_1_december():
     inside = [row["statement_on"].isoformat() for row in ledger() if row["within_3m"]]  # type: ignore[attr-defined]
     assert inside == ["2023-12-31", "2024-01-31", "2024-02-29"]
+
+
+@pytest.mark.parametrize(
+    ("observed", "months", "first"),
+    [
+        ("2023-03-28", 1, "2023-03-01"),  # billing day 28: February's statement is a month old
+        ("2023-05-30", 1, "2023-05-01"),
+        ("2023-05-31", 1, "2023-05-01"),
+        ("2023-02-28", 1, "2023-02-01"),
+        ("2024-02-28", 3, "2023-11-29"),
+        ("2024-02-29", 6, "2023-09-01"),
+        ("2023-10-15", 3, "2023-07-16"),
+    ],
+)
+def test_a_window_begins_the_day_after_the_same_day_so_many_months_before(observed: str, months: int, first: str):
+    day_before = str(date.fromisoformat(first) - timedelta(days=1))
+    tables = book(f"loan|on|balance|state\n L1|{day_before}|1|p\n L1|{first}|2|p")
+    rows = History.as_of(on(observed, "L1"), tables).statements
+    assert rows is not None
+    assert rows.get_column(f"within_{months}m").to_list() == [False, True]
