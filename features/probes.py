@@ -47,33 +47,67 @@ ACCOUNTS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
     ),
     "P12": ("", (), ()),
 }
+CURRENCY = "XXX"
+"""ISO 4217 for no currency."""
+Row = tuple[str, str, int, str]
+
 STATES = {"u": "unused", "f": "paid_in_full", "p": "part_paid"}
+
+
+# Account -> limit, statements (day, state, balance) and payments (day, amount), in whole units, each with the day on
+# which it was recorded: what regular month ends do not show.
+IRREGULAR: dict[str, tuple[int, tuple[Row, ...], tuple[Row, ...]]] = {
+    # Paid in the middle of each cycle, and once before the first statement's.
+    "P13": (
+        2_000_000,
+        (("2023-12-28", "p", 400_000, "2023-12-28"), ("2024-01-28", "1", 500_000, "2024-01-28")),
+        (
+            ("2023-11-20", "", 7_000, "2023-11-20"),
+            ("2023-12-10", "", 30_000, "2023-12-10"),
+            ("2024-01-09", "", 20_000, "2024-01-09"),
+            ("2024-02-14", "", 60_000, "2024-02-14"),
+        ),
+    ),
+    # The latest statement and payment were recorded too late to be known.
+    "P14": (
+        900_000,
+        (("2024-01-31", "p", 300_000, "2024-01-31"), ("2024-02-29", "2", 350_000, "2024-03-01")),
+        (("2024-01-15", "", 9_000, "2024-01-15"), ("2024-02-20", "", 50_000, "2024-03-04")),
+    ),
+    # Two statements in a month, then a gap, then billing day 30.
+    "P15": (
+        70_000,
+        (
+            ("2023-09-10", "p", 20_000, "2023-09-10"),
+            ("2023-09-25", "f", 30_000, "2023-09-25"),
+            ("2023-12-30", "1", 45_000, "2023-12-30"),
+            ("2024-01-30", "u", 60_000, "2024-01-30"),
+        ),
+        (("2023-09-25", "", 20_000, "2023-09-25"), ("2023-12-30", "", 3_000, "2023-12-30")),
+    ),
+}
 
 
 def probe_tables() -> Tables:
     """Return the tables of the probe accounts."""
     loans, statements, payments = [], [], []
+    opened = _noon(MONTH_ENDS[0])
     for loan, (states, balances, paid) in ACCOUNTS.items():
         days = MONTH_ENDS[len(MONTH_ENDS) - len(states) :]
-        recorded = [datetime.combine(day, time(12), UTC) for day in days]
-        loans.append(
-            (
-                loan,
-                loan,
-                PRODUCTS[0],
-                "XXX",
-                None if loan == "P12" else LIMIT,
-                None,
-                datetime.combine(MONTH_ENDS[0], time(0), UTC),
-            )
-        )
-        for state, balance, amount, day, instant in zip(states, balances, paid, days, recorded, strict=True):
-            months = int(state) if state.isdigit() else 0
-            statements.append(
-                (loan, day, balance * LIMIT // 1000, STATES.get(state, "overdue"), months, instant),
-            )
+        loans.append((loan, loan, PRODUCTS[0], CURRENCY, LIMIT if states else None, None, opened))
+        for state, balance, amount, day in zip(states, balances, paid, days, strict=True):
+            statements.append(_statement(loan, day, state, balance * LIMIT // 1000, day))
             if amount:
-                payments.append((f"{loan}-{day}", loan, day, amount * LIMIT // 1000, instant))
+                payments.append((f"{loan}-{day}", loan, day, amount * LIMIT // 1000, _noon(day)))
+    for loan, (limit, drawn, received) in IRREGULAR.items():
+        loans.append((loan, loan, PRODUCTS[0], CURRENCY, limit, None, opened))
+        for on, state, balance, recorded in drawn:
+            statements.append(
+                _statement(loan, date.fromisoformat(on), state, balance, date.fromisoformat(recorded)),
+            )
+        for on, _, amount, recorded in received:
+            day = date.fromisoformat(on)
+            payments.append((f"{loan}-{on}", loan, day, amount, _noon(date.fromisoformat(recorded))))
     return Tables(
         loans=pl.DataFrame(loans, schema=LoanTable.create_empty().schema, orient="row"),
         statements=pl.DataFrame(statements, schema=StatementTable.create_empty().schema, orient="row"),
@@ -84,3 +118,12 @@ def probe_tables() -> Tables:
 def probe_history() -> History:
     """Return what is known of the probe accounts on their observation date, a 29 February."""
     return History.as_of(OBSERVED_ON, probe_tables())
+
+
+def _statement(loan: str, day: date, state: str, balance: int, recorded: date) -> tuple[object, ...]:
+    months = int(state) if state.isdigit() else 0
+    return (loan, day, balance, STATES.get(state, "overdue"), months, _noon(recorded))
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
