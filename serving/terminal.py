@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import HORIZONTALS
 from rich.table import Table
 
 from features.declaration import Group
@@ -19,10 +20,11 @@ def work_list(assessment: Assessment, *, first: int = FIRST) -> Table:
         caption="ability and willingness: contributions to the log-odds of default; above 0 raises the risk",
         title_justify="left",
         caption_justify="left",
+        box=HORIZONTALS,
         show_lines=True,
     )
     for name, justify in (
-        ("rank", "right"),
+        ("#", "right"),
         ("customer", "left"),
         ("at risk", "right"),
         ("default", "right"),
@@ -30,8 +32,8 @@ def work_list(assessment: Assessment, *, first: int = FIRST) -> Table:
         ("willing-\nness", "right"),
     ):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("quadrant: suggested", min_width=20, max_width=26)
-    table.add_column("because", ratio=1)
+    table.add_column("quadrant: suggested", width=20)
+    table.add_column("because", min_width=20, ratio=1)
     for place, case in enumerate(assessment.order[:first], start=1):
         quadrant = assessment.quadrants[case]
         table.add_row(
