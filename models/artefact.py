@@ -1,7 +1,7 @@
 """A fitted card as files that can be checked years later: text and JSON, hashed, signed, with known answers inside.
 
     model.txt       the boosted trees, LightGBM's own text
-    card.json       features in order, groups, directions, calibration, reference population, versions
+    card.json       the card's declaration, features in order, groups, directions, calibration, reference, versions
     golden.json     fixed feature rows with their exact scores and contributions
     manifest.json   SHA-256 of each file above
     manifest.sig    Ed25519 signature of manifest.json
@@ -16,6 +16,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,13 @@ from features.catalog import catalog
 from features.errors import ModelRefused
 from models.attribution import attribute
 from models.calibration import Calibration
-from models.cards import card_named
+from models.cards import CARDS, Card
 from models.fitted_card import FittedCard
 from models.risk_model import Floats, RiskModel
 
-FORMAT = "repayrank-card/1"
+FORMAT = "repayrank-card/2"
 MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
 SIGNED_FILES = (MODEL, CARD, GOLDEN)
-GOLDEN_ROWS = 20
 RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
 
 
@@ -50,7 +50,7 @@ def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey)
 
     Parameters
     ----------
-    golden : a few rows of feature values, taken from the fitting population
+    golden : a few rows of feature values, of nobody: they are written down as they are
     key : signs the manifest
     """
     folder.mkdir(parents=True, exist_ok=False)
@@ -72,10 +72,12 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
 
     Raises
     ------
-    ModelRefused : anything is missing, damaged, unsigned, or gives other numbers here than where it was fitted
+    ModelRefused : anything is missing, damaged or unsigned, the card is declared differently here, or the model gives
+        other numbers here than where it was fitted
     """
     contents = verified(folder, trusted)
     plain = json.loads(contents[CARD])
+    declared = _declared_here(folder, plain)
     features = catalog().chosen(plain["features"])
     _require_same_features(folder, plain, features.fingerprint)
     model = RiskModel.fitted(
@@ -84,8 +86,11 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
         groups=plain["groups"],
         directions=plain["directions"],
     )
+    model.trees_ = model.booster_.num_trees()
+    if model.base_ != plain["base"]:
+        raise _refused(folder, "the model's mean score is another here than where it was fitted")
     card = FittedCard(
-        card=card_named(plain["card"]),
+        card=declared,
         version=plain["version"],
         model=model,
         catalog=features,
@@ -125,6 +130,7 @@ def _signed_by(key: Ed25519PublicKey, contents: Mapping[str, bytes]) -> bool:
 def _card(card: FittedCard) -> dict[str, Any]:
     return {
         "card": card.card.name,
+        "declaration": declaration(card.card),
         "version": card.version,
         "features": list(card.catalog.names),
         "groups": [feature.group.value for feature in card.catalog],
@@ -132,6 +138,7 @@ def _card(card: FittedCard) -> dict[str, Any]:
         "base": card.model.base_,
         "calibration": card.model.calibration_.as_dict(),
         "fingerprint": card.fingerprint,
+        "texts_version": card.catalog.texts_version,
         "reference": dict(card.reference),
         "provenance": {
             **card.provenance,
@@ -139,6 +146,27 @@ def _card(card: FittedCard) -> dict[str, Any]:
             "packages": {name: installed(name) for name in RECORDED_PACKAGES},
         },
     }
+
+
+def declaration(card: Card) -> dict[str, Any]:
+    """Return what a card declares as plain data; a bound that is infinite is written as a word."""
+    return {name: str(value) if value in (np.inf, -np.inf) else value for name, value in asdict(card).items()}
+
+
+def _declared_here(folder: Path, plain: Mapping[str, Any]) -> Card:
+    card = CARDS.get(plain["card"])
+    here, there = {} if card is None else declaration(card), plain["declaration"]
+    differing = sorted(name for name in {*here, *there} if name not in here or here[name] != there.get(name))
+    if card is None or differing:
+        raise ModelRefused(
+            f"no card named '{plain['card']}' in this release"
+            if card is None
+            else f"the {card.name} card is declared differently here than where it was fitted: {', '.join(differing)}",
+            where=str(folder),
+            expected="a card as this release declares it",
+            do="deploy the release that fitted the model, or fit it again with this one",
+        )
+    return card
 
 
 def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Calibration:
     def log_odds(self, raw: Floats) -> Floats:
         """Return calibrated log-odds of the bad outcome."""
         x, y = np.asarray(self.raw), np.asarray(self.calibrated)
-        piece = np.clip(np.searchsorted(x, raw, side="right") - 1, 0, len(x) - 2)
+        piece = self._piece(raw)
         slope = np.diff(y) / np.diff(x)
         return np.asarray(y[piece] + slope[piece] * (raw - x[piece]))
 
@@ -50,6 +50,14 @@ class Calibration:
     def log_probability(self, raw: Floats) -> Floats:
         """Return the natural logarithm of the calibrated probability, exact also where it is tiny."""
         return np.asarray(log_expit(self.log_odds(raw)))
+
+    def log_probability_slope(self, raw: Floats) -> Floats:
+        """Return how much `log_probability` rises for each unit of raw log-odds; at a knot, that of the upper piece."""
+        slope = np.diff(self.calibrated) / np.diff(self.raw)
+        return np.asarray(expit(-self.log_odds(raw)) * slope[self._piece(raw)])
+
+    def _piece(self, raw: Floats) -> npt.NDArray[np.intp]:
+        return np.clip(np.searchsorted(np.asarray(self.raw), raw, side="right") - 1, 0, len(self.raw) - 2)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the map as plain data."""
@@ -75,7 +83,8 @@ def isotonic(raw: Floats, bad: npt.NDArray[np.bool_]) -> Calibration:
     """Return centred isotonic regression: straight lines between the centres of the steps (Oron and Flournoy 2017).
 
     Steps of fewer than `LEAST_BLOCK` loans are merged with their neighbour, and steps without a bad or a good loan
-    take half a loan of it, so that no probability is 0 or 1.
+    take half a loan of it, so that no probability is 0 or 1. Beyond the outer centres, where no step says how steep
+    the map is, a unit of raw log-odds counts as one: the outermost step's own slope may be many times that.
     """
     order = np.argsort(raw, kind="stable")
     scores, outcomes = raw[order], bad[order].astype(np.float64)
@@ -95,6 +104,8 @@ def isotonic(raw: Floats, bad: npt.NDArray[np.bool_]) -> Calibration:
             knots.append((x, y))
     if len(knots) < 2:  # noqa: PLR2004 - one step only: nothing to interpolate
         return IDENTITY
+    (low_x, low_y), (high_x, high_y) = knots[0], knots[-1]
+    knots = [(low_x - 1, low_y - 1), *knots, (high_x + 1, high_y + 1)]
     return Calibration("isotonic", tuple(x for x, _ in knots), tuple(y for _, y in knots))
 
 

@@ -13,10 +13,15 @@ from features.errors import ModelRefused
 from features.words import Text, written, written_money
 from models.assessment import Assessment
 from models.priority import LINES
-from models.reasons import stated
 
 RECONCILED_WITHIN = 1e-9
 """Largest difference between two priorities and the sum of the lines that explain it."""
+
+TANGENT_WITHIN = 1e-10
+"""Scores closer than this have their slope from the tangent: that of a secant would be the rounding of its ends."""
+
+SHOWN_FROM = 0.005
+"""Smallest difference that a sentence shows: below it two decimals read 0.00."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ class Line:
 class Comparison:
     """Why `first` is above `second`.
 
-    `lines` splits the chance line into the features behind it; with the exposure and loss lines they sum to `gap`.
-    `groups` holds the same feature lines summed by group. `swap_exposure_minor` is the amount at risk of the first
-    borrower at which both would stand level, all else equal.
+    `gap` is the one's log priority less the other's; it is negative when `first` is in fact below `second`. `lines`
+    splits the chance line into the features behind it; with the exposure and loss lines they sum to `gap`. `groups`
+    holds the same feature lines summed by group. `swap_exposure_minor` is the amount at risk of the first borrower at
+    which both would stand level, all else equal; None when that would be less than the policy's least amount.
     """
 
     first: str
@@ -52,25 +58,41 @@ class Comparison:
     lines: tuple[Line, ...]
     groups: dict[Group, float]
     residual: float
-    swap_exposure_minor: int
+    swap_exposure_minor: int | None
 
     def sentence(self, most: int = 4) -> Text:
-        """Return the comparison in words, largest lines first."""
-        shown = sorted(self.lines, key=lambda line: -abs(line.difference))[:most]
-        rest = self.gap - sum(line.difference for line in shown)
-        english = "; ".join(f"{line.difference:+.2f} {line.text.en}" for line in shown)
-        chinese = "；".join(f"{line.difference:+.2f} {line.text.zh}" for line in shown)
+        """Return the comparison in words, largest lines first; what would read 0.00 is left out."""
+        largest = sorted(self.lines, key=lambda line: -abs(line.difference))[:most]
+        shown = [(line.difference, line.text) for line in largest if abs(line.difference) >= SHOWN_FROM]
+        rest = self.gap - sum(difference for difference, _ in shown)
+        if abs(rest) >= SHOWN_FROM:
+            shown.append((rest, Text(en="all else", zh="其余各项")))
+        standing = self._standing()
+        if not shown:
+            return standing
+        english = "; ".join(f"{difference:+.2f} {text.en}" for difference, text in shown)
+        chinese = "；".join(f"{difference:+.2f} {text.zh}" for difference, text in shown)
+        return Text(en=f"{standing.en}: {english}", zh=f"{standing.zh}：{chinese}")
+
+    def _standing(self) -> Text:
+        if self.gap == 0:
+            return Text(en=f"{self.first} is level with {self.second}", zh=f"{self.first}与{self.second}优先级相同")
+        by = Text(en=f"{abs(self.gap):.2f}", zh=f"{abs(self.gap):.2f}")
+        if abs(self.gap) < SHOWN_FROM:
+            by = Text(en="less than 0.01", zh="不足0.01")
+        english, chinese = ("above", "前") if self.gap > 0 else ("below", "后")
         return Text(
-            en=f"{self.first} is above {self.second} by {self.gap:.2f}: {english}; {rest:+.2f} all else",
-            zh=f"{self.first}排在{self.second}之前，差{self.gap:.2f}：{chinese}；{rest:+.2f} 其余各项",
+            en=f"{self.first} is {english} {self.second} by {by.en}",
+            zh=f"{self.first}排在{self.second}之{chinese}，差{by.zh}",
         )
 
 
 def compare(assessment: Assessment, first: int, second: int) -> Comparison:
-    """Return why the case at position `first` has a higher priority than the one at `second`.
+    """Return why the case at position `first` has another priority than the one at `second`.
 
     The difference of two log-probabilities is spread over the features by the secant slope of the calibrated
-    log-probability between the two scores: slope x (contribution of the one - contribution of the other).
+    log-probability between the two scores, or its tangent where they hardly differ: slope x (contribution of the one -
+    contribution of the other).
 
     Raises
     ------
@@ -79,7 +101,7 @@ def compare(assessment: Assessment, first: int, second: int) -> Comparison:
     attribution, ledger = assessment.attribution, assessment.ledger
     priority = ledger.priority
     gap = float(priority[first] - priority[second])
-    slope = _secant(assessment, first, second)
+    slope = _slope(assessment, first, second)
     moved = slope * (attribution.contributions[first] - attribution.contributions[second])
     lines = [
         Line(feature.name, float(moved[column]), partial(_against, assessment, column, first, second))
@@ -111,36 +133,56 @@ def compare(assessment: Assessment, first: int, second: int) -> Comparison:
             for group in Group
         },
         residual=residual,
-        swap_exposure_minor=round(float(ledger.exposure_minor[first]) * float(np.exp(-gap))),
+        swap_exposure_minor=_swap_exposure(assessment, first, gap),
     )
 
 
-def _secant(assessment: Assessment, first: int, second: int) -> float:
+def _slope(assessment: Assessment, first: int, second: int) -> float:
     scores, chance = assessment.attribution.log_odds, assessment.ledger.chance
-    if scores[first] == scores[second]:
-        # The same score: the chance lines cancel whatever the slope; the tangent is the secant's limit.
-        step = 1e-6
-        around = assessment.model.model.calibration_.log_probability(scores[first] + np.array([-step, step]))
-        return float((around[1] - around[0]) / (2 * step))
-    return float((chance[first] - chance[second]) / (scores[first] - scores[second]))
+    apart, moved = float(scores[first] - scores[second]), float(chance[first] - chance[second])
+    if abs(apart) < TANGENT_WITHIN:
+        middle = np.array([(scores[first] + scores[second]) / 2])
+        tangent = float(assessment.model.model.calibration_.log_probability_slope(middle)[0])
+        # A very steep piece between the two may bend further than the lines may miss; there the secant is exact enough.
+        if abs(tangent * apart - moved) <= RECONCILED_WITHIN / 2:
+            return tangent
+    return moved / apart
+
+
+def _swap_exposure(assessment: Assessment, first: int, gap: float) -> int | None:
+    level = round(int(assessment.ledger.exposure_minor[first]) * float(np.exp(-gap)))
+    return level if level >= assessment.policy.exposure.least_minor else None
 
 
 def _against(assessment: Assessment, column: int, first: int, second: int) -> Text:
     feature = assessment.catalog.features[column]
-    one, other = float(assessment.values[first, column]), float(assessment.values[second, column])
-    if np.isnan(one) or np.isnan(other):
-        return (
-            stated(feature, one, assessment.currency) if np.isnan(one) else stated(feature, other, assessment.currency)
-        )
-    a, b = (written(value, feature.unit, assessment.currency) for value in (one, other))
-    return Text(en=f"{feature.label.en}: {a.en} against {b.en}", zh=f"{feature.label.zh}：{a.zh}对{b.zh}")
+    told = [_of_one(assessment, column, case) for case in (first, second)]
+    missing = np.isnan(assessment.values[[first, second], column])
+    if missing.all():
+        return Text(en=f"{feature.label.en}: {told[0].en} (both)", zh=f"{feature.label.zh}：{told[0].zh}（两笔相同）")
+    if missing.any():
+        who = [assessment.loan_ids[case] for case in (first, second)]
+        told = [Text(en=f"{text.en} ({loan})", zh=f"{text.zh}（{loan}）") for text, loan in zip(told, who, strict=True)]
+    return _sides(feature.label, *told)
+
+
+def _of_one(assessment: Assessment, column: int, case: int) -> Text:
+    feature, value = assessment.catalog.features[column], float(assessment.values[case, column])
+    return feature.missing if np.isnan(value) else written(value, feature.unit, assessment.currency)
 
 
 def _money_text(assessment: Assessment, name: str, first: int, second: int) -> Text:
+    ledger = assessment.ledger
     if name == "exposure":
-        a, b = (
-            written_money(int(assessment.ledger.exposure_minor[case]), assessment.currency) for case in (first, second)
-        )
-        return Text(en=f"amount at risk: {a} against {b}", zh=f"风险敞口：{a}对{b}")
-    a, b = (f"{np.exp(assessment.ledger.loss_share[case]):.0%}" for case in (first, second))
-    return Text(en=f"assumed loss share: {a} against {b}", zh=f"假定损失率：{a}对{b}")
+        label = Text(en="amount at risk", zh="风险敞口")
+        told = [written_money(int(ledger.exposure_minor[case]), assessment.currency) for case in (first, second)]
+    else:
+        label = Text(en="assumed loss share", zh="假定损失率")
+        told = [f"{np.exp(ledger.loss_share[case]):.0%}" for case in (first, second)]
+    return _sides(label, *(Text(en=figure, zh=figure) for figure in told))
+
+
+def _sides(label: Text, one: Text, other: Text) -> Text:
+    if one == other:
+        return Text(en=f"{label.en}: both {one.en}", zh=f"{label.zh}：均为{one.zh}")
+    return Text(en=f"{label.en}: {one.en} against {other.en}", zh=f"{label.zh}：{one.zh}对{other.zh}")

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from features.errors import ConfigurationRefused
 from features.tables import PRODUCTS
 from features.words import Text
+
+T = TypeVar("T", bound=Hashable)
+
+MOST_REASONS = 10
+"""Most reasons of one kind that an answer may show: more would be a list of features."""
+
+LARGEST = 1_000_000_000
+"""Largest size of a number in a policy: beyond it points are no longer whole numbers."""
 
 QUADRANTS = ("able_willing", "able_unwilling", "unable_willing", "unable_unwilling")
 
@@ -179,13 +188,18 @@ def policy_from(raw: bytes, *, where: str) -> Policy:
 
 
 def _faults(policy: Policy) -> Iterator[str]:
+    yield from _number_faults(policy)
+    yield from _name_faults(policy)
     if policy.points.points_to_double_odds <= 0 or policy.points.reference_odds <= 0:
         yield "section 'points': points_to_double_odds and reference_odds must be above 0"
     starts = [band.from_points for band in policy.bands]
     if not starts or starts != sorted(set(starts), reverse=True):
         yield "section 'bands': bands must run from the best down, each with its own from_points"
-    if policy.reasons.raising < 1 or policy.reasons.lowering < 0 or not 0 <= policy.reasons.least_share < 1:
-        yield "section 'reasons': raising at least 1, lowering at least 0, least_share from 0 to below 1"
+    rules = policy.reasons
+    if not (1 <= rules.raising <= MOST_REASONS and 0 <= rules.lowering <= MOST_REASONS):
+        yield f"section 'reasons': raising from 1 to {MOST_REASONS}, lowering from 0 to {MOST_REASONS}"
+    if rules.least_share < 0 or rules.least_share >= 1:
+        yield "section 'reasons': least_share must be at least 0 and below 1"
     if policy.exposure.least_minor < 1:
         yield "section 'exposure': least_minor must be at least 1"
     for entry in policy.loss_shares:
@@ -193,9 +207,52 @@ def _faults(policy: Policy) -> Iterator[str]:
             yield f"section 'loss_share': the share of product '{entry.product}' must be above 0 and at most 1"
         if entry.product not in PRODUCTS:
             yield f"section 'loss_share': product '{entry.product}' is none of {', '.join(PRODUCTS)}"
+    for product, day in _repeated((entry.product, entry.valid_from) for entry in policy.loss_shares):
+        yield f"section 'loss_share': product '{product}' has two entries from {day}"
     quadrants = sorted(entry.quadrant for entry in policy.treatments)
     if quadrants != sorted(QUADRANTS):
         yield f"section 'treatments': one entry for each of {', '.join(QUADRANTS)}"
+
+
+def _number_faults(policy: Policy) -> Iterator[str]:
+    numbers = [
+        *_fields("points", policy.points),
+        *_fields("reasons", policy.reasons),
+        *_fields("quadrants", policy.quadrants),
+        *_fields("exposure", policy.exposure),
+        *(field for band in policy.bands for field in _fields("bands", band)),
+    ]
+    for section, name, number in numbers:
+        if isinstance(number, int | float) and not abs(number) <= LARGEST:
+            yield f"section '{section}': {name} must be a finite number of at most {LARGEST:,} in size"
+
+
+def _name_faults(policy: Policy) -> Iterator[str]:
+    if not policy.version.strip():
+        yield "section 'version': the version must not be empty"
+    entries = [
+        *(("bands", band) for band in policy.bands),
+        *(("loss_share", entry) for entry in policy.loss_shares),
+        *(("treatments", entry) for entry in policy.treatments),
+    ]
+    empty = {
+        (section, name)
+        for section, entry in entries
+        for _, name, value in _fields(section, entry)
+        if isinstance(value, str) and not value.strip()
+    }
+    for section, name in sorted(empty):
+        yield f"section '{section}': {name} must not be empty"
+    for name in _repeated(band.name for band in policy.bands):
+        yield f"section 'bands': two bands are named '{name}'"
+
+
+def _fields(section: str, entry: msgspec.Struct) -> Iterator[tuple[str, str, object]]:
+    return ((section, name, getattr(entry, name)) for name in entry.__struct_fields__)
+
+
+def _repeated(names: Iterable[T]) -> list[T]:
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def _refused(faults: list[str], where: str) -> ConfigurationRefused:

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -17,6 +18,8 @@ from models.risk_model import Floats
 
 CHAMPION = "champion"
 OWNER_ONLY = 0o600
+PEM = serialization.Encoding.PEM
+UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,19 @@ class ModelStore:
 
         Raises
         ------
-        ModelRefused : there is none, or it does not verify
+        ModelRefused : there is none, it does not verify, or it is another card or version than its folder says
         """
         chosen = version or self.champion(card)
-        return artefact.load(self.folder(card, chosen), self._trusted_keys())
+        folder = self.folder(card, chosen)
+        loaded = artefact.load(folder, self.trusted_keys())
+        if (loaded.card.name, loaded.version) != (card, chosen):
+            raise ModelRefused(
+                f"the {loaded.card.name} card, version {loaded.version}, in another's place",
+                where=str(folder),
+                expected=f"the {card} card, version {chosen}",
+                do="remove the folder, and name a version that was trained under its own number",
+            )
+        return loaded
 
     def champion(self, card: str) -> str:
         """Return the version that serves."""
@@ -49,7 +61,15 @@ class ModelStore:
                 expected="a model store with a champion",
                 do=f"run `repayrank train --portfolio taiwan --card {card}` first, or name the store with --home",
             )
-        return pointer.read_text().strip()
+        version = pointer.read_bytes().decode(errors="replace").strip()
+        if not _is_number(version):
+            raise ModelRefused(
+                "a champion that is not a version number",
+                where=str(pointer),
+                expected="the number of a version that is there",
+                do=f"write the number of one of the {card} card's folders into the file, or train the card again",
+            )
+        return version
 
     def promote(self, card: str, version: str) -> None:
         """Make a version the one that serves; readers see the old one or the new one, never neither."""
@@ -58,12 +78,12 @@ class ModelStore:
     def next_version(self, card: str) -> str:
         """Return the number after the highest version that is there."""
         folder = self.root / "models" / card
-        numbers = [int(path.name) for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
+        numbers = [int(path.name) for path in folder.glob("*") if path.is_dir() and _is_number(path.name)]
         return str(max(numbers, default=0) + 1)
 
     def folder(self, card: str, version: str) -> Path:
         """Return where a version is kept."""
-        if not version.isdigit():
+        if not _is_number(version):
             raise ModelRefused(
                 "a version that is not a number",
                 where=f"card '{card}'",
@@ -72,32 +92,67 @@ class ModelStore:
             )
         return self.root / "models" / card / version
 
-    def _trusted_keys(self) -> list[Ed25519PublicKey]:
-        folder = self.root / "keys" / "trusted"
-        keys = [serialization.load_pem_public_key(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
-        return [key for key in keys if isinstance(key, Ed25519PublicKey)]
+    def trusted_keys(self) -> list[Ed25519PublicKey]:
+        """Return the keys that vouch for a card here: every file of `keys/trusted`.
+
+        Raises
+        ------
+        ConfigurationRefused : one of them is not an Ed25519 public key
+        """
+        return [_public_key(path) for path in sorted((self.root / "keys" / "trusted").glob("*.pem"))]
 
     def _signing_key(self) -> Ed25519PrivateKey:
         path = self.root / "keys" / "signing.pem"
-        if path.exists():
-            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-            if not isinstance(key, Ed25519PrivateKey):
-                raise ConfigurationRefused(
-                    "a signing key of another kind", where=str(path), expected="an Ed25519 key", do="replace the file"
-                )
-            return key
-        key = Ed25519PrivateKey.generate()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(private)
-        public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        key = _private_key(path) if path.exists() else _new_private_key(path)
         trusted = self.root / "keys" / "trusted" / "own.pem"
-        trusted.parent.mkdir(parents=True, exist_ok=True)
-        trusted.write_bytes(public)
+        if not trusted.exists():
+            # Also after a crash between the two files: what this store signs, it must be able to load.
+            trusted.parent.mkdir(parents=True, exist_ok=True)
+            trusted.write_bytes(key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
         return key
+
+
+def _is_number(version: str) -> bool:
+    return version.isascii() and version.isdecimal()
+
+
+def _new_private_key(path: Path) -> Ed25519PrivateKey:
+    key = Ed25519PrivateKey.generate()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    private = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(private)
+    return key
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except UNREADABLE as error:
+        raise _key_refused(path, "private") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _key_refused(path, "private")
+    return key
+
+
+def _public_key(path: Path) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except UNREADABLE as error:
+        raise _key_refused(path, "public") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise _key_refused(path, "public")
+    return key
+
+
+def _key_refused(path: Path, kind: str) -> ConfigurationRefused:
+    return ConfigurationRefused(
+        f"a file that cannot be read as an Ed25519 {kind} key",
+        where=str(path),
+        expected=f"an Ed25519 {kind} key in PEM, without a password",
+        do="restore the file from a copy, or take it out of the folder",
+    )
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -205,7 +205,10 @@ def _above() -> Schema:
             "lines": _list(line),
             "rest": NUMBER,
             "groups": _object({group.value: NUMBER for group in Group}),
-            "swap_exposure_minor": {**INTEGER, "description": "amount at risk at which both would stand level"},
+            "swap_exposure_minor": {
+                "type": ["integer", "null"],
+                "description": "amount at risk at which both would stand level; null when below the policy's least",
+            },
             "text": _ref("Text"),
         }
     )

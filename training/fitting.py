@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from features.catalog import Catalog
-from models.artefact import GOLDEN_ROWS
+from features.catalog import Catalog, FeatureMatrix
+from features.probes import probe_history
 from models.fitted_card import FittedCard
 from models.risk_model import Floats, Helpers, RiskModel
 from training.cohort import Cohort
@@ -46,6 +46,7 @@ def fitted_card(cohort: Cohort, *, version: str, seed: int, provenance: Mapping[
         reference={
             "loans": len(cohort),
             "bad_share": float(cohort.bad.mean()),
+            "currency": cohort.money.get_column("currency").unique().item(),
             "observed_on": sorted({str(day) for day in cohort.matrix.cases.get_column("observed_on")}),
             "values_sha256": data_hash(cohort),
         },
@@ -59,9 +60,13 @@ def catalog_of(cohort: Cohort) -> Catalog:
 
 
 def golden_rows(cohort: Cohort) -> Floats:
-    """Return feature rows spread evenly over the cohort, as the artefact's known answers."""
-    chosen = np.linspace(0, len(cohort) - 1, min(GOLDEN_ROWS, len(cohort))).astype(np.intp)
-    return cohort.matrix.values[chosen]
+    """Return the artefact's known answers: feature rows of the made-up probe borrowers, of nobody in the cohort."""
+    return probe_rows(catalog_of(cohort)).values
+
+
+def probe_rows(features: Catalog) -> FeatureMatrix:
+    """Return features of the made-up probe borrowers, for whatever shows rows outside the lender's own tables."""
+    return features.values(probe_history())
 
 
 def data_hash(cohort: Cohort) -> str:

@@ -106,6 +106,11 @@ SWAP = Text(
     en="All else equal, both would stand level if {amount} instead of {now} were at risk on {first}.",
     zh="其他不变时，若{first}的风险敞口为{amount}（现为{now}），两笔优先级相同。",
 )
+NO_SWAP = Text(
+    en="All else equal, {first} would stand higher even if {least}, the smallest amount that counts, instead of {now} "
+    "were at risk on it.",
+    zh="其他不变时，即使{first}的风险敞口只按最小敞口{least}计（现为{now}），其优先级仍然更高。",
+)
 TOTAL = Text(en="Difference in log priority", zh="优先级之差（对数）")
 ROUNDING = Text(en="Rounding of the lines above", zh="尾差（以上各项四舍五入）")
 ALL_LINES = Text(en="All {count} lines", zh="全部{count}项")

@@ -89,11 +89,11 @@ def _lead(assessment: Assessment, told: Comparison, ledger: PrintedLedger, first
 
 
 def _swap(assessment: Assessment, told: Comparison, first: int) -> Text:
-    return words.SWAP.filled(
-        first=told.first,
-        amount=rounded(told.swap_exposure_minor, assessment.currency),
-        now=written_money(int(assessment.ledger.exposure_minor[first]), assessment.currency),
-    )
+    now = written_money(int(assessment.ledger.exposure_minor[first]), assessment.currency)
+    if told.swap_exposure_minor is None:
+        least = written_money(assessment.policy.exposure.least_minor, assessment.currency)
+        return words.NO_SWAP.filled(first=told.first, least=least, now=now)
+    return words.SWAP.filled(first=told.first, amount=rounded(told.swap_exposure_minor, assessment.currency), now=now)
 
 
 def _ledger_table(ledger: PrintedLedger) -> Markup:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,13 +15,19 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import polars as pl
 from matplotlib.figure import Figure
 
 from models.fitted_card import FittedCard
 from training.cohort import Cohort
+from training.fitting import probe_rows
 from training.parts_frame import parts_frame
 
 CHAMPION = "champion"
+HOME = "REPAYRANK_HOME"
+EXAMPLE_ROWS = 5
 REQUIRED = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
 
 
@@ -41,7 +48,7 @@ class Tracker:
         mlflow = _mlflow()
         self.root.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
-        name = f"repayrank-{card}"
+        name = _registered_name(card)
         experiment = mlflow.get_experiment_by_name(name)
         identity = (
             mlflow.create_experiment(name, artifact_location=(self.root / "artifacts" / name).resolve().as_uri())
@@ -58,12 +65,21 @@ class Tracker:
         artefact: Path,
         *,
         metrics: Mapping[str, float],
+        judged_on: str,
+        hold_out: float,
         figures: Mapping[str, Figure],
         source: str,
     ) -> str:
-        """Log a fitted card in the open run, register it, make it champion there; return the registered version."""
+        """Log a fitted card in the open run and register it; return the registered version.
+
+        Parameters
+        ----------
+        cohort : what the card was fitted on, with its helpers
+        artefact : the card's folder in the model store
+        judged_on, hold_out : which loans the metrics are of, and the share that was kept from the fit
+        """
         mlflow = _mlflow()
-        mlflow.log_params({**_shape(card), "seed": card.provenance.get("seed", 0), "features": len(card.catalog)})
+        mlflow.log_params({**_shape(card), **_sample(card, cohort), "hold_out": hold_out})
         mlflow.log_metrics(dict(metrics))
         mlflow.set_tags(
             {
@@ -72,9 +88,10 @@ class Tracker:
                 "fingerprint": card.fingerprint,
                 "data_sha256": str(card.reference["values_sha256"]),
                 "calibration": card.model.calibration_.kind,
+                "judged_on": judged_on,
             }
         )
-        example = cohort.matrix.frame().drop("loan_id", "observed_on").head(5).to_pandas()
+        example = _example(card)
         digest = str(card.reference["values_sha256"])[:36]
         frame = cohort.matrix.frame().drop("loan_id", "observed_on").to_pandas().assign(bad=cohort.bad)
         origin = mlflow.data.code_dataset_source.CodeDatasetSource(tags={"source": source})
@@ -84,36 +101,78 @@ class Tracker:
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"plots/{name}.png")
         mlflow.log_artifacts(str(artefact), "card")
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-            artifacts={"card": str(artefact), "keys": str(artefact.parents[2] / "keys" / "trusted")},
-            signature=mlflow.models.infer_signature(example, parts_frame(card, cohort.matrix.values[:5])),
-            input_example=example,
-            pip_requirements=[
-                f"repayrank=={installed('repayrank')}",
-                *(f"{name}=={installed(name)}" for name in REQUIRED),
-            ],
-        )
+        # MLflow loads what it has logged, to see that the example can be scored.
+        with _home(artefact.parents[2]):
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+                artifacts={"card": str(artefact)},
+                signature=mlflow.models.infer_signature(example, parts_frame(card, example.to_numpy(dtype=np.float64))),
+                input_example=example,
+                pip_requirements=[
+                    f"repayrank=={installed('repayrank')}",
+                    *(f"{name}=={installed(name)}" for name in REQUIRED),
+                ],
+            )
         client = mlflow.MlflowClient()
-        name = f"repayrank-{card.card.name}"
+        name = _registered_name(card.card.name)
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name, description=card.card.title.en)
         registered = client.create_model_version(
             name, logged.model_uri, run_id=logged.run_id, model_id=logged.model_id, tags={"card_version": card.version}
         )
-        client.set_registered_model_alias(name, CHAMPION, registered.version)
         return str(registered.version)
+
+    def alias(self, card: str, registered: str) -> None:
+        """Make a registered version of a card the champion in the registry."""
+        client = _mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        client.set_registered_model_alias(_registered_name(card), CHAMPION, registered)
+
+
+def _registered_name(card: str) -> str:
+    return f"repayrank-{card}"
 
 
 def _shape(card: FittedCard) -> dict[str, Any]:
     return {**asdict(card.model.size_), "trees": card.model.trees_, "inner_folds": card.model.inner_folds}
 
 
+def _sample(card: FittedCard, cohort: Cohort) -> dict[str, Any]:
+    helpers = 0 if cohort.helpers is None else len(cohort.helpers)
+    return {
+        "seed": card.provenance.get("seed", 0),
+        "features": len(card.catalog),
+        "as_of": ", ".join(card.reference["observed_on"]),
+        "helpers": helpers,
+        "helper_weight": card.card.helper_weight if helpers else 0.0,
+    }
+
+
+def _example(card: FittedCard) -> pd.DataFrame:
+    """Return made-up borrowers' features: an example is shown to whoever can see the registry."""
+    rows = probe_rows(card.catalog).frame().drop("loan_id", "observed_on")
+    return rows.filter(pl.any_horizontal(pl.all().is_not_null())).head(EXAMPLE_ROWS).to_pandas()
+
+
+@contextmanager
+def _home(folder: Path) -> Iterator[None]:
+    before = os.environ.get(HOME)
+    os.environ[HOME] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME]
+        else:
+            os.environ[HOME] = before
+
+
 def _mlflow() -> Any:
     # The word switches off calls home; it has to be set before MLflow is first imported.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # In a notebook without ipywidgets, said once by the progress bars that are off anyhow.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     import mlflow
     import mlflow.data.code_dataset_source
     import mlflow.pyfunc

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
+from features.errors import ModelRefused
 from features.portfolios import Portfolio
 from models.attribution import attribute
 from models.cards import Card
@@ -24,13 +25,17 @@ from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
 from training.tracking import Tracker
 
+CHANCE = 0.5
+"""The AUC of an order drawn by lot."""
+
 
 @dataclass(frozen=True)
 class Trained:
     """A card that was fitted and stored.
 
-    `held_out` are the cases kept from the fit (None when all were used); `metrics` were judged on them, or out of
-    fold when there are none. `registered` is the version in MLflow's registry.
+    `card` is the one read back from the store, so it has no `size_` and no out-of-fold scores. `held_out` are the cases
+    kept from the fit (None when all were used); `metrics` were judged on them, or out of fold when there are none.
+    `registered` is the version in MLflow's registry.
     """
 
     card: FittedCard
@@ -56,6 +61,11 @@ def train(
     Parameters
     ----------
     hold_out : share of the cohort, stratified by outcome, that is kept from the fit and judged
+
+    Raises
+    ------
+    ModelRefused : the card orders loans no better than chance, or breaks a declared direction; it is stored and
+        recorded, and the champion stays what it was
     """
     whole = cohort(portfolio, card, as_of)
     fitted_on, held_out = _split(whole, hold_out, seed)
@@ -78,16 +88,36 @@ def train(
         }
         say("signing, storing and recording it in MLflow")
         folder = store.save(fitted, golden_rows(fitted_on))
+        stored = store.load(card.name, version)
         registered = tracker.record(
             fitted,
             fitted_on,
             folder,
             metrics=metrics,
+            judged_on="out of fold" if held_out is None else "held out",
+            hold_out=hold_out,
             figures=_figures(judged_on.bad, log_odds, fitted),
             source=portfolio.source,
         )
+        _require_fit_to_serve(folder, metrics)
         store.promote(card.name, version)
-    return Trained(store.load(card.name, version), fitted_on, held_out, metrics, folder, registered)
+        tracker.alias(card.name, registered)
+    return Trained(stored, fitted_on, held_out, metrics, folder, registered)
+
+
+def _require_fit_to_serve(folder: Path, metrics: Mapping[str, float]) -> None:
+    faults = []
+    if not metrics["auc"] > CHANCE:
+        faults.append(f"AUC {metrics['auc']:.4f} is no better than chance")
+    if metrics["monotone_violations"] > 0:
+        faults.append(f"{metrics['monotone_violations']:.0f} steps of the risk go against a declared direction")
+    if faults:
+        raise ModelRefused(
+            f"the version is stored but not champion: {'; '.join(faults)}",
+            where=str(folder),
+            expected=f"AUC above {CHANCE} and no step against a direction",
+            do="check the outcomes and the observation date, then train again; the champion is what it was",
+        )
 
 
 def _split(whole: Cohort, hold_out: float, seed: int) -> tuple[Cohort, Cohort | None]:

@@ -62,3 +62,21 @@ def test_the_logarithm_of_a_tiny_probability_is_exact():
 def test_knots_that_fall_are_refused():
     with pytest.raises(ValueError, match="rise strictly"):
         Calibration("broken", (0.0, 1.0), (1.0, 0.0))
+
+
+@given(st.integers(0, 100))
+def test_beyond_the_outer_steps_a_unit_of_raw_log_odds_counts_as_one(seed):
+    fitted = isotonic(RAW[:1500], outcomes(RAW[:1500], seed))
+    low, high = fitted.raw[0], fitted.raw[-1]
+    far = fitted.log_odds(np.array([low - 7, low, high, high + 7]))
+    np.testing.assert_allclose(np.diff(far)[[0, 2]], 7, rtol=1e-9)
+
+
+@given(st.integers(0, 20), st.floats(-6, 6))
+def test_the_slope_of_the_log_probability_is_that_of_its_central_difference(seed, raw):
+    fitted, step = isotonic(RAW[:1000], outcomes(RAW[:1000], seed)), 1e-6
+    if min(abs(np.array(fitted.raw) - raw)) < 2 * step:
+        return
+    low, high = fitted.log_probability(np.array([raw - step, raw + step]))
+    told = fitted.log_probability_slope(np.array([raw]))[0]
+    assert abs(told - (high - low) / (2 * step)) <= 1e-4 * max(1, told)

@@ -64,6 +64,38 @@ def test_what_is_not_a_policy_is_refused(text):
         policy_from(text.encode(), where="mine.toml")
 
 
+SECOND_ENTRY = '\n[[loss_share]]\nproduct = "revolving"\nfrom = 1900-01-01\nshare = 0.1\nstatus = "x"\nsource = "y"\n'
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "words"),
+    [
+        ("points_to_double_odds = 50", "points_to_double_odds = nan", "points_to_double_odds must be a finite number"),
+        ("reference_points = 600", "reference_points = inf", "reference_points must be a finite number"),
+        ("least_share = 0.02", "least_share = nan", "least_share must be a finite number"),
+        ("ability_cut_off = 0.0", "ability_cut_off = nan", "ability_cut_off must be a finite number"),
+        ("share = 0.60", "share = nan", "the share of product 'instalment'"),
+        ("from_points = 560", "from_points = 999999999999999999", "from_points must be a finite number of at most"),
+        ('name = "B"', 'name = "A"', "two bands are named 'A'"),
+        ('name = "B"', 'name = " "', "'bands': name must not be empty"),
+        ('version = "2026-11-24"', 'version = ""', "the version must not be empty"),
+        ('en = "gentle reminder"', 'en = ""', "'treatments': en must not be empty"),
+        ('zh = "温和提醒"', 'zh = " "', "'treatments': zh must not be empty"),
+        ('rung = "call"', 'rung = ""', "'treatments': rung must not be empty"),
+        ("lowering = 2", "lowering = 100000", "lowering from 0 to 10"),
+        ("raising = 4", "raising = 11", "raising from 1 to 10"),
+        ("least_share = 0.02", "least_share = 1.0", "least_share must be at least 0 and below 1"),
+        ("# What a quadrant suggests", SECOND_ENTRY + "#", "product 'revolving' has two entries from 1900-01-01"),
+    ],
+)
+def test_each_fault_of_a_policy_is_refused_in_its_own_words(found, instead, words):
+    assert found in SHIPPED
+    with pytest.raises(ConfigurationRefused) as caught:
+        policy_from(SHIPPED.replace(found, instead).encode(), where="mine.toml")
+    assert words in str(caught.value)
+    assert ";" not in caught.value.found
+
+
 def test_points_double_their_odds_as_the_policy_says():
     scale = default_policy().points
     even = points(np.array([0.0, -np.log(20), -np.log(40), -np.log(10)]), scale)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.declaration import Group
 from models.calibration import IDENTITY
-from models.pairwise import RECONCILED_WITHIN, compare
+from models.pairwise import RECONCILED_WITHIN, _against, compare
 from models.priority import ledger, order
 
 cases = st.lists(
@@ -70,6 +74,93 @@ def test_at_the_exposure_named_two_neighbours_would_stand_level(assessed):
     told = compare(assessed, first, second)
     moved = np.log(told.swap_exposure_minor) - assessed.ledger.exposure[first]
     assert abs(told.gap + moved) < 1e-6
+
+
+def nearly_level(assessment):
+    """Return the pairs whose scores differ, and by less than rounding lets a secant tell."""
+    scores = assessment.attribution.log_odds
+    rising = np.argsort(scores, kind="stable")
+    apart = np.diff(scores[rising])
+    return [(int(rising[k]), int(rising[k + 1])) for k in np.flatnonzero((apart > 0) & (apart < 1e-12))]
+
+
+def test_between_scores_that_hardly_differ_the_slope_is_that_of_the_calibrated_curve(assessed):
+    calibration = assessed.model.model.calibration_
+    pairs = nearly_level(assessed)
+    assert pairs
+    for first, second in pairs:
+        told = compare(assessed, first, second)
+        here = assessed.attribution.log_odds[[first, second]]
+        assert min(calibration.log_probability_slope(here)) - 1e-9 <= told.slope
+        assert told.slope <= max(calibration.log_probability_slope(here)) + 1e-9
+        assert abs(told.residual) <= RECONCILED_WITHIN
+
+
+def test_who_is_lower_is_said_to_be_below(assessed):
+    first, second = int(assessed.order[0]), int(assessed.order[300])
+    up, down = (compare(assessed, *pair).sentence() for pair in ((first, second), (second, first)))
+    by = f"{assessed.ledger.priority[first] - assessed.ledger.priority[second]:.2f}"
+    one, other = assessed.loan_ids[first], assessed.loan_ids[second]
+    assert up.en.startswith(f"{one} is above {other} by {by}: ")
+    assert up.zh.startswith(f"{one}排在{other}之前，差{by}：")
+    assert down.en.startswith(f"{other} is below {one} by {by}: ")
+    assert down.zh.startswith(f"{other}排在{one}之后，差{by}：")
+
+
+def test_a_borrower_compared_with_itself_is_level(assessed):
+    told = compare(assessed, 5, 5).sentence()
+    loan = assessed.loan_ids[5]
+    assert told.en == f"{loan} is level with {loan}"
+    assert told.zh == f"{loan}与{loan}优先级相同"
+
+
+@settings(max_examples=100, deadline=None)
+@given(first=st.integers(0, 6_817), apart=st.integers(1, 3), most=st.integers(0, 40))
+def test_no_line_of_a_sentence_reads_as_nothing(assessed, first, apart, most):
+    places = assessed.order
+    told = compare(assessed, int(places[first]), int(places[(first + apart) % len(places)])).sentence(most)
+    for text in (told.en, told.zh):
+        assert not re.search(r"[+-]0\.00 ", text)
+        assert "by 0.00" not in text
+        assert "差0.00" not in text
+
+
+def line_of(assessment, column, one, other):
+    """Return the text of a feature's line for two values of it."""
+    first, second = (int(case) for case in assessment.order[:2])
+    values = assessment.values.copy()
+    values[[first, second], column] = one, other
+    text = _against(replace(assessment, values=values), column, first, second)
+    return text, assessment.loan_ids[first], assessment.loan_ids[second]
+
+
+def test_a_line_with_a_missing_value_names_both_sides(assessed):
+    column = assessed.catalog.names.index("months_overdue_now")
+    missing = assessed.catalog.features[column].missing
+    text, one, other = line_of(assessed, column, np.nan, 2.0)
+    assert text.en.endswith(f": {missing.en} ({one}) against 2 months ({other})")
+    assert text.zh.endswith(f"：{missing.zh}（{one}）对2个月（{other}）")
+    text, one, other = line_of(assessed, column, 1.0, np.nan)
+    assert text.en.endswith(f": 1 month ({one}) against {missing.en} ({other})")
+    assert text.zh.endswith(f"：1个月（{one}）对{missing.zh}（{other}）")
+    text, _, _ = line_of(assessed, column, np.nan, np.nan)
+    assert text.en.endswith(f": {missing.en} (both)")
+
+
+def test_a_line_with_the_same_written_value_on_both_sides_says_both(assessed):
+    column = assessed.catalog.names.index("months_overdue_now")
+    text, _, _ = line_of(assessed, column, 6.0, 6.0)
+    assert text.en.endswith(": both 6 months")
+    assert text.zh.endswith("：均为6个月")
+
+
+def test_no_exposure_below_the_policys_least_is_named_as_the_one_that_swaps_two_borrowers(assessed):
+    least, places = assessed.policy.exposure.least_minor, assessed.order
+    told = [compare(assessed, int(a), int(b)) for a, b in pairwise(places[-400:])]
+    assert any(one.swap_exposure_minor is None for one in told)
+    for one, case in zip(told, places[-400:], strict=False):
+        level = assessed.ledger.exposure_minor[case] * np.exp(-one.gap)
+        assert (one.swap_exposure_minor is None) == (round(level) < least)
 
 
 def test_the_work_list_runs_from_the_highest_expected_loss_down(assessed):

@@ -56,7 +56,7 @@ def test_a_ranking_falls_in_priority_and_each_place_says_why_it_is_above_the_nex
         assert why["gap"] == above["ledger"]["priority"] - below["ledger"]["priority"] >= 0
         assert sum(line["difference"] for line in why["lines"]) + why["rest"] == pytest.approx(why["gap"], abs=1e-12)
         assert above["loan_id"] in why["text"]["en"]
-        assert "之前" in why["text"]["zh"]
+        assert ("之前" if why["gap"] else "优先级相同") in why["text"]["zh"]
     assert ranking[-1]["above_next"] is None
 
 
