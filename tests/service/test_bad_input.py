@@ -154,14 +154,15 @@ def test_a_cell_that_cannot_be_read_is_one_fault(
     assert told.faults == {("statements", 0, "months_overdue"), ("loans", 0, "recorded_at")}
 
 
-def test_two_currencies_can_be_scored_but_not_ranked(
+def test_a_loan_in_another_currency_than_the_cards_is_neither_scored_nor_ranked(
     good: dict[str, Any], front: Front, in_process: Callable[..., Any]
 ) -> None:
     good["tables"]["loans"][0]["currency"] = "USD"
-    assert in_process(front, "POST", "/v1/score", message(good)).status == 200
-    told = in_process(front, "POST", "/v1/rank", message(good))
-    assert told.status == 422
-    assert "currencies" in told.plain["error"]["found"]
+    for path in ("/v1/score", "/v1/rank"):
+        told = in_process(front, "POST", path, message(good))
+        assert told.status == 422
+        assert "another currency" in told.plain["error"]["found"]
+        assert "'currency'" in told.plain["error"]["where"]
 
 
 @pytest.mark.parametrize(
