@@ -21,7 +21,7 @@ UNKNOWN_DUE = Text(
 
 @feature(
     group=Group.WILLINGNESS,
-    unit=Unit.COUNT,
+    unit=Unit.POINTS,
     risk=Risk.RISES,
     label=Text(en="points for 2+ months overdue, last {months}", zh="近{months}严重逾期（近期加权）"),
     reason=Text(
@@ -60,7 +60,7 @@ def statements_since_serious_lateness(statements: Statements, months: int) -> pl
 
 @feature(
     group=Group.WILLINGNESS,
-    unit=Unit.COUNT,
+    unit=Unit.POINTS,
     risk=Risk.RISES,
     label=Text(en="points for months overdue, last {months}", zh="近{months}逾期月数（近期加权）"),
     reason=Text(

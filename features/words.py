@@ -44,6 +44,7 @@ class Unit(StrEnum):
     YES_NO = "yes_no"
     CHANGE = "change"
     STATEMENTS_AGO = "statements_ago"
+    POINTS = "points"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -54,6 +55,7 @@ class Unit(StrEnum):
             Unit.MONTHS: (0.0, math.inf),
             Unit.COUNT: (0.0, math.inf),
             Unit.STATEMENTS_AGO: (0.0, math.inf),
+            Unit.POINTS: (0.0, math.inf),
         }.get(self, (-math.inf, math.inf))
 
 

@@ -42,7 +42,8 @@ def reasons(
     """Return one case's reasons: those that raise the risk, largest first, then those that lower it.
 
     Features that say nearly the same thing form a family; families are ranked by the sum of their contributions and
-    each is told by its member that moved most in the family's direction. Ties keep catalog order.
+    each is told by its member that moved most in the family's direction, a plain fact before a weighted count. Ties
+    keep catalog order.
 
     Parameters
     ----------
@@ -68,7 +69,11 @@ def _reason(
     contributions: Floats,
     currency: str,
 ) -> Reason:
-    told_by = int(columns[np.argmax(np.sign(total) * contributions[columns])])
+    moved = np.sign(total) * contributions[columns]
+    plain = np.array([catalog.features[column].unit is not Unit.POINTS for column in columns])
+    if (moved[plain] > 0).any():  # points are no fact that a reader can check: another member tells it, if one can
+        moved = np.where(plain, moved, -np.inf)
+    told_by = int(columns[np.argmax(moved)])
     feature, value = catalog.features[told_by], float(values[told_by])
     known = None if np.isnan(value) else value
     return Reason(feature, total, known, stated(feature, value, currency))
