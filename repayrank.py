@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import time
 import traceback
@@ -14,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import RepayrankError
+from features.errors import ConfigurationRefused, RepayrankError, UsageError
 
 if TYPE_CHECKING:
     from features.portfolios import Portfolio
     from models.assessment import Assessment
+    from training.cohort import Cohort
     from training.metrics import Bools
 
 app = typer.Typer(
@@ -43,7 +46,15 @@ AsOfOption = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="Observation date; what was recorded later does not exist."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same folds and the same model.")]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option("--zone", help="IANA zone in which your days end; UTC for a folder, a built-in book knows its own."),
+]
+LARGEST_SEED, LARGEST_PORT = 2**31 - 1, 2**16 - 1
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed gives the same folds and model.")
+]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=LARGEST_PORT, help="Port to listen on; 0: any free one.")]
 VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
 OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
 
@@ -73,6 +84,7 @@ def train(
     card: CardOption = "collection",
     home: HomeOption = DEFAULT_HOME,
     as_of: AsOfOption = None,
+    zone: ZoneOption = None,
     seed: SeedOption = 0,
 ) -> None:
     """Fit a card on a book whose outcomes are known; sign it, record it in MLflow and make it the champion.
@@ -83,7 +95,9 @@ def train(
     from models.cards import card_named
     from training.train import train as train_card
 
-    done = train_card(open_portfolio(portfolio), card_named(card), home, as_of=_day(as_of), seed=seed, say=_say)
+    wanted = card_named(card)
+    _require_folder(home)
+    done = train_card(open_portfolio(portfolio, zone), wanted, home, as_of=_day(as_of), seed=seed, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
@@ -97,6 +111,7 @@ def evaluate(
     folds: Annotated[int, typer.Option("--folds", min=2, help="Stratified, shuffled folds.")] = 5,
     seed: SeedOption = 0,
     as_of: AsOfOption = None,
+    zone: ZoneOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     against: Annotated[
         bool, typer.Option("--compare", help="Add a WoE scorecard, HistGradientBoosting, XGBoost and CatBoost.")
@@ -115,8 +130,10 @@ def evaluate(
     from training.evaluation import evaluate as judge
     from training.rivals import rivals
 
+    wanted = card_named(card)
     others = rivals(seed) if against else {}
-    cases = cohort(open_portfolio(portfolio), card_named(card), _day(as_of))
+    cases = cohort(open_portfolio(portfolio, zone), wanted, _day(as_of))
+    _require_enough_for(folds, cases)
     result = judge(cases, count=folds, seed=seed, separable=separable, monotone=monotone, say=_say)
     if others:
         result["compared"] = compare(cases, others, count=folds, seed=seed, say=_say)
@@ -134,6 +151,7 @@ def score(
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
+    zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
 ) -> None:
@@ -141,7 +159,7 @@ def score(
 
     Example: `repayrank score --portfolio taiwan --card behaviour --out scores.parquet`
     """
-    _write(portfolio, card, home, policy, as_of, version, out, ranked=False, contributions=contributions)
+    _write(portfolio, card, home, policy, as_of, zone, version, out, ranked=False, contributions=contributions)
 
 
 @app.command()
@@ -152,6 +170,7 @@ def rank(
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
+    zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
 ) -> None:
@@ -159,14 +178,14 @@ def rank(
 
     Example: `repayrank rank --portfolio taiwan --card collection --out worklist.csv`
     """
-    _write(portfolio, card, home, policy, as_of, version, out, ranked=True, contributions=contributions)
+    _write(portfolio, card, home, policy, as_of, zone, version, out, ranked=True, contributions=contributions)
 
 
 @app.command()
 def serve(
     home: HomeOption = DEFAULT_HOME,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 3000,
+    port: PortOption = 3000,
     policy: PolicyOption = None,
 ) -> None:
     """Answer scores over HTTP until stopped: POST /v1/score, POST /v1/rank, GET /v1/features.
@@ -176,6 +195,7 @@ def serve(
     from serving.server import run
     from serving.settings import Settings
 
+    _require_folder(home)
     run(Settings(home=home, policy=policy, host=host, port=port))
 
 
@@ -204,13 +224,14 @@ def features(
 @app.command()
 def demo(
     home: Annotated[Path, typer.Option("--home", help="Where models, records, work list and report go.")] = DEMO_HOME,
-    port: Annotated[int, typer.Option("--port", help="Port of the service.")] = 3000,
+    port: PortOption = 3000,
     stay: Annotated[bool, typer.Option("--serve/--no-serve", help="Stay up until Ctrl-C, or end.")] = True,
 ) -> None:
     """Rank a real book of overdue card customers, explain it, and serve it.
 
     Example: `repayrank demo --no-serve`
     """
+    _require_folder(home)
     _Demo(home, port).run(stay=stay)
 
 
@@ -312,6 +333,7 @@ def _write(
     home: Path,
     policy: Path | None,
     as_of: datetime | None,
+    zone: str | None,
     version: str | None,
     out: Path,
     *,
@@ -321,19 +343,47 @@ def _write(
     from features.history import History
     from features.portfolios import observation_date, open_portfolio
     from models.assessment import assess_population
+    from models.cards import card_named
     from models.policy import default_policy, read_policy
     from models.store import ModelStore
     from serving.batch import frame, require_writable, write
 
+    wanted = card_named(card)
     require_writable(out)
-    fitted = ModelStore(home).load(card, version)
-    book = open_portfolio(portfolio)
+    if out.is_dir():
+        raise _unusable(errno.EISDIR, out)
+    _require_folder(home)
+    rules = default_policy() if policy is None else read_policy(policy)
+    fitted = ModelStore(home).load(wanted.name, version)
+    book = open_portfolio(portfolio, zone)
     history = History.as_of(observation_date(book, _day(as_of)), book.tables, zone=book.zone)
-    assessment = assess_population(history, fitted, default_policy() if policy is None else read_policy(policy))
+    assessment = assess_population(history, fitted, rules)
     rows = frame(assessment, ranked=ranked, contributions=contributions)
     write(rows, out)
     verb = "ranked" if ranked else "scored"
-    _tell(f"{rows.height:,} loans {verb} by the {card} card, version {fitted.version}: {out}")
+    loans = "1 loan" if rows.height == 1 else f"{rows.height:,} loans"
+    _tell(f"{loans} {verb} by the {card} card, version {fitted.version}: {out}")
+
+
+def _require_folder(home: Path) -> None:
+    """Refuse a home that is a file before the work begins; one that is not there is made, or missed, later."""
+    if home.exists() and not home.is_dir():
+        raise _unusable(errno.ENOTDIR, home)
+
+
+def _unusable(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
+
+
+def _require_enough_for(folds: int, cases: Cohort) -> None:
+    rarer = int(min(cases.bad.sum(), (~cases.bad).sum()))
+    if folds > rarer:
+        raise UsageError(
+            f"{folds} folds for {rarer} loans of the rarer outcome",
+            where="--folds",
+            expected="a loan of each outcome in every fold",
+            do=f"ask for {rarer} folds or fewer",
+        )
 
 
 def _evaluation_table(card: str, result: dict[str, Any]) -> str:
@@ -363,18 +413,30 @@ def main(arguments: list[str] | None = None) -> None:
     given = [word for word in said if word != "--debug"]  # wherever it stands
     try:
         app(given)
-    except RepayrankError as error:
-        if debug:
-            traceback.print_exc()
-        _say(f"refused\n  found     {error.found}\n  where     {error.where}")
-        _say(f"  expected  {error.expected}\n  do        {error.do}")
-        sys.exit(error.exit_code)
     except Exception as error:
-        # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
         if debug:
             traceback.print_exc()
+        refusal = _of_the_machine(error) if isinstance(error, OSError) else error
+        if isinstance(refusal, RepayrankError):
+            _say(f"refused\n  found     {refusal.found}\n  where     {refusal.where}")
+            _say(f"  expected  {refusal.expected}\n  do        {refusal.do}")
+            sys.exit(refusal.exit_code)
+        # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
         _say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
         sys.exit(RepayrankError.exit_code)
+
+
+def _of_the_machine(error: OSError) -> Exception:
+    """Return what the machine refused, by its file; the error itself when a library made it up."""
+    if error.errno is None:
+        return error
+    file = error.filename if error.filename2 is None else error.filename2
+    return ConfigurationRefused(
+        error.strerror or "an error of the operating system",
+        where="a file being read or written" if file is None else str(file),
+        expected="files and folders that can be read and written, and space for them",
+        do="correct the path, its permissions or the space, and run again",
+    )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
-from features.errors import UsageError
+from features.errors import ConfigurationRefused, UsageError
+from features.history import is_zone
 from features.tables import Tables
 
 
@@ -33,20 +34,37 @@ class Portfolio:
     source: str
 
 
-def open_portfolio(name_or_path: str) -> Portfolio:
+def open_portfolio(name_or_path: str, zone: str | None = None) -> Portfolio:
     """Return a built-in book by its name, or the book in a folder of table files.
+
+    Parameters
+    ----------
+    zone : IANA name of the zone in which the lender's days end; None for the built-in book's own, UTC for a folder's
 
     Raises
     ------
-    ConfigurationRefused : neither a built-in name nor a folder
+    ConfigurationRefused : neither a built-in name nor a folder, or an unknown zone
+    DataRefused : a file of the folder is missing or cannot be read
     TablesRefused : the folder's tables break their declaration
     """
     from features.portfolios import folder, taiwan
 
+    _require_zone(zone)
     built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book}
     if name_or_path in built_in:
-        return built_in[name_or_path]()
-    return folder.book(name_or_path, built_in=tuple(built_in))
+        own = built_in[name_or_path]()
+        return own if zone is None else replace(own, zone=zone)
+    return folder.book(name_or_path, zone=zone or "UTC", built_in=tuple(built_in))
+
+
+def _require_zone(zone: str | None) -> None:
+    if zone is not None and not is_zone(zone):
+        raise ConfigurationRefused(
+            "an unknown time zone",
+            where=f"zone '{zone}'",
+            expected="an IANA name such as Asia/Shanghai",
+            do="correct the name, or leave it out",
+        )
 
 
 def observation_date(portfolio: Portfolio, as_of: date | None) -> date:

@@ -116,6 +116,21 @@ def test_a_book_in_a_folder_scores_as_the_built_in_one(home, taiwan):
     assert part.equals(whole.sort("loan_id"))
 
 
+def test_one_loan_is_not_called_loans_and_the_zone_decides_what_is_known_of_it(home, taiwan):
+    folder = home / "one"
+    folder.mkdir()
+    loans = taiwan.tables.loans.get_column("loan_id").head(1)
+    for name, frame in taiwan.tables.of_loans(loans).items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    words = ("score", "--portfolio", "one", "--as-of", "2005-09-30", "--out", "one.csv")
+    told = repayrank(*words, cwd=home)
+    assert told.stdout.startswith("1 loan scored by "), told.stderr
+    # September's statement was recorded at 12:00 UTC: on Kiritimati that is 1 October, after the day had ended.
+    before = (home / "one.csv").read_bytes()
+    repayrank(*words, "--zone", "Pacific/Kiritimati", cwd=home)
+    assert (home / "one.csv").read_bytes() != before
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example(verb, tmp_path):
     told = repayrank(verb, "--help", cwd=tmp_path)

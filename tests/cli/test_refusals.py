@@ -1,0 +1,125 @@
+"""What the command line refuses, it refuses before the work, by name and with the right exit code."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pytest
+
+import repayrank
+from features.errors import UsageError
+
+
+@pytest.fixture
+def told(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as caught:
+            repayrank.main(list(words))
+        return int(caught.value.code or 0), capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def no_book(monkeypatch):
+    """Make reading a book an error that no refusal can be taken for."""
+
+    def opened(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("features.portfolios.open_portfolio", opened)
+
+
+@pytest.mark.usefixtures("no_book")
+@pytest.mark.parametrize("verb", ["rank", "score"])
+def test_an_unknown_card_is_refused_before_the_book_or_a_model_is_read(told, verb):
+    code, text = told(verb, "--portfolio", "taiwan", "--card", "mortgage", "--out", "x.csv")
+    assert code == 2
+    assert "behaviour, collection, all" in text
+
+
+@pytest.mark.usefixtures("no_book")
+@pytest.mark.parametrize("verb", ["rank", "score"])
+def test_an_output_that_is_a_folder_is_refused_before_the_book_is_read(told, tmp_path, verb):
+    (tmp_path / "list.csv").mkdir()
+    code, text = told(verb, "--portfolio", "taiwan", "--out", "list.csv")
+    assert code == 11
+    assert "found     Is a directory\n  where     list.csv" in text
+
+
+@pytest.mark.usefixtures("no_book")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--portfolio", "taiwan"),
+        ("rank", "--portfolio", "taiwan", "--out", "x.csv"),
+        ("demo", "--no-serve"),
+        ("serve",),
+    ],
+)
+def test_a_home_that_is_a_file_is_refused_before_the_work(told, tmp_path, words):
+    (tmp_path / "home").write_text("")
+    code, text = told(*words, "--home", "home")
+    assert code == 11
+    assert "found     Not a directory\n  where     home" in text
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_an_unknown_zone_is_refused_in_four_parts(told, verb):
+    code, text = told(verb, "--portfolio", "taiwan", "--zone", "Asia/Nowhere")
+    assert code == 11
+    assert all(f"  {part} " in text for part in ("found", "where", "expected", "do"))
+    assert "Asia/Nowhere" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--portfolio", "taiwan", "--seed", "-1"),
+        ("evaluate", "--portfolio", "taiwan", "--seed", str(2**31)),
+        ("evaluate", "--portfolio", "taiwan", "--folds", "1"),
+        ("serve", "--port", "65536"),
+        ("demo", "--port", "-1"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_a_matter_of_usage(told, words):
+    assert told(*words)[0] == 2
+
+
+def test_more_folds_than_loans_of_the_rarer_outcome_are_refused(overdue):
+    few = overdue.rows(np.concatenate([np.flatnonzero(overdue.bad)[:30], np.flatnonzero(~overdue.bad)[:50]]))
+    repayrank._require_enough_for(30, few)
+    with pytest.raises(UsageError, match="31 folds for 30 loans"):
+        repayrank._require_enough_for(31, few)
+
+
+@pytest.mark.parametrize(
+    ("error", "found", "where"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "a file being read or written"),
+        (PermissionError(errno.EACCES, "Permission denied", "b.csv"), "Permission denied", "b.csv"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", ".tmp", None, "out.csv"), "Is a directory", "out.csv"),
+    ],
+)
+def test_what_the_machine_refuses_is_not_called_a_bug(told, monkeypatch, error, found, where):
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("features.portfolios.open_portfolio", fails)
+    code, text = told("train", "--portfolio", "taiwan")
+    assert code == 11
+    assert f"found     {found}\n  where     {where}\n" in text
+
+
+def test_an_error_of_a_library_that_only_calls_itself_the_machines_is_a_bug(told, monkeypatch):
+    def fails(*_: object) -> None:
+        raise OSError("CANARY-7731")
+
+    monkeypatch.setattr("features.portfolios.open_portfolio", fails)
+    code, text = told("train", "--portfolio", "taiwan")
+    assert code == 1
+    assert "a bug in repayrank" in text
+    assert "CANARY" not in text
