@@ -77,7 +77,12 @@ def train(
             fitted_on,
             version=version,
             seed=seed,
-            provenance={"run": run, "portfolio": portfolio.name, "source": portfolio.source},
+            provenance={
+                "run": run,
+                "portfolio": portfolio.name,
+                "source": portfolio.source,
+                "zone": portfolio.zone,
+            },
         )
         judged_on, log_odds = _judged(fitted, fitted_on, held_out)
         metrics = {
