@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -91,13 +92,12 @@ def train(
 
     Example: `repayrank train --portfolio taiwan --card collection`
     """
-    from features.portfolios import open_portfolio
     from models.cards import card_named
     from training.train import train as train_card
 
     wanted = card_named(card)
     _require_folder(home)
-    done = train_card(open_portfolio(portfolio, zone), wanted, home, as_of=_day(as_of), seed=seed, say=_say)
+    done = train_card(_book(portfolio, zone), wanted, home, as_of=_day(as_of), seed=seed, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
@@ -123,7 +123,6 @@ def evaluate(
 
     Example: `repayrank evaluate --portfolio taiwan --card collection --folds 5 --seed 0 --json`
     """
-    from features.portfolios import open_portfolio
     from models.cards import card_named
     from training.cohort import cohort
     from training.evaluation import compare
@@ -132,7 +131,7 @@ def evaluate(
 
     wanted = card_named(card)
     others = rivals(seed) if against else {}
-    cases = cohort(open_portfolio(portfolio, zone), wanted, _day(as_of))
+    cases = cohort(_book(portfolio, zone), wanted, _day(as_of))
     _require_enough_for(folds, cases)
     result = judge(cases, count=folds, seed=seed, separable=separable, monotone=monotone, say=_say)
     if others:
@@ -244,14 +243,13 @@ class _Demo:
     def run(self, *, stay: bool) -> None:
         """Run the five steps; end after the service has answered once, or stay up until Ctrl-C."""
         from features.catalog import catalog
-        from features.portfolios import open_portfolio
         from models.assessment import assess_matrix
         from models.cards import card_named
         from models.policy import default_policy
         from training.train import train as train_card
 
         self._step(1, "reading the Taiwan card book (UCI data set 350, CC BY 4.0)")
-        book = open_portfolio("taiwan")
+        book = _book("taiwan")
         sizes = ", ".join(f"{frame.height:,} {name}" for name, frame in book.tables.items())
         _say(f"      {sizes}")
         self._step(2, f"{len(catalog())} features of ability, willingness and circumstances, as of {book.observed_on}")
@@ -327,6 +325,15 @@ class _Demo:
         _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
+def _book(portfolio: str, zone: str | None = None) -> Portfolio:
+    """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
+    from features.portfolios import open_portfolio
+
+    book = open_portfolio(portfolio, zone)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return book
+
+
 def _write(
     portfolio: str,
     card: str,
@@ -341,7 +348,7 @@ def _write(
     contributions: bool,
 ) -> None:
     from features.history import History
-    from features.portfolios import observation_date, open_portfolio
+    from features.portfolios import observation_date
     from models.assessment import assess_population
     from models.cards import card_named
     from models.policy import default_policy, read_policy
@@ -355,7 +362,7 @@ def _write(
     _require_folder(home)
     rules = default_policy() if policy is None else read_policy(policy)
     fitted = ModelStore(home).load(wanted.name, version)
-    book = open_portfolio(portfolio, zone)
+    book = _book(portfolio, zone)
     history = History.as_of(observation_date(book, _day(as_of)), book.tables, zone=book.zone)
     assessment = assess_population(history, fitted, rules)
     rows = frame(assessment, ranked=ranked, contributions=contributions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,8 @@ import venv
 from pathlib import Path
 
 import pytest
+
+from serving.child import answers
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,20 +41,29 @@ def installed(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_wheel_runs_the_demo_in_an_empty_folder(installed, tmp_path):
-    code = (
-        "import repayrank, features; print(repayrank.__file__); repayrank.main(['demo', '--no-serve', '--port', '0'])"
-    )
+def test_the_wheel_runs_the_demo_in_an_empty_folder_until_ctrl_c(installed, tmp_path):
+    code = "import repayrank; print(repayrank.__file__); repayrank.main(['demo', '--port', '0'])"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    told = subprocess.run(
-        [str(installed / "bin" / "python"), "-c", code], cwd=tmp_path, env=environment,
-        capture_output=True, text=True, timeout=400, check=False,
+    demo = subprocess.Popen(
+        [str(installed / "bin" / "python"), "-c", code], cwd=tmp_path, env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    assert str(installed) in told.stdout.splitlines()[0]
-    assert re.search(r"service +http://127\.0\.0\.1:\d+ answered for TW\d+", told.stdout)
-    assert "curl" in told.stdout
+    told = ""
+    try:
+        for line in demo.stdout:
+            told += line
+            if line.startswith("Ctrl-C"):
+                demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0, told
+    finally:
+        demo.kill()
+    assert str(installed) in told.splitlines()[0]
+    address = re.search(r"service +(http://127\.0\.0\.1:\d+) answered for TW\d+", told)
+    assert address, told
+    assert not answers(f"{address.group(1)}/livez")
+    assert "the service has stopped" in told
+    assert "curl" in told
     for name in ("report.html", "worklist.csv", "worklist.parquet", "request.json"):
         assert (tmp_path / "demo" / name).stat().st_size > 1_000
-    assert "Traceback" not in told.stderr
-    assert "Warning" not in told.stderr
+    assert "Traceback" not in told
+    assert "Warning" not in told

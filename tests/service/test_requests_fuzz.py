@@ -99,7 +99,8 @@ def test_no_refusal_repeats_what_was_sent(data: st.DataObject, good: dict[str, A
     for key in data.draw(st.sets(st.sampled_from(["card", "observation_date", "time_zone", CANARY]))):
         body[key] = CANARY
     told = read(json.dumps(body, ensure_ascii=data.draw(st.booleans())).encode())
-    assert CANARY not in str(told)
+    if isinstance(told, RepayrankError):  # a borrower may be called anything: such a request is taken
+        assert CANARY not in str(told)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Taipei", "America/Havana", "Africa/Casablanca", "UTC", "Pacific/Apia"])
