@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -200,10 +199,9 @@ def test_a_file_of_the_wrong_kind_is_counted_and_not_listed_whole(front: Front, 
 
 
 def test_rows_without_content_are_refused_without_work(front: Front, in_process: Callable[..., Any]) -> None:
-    began = time.perf_counter()
     told = in_process(front, "POST", "/v1/score", message({"tables": {"payments": [{}] * 1_000_000}}))
     assert ("payments", None, None) in told.faults
-    assert time.perf_counter() - began < 5
+    assert not [fault for fault in told.faults if fault[1] is not None], "no row was looked at"
 
 
 @pytest.mark.slow
