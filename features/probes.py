@@ -48,7 +48,7 @@ ACCOUNTS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
     "P12": ("", (), ()),
 }
 CURRENCY = "XXX"
-"""ISO 4217 for no currency."""
+"""ISO 4217 for no currency: every card scores it, so that the probes can be tried on each."""
 Row = tuple[str, str, int, str]
 
 STATES = {"u": "unused", "f": "paid_in_full", "p": "part_paid"}

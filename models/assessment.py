@@ -16,6 +16,7 @@ from features.catalog import Catalog, FeatureMatrix
 from features.declaration import Group
 from features.errors import DataRefused
 from features.history import CASE, History
+from features.probes import CURRENCY as PROBES_CURRENCY
 from models.attribution import Attribution, attribute, families
 from models.fitted_card import FittedCard
 from models.policy import LossShare, Policy
@@ -185,7 +186,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
 def _require_currency_of(model: FittedCard, money: pl.DataFrame) -> None:
     """Refuse amounts in another currency than the card was fitted in: its thresholds are amounts of money."""
     fitted = model.reference.get("currency")
-    strange = money.filter(~pl.col("currency").is_in([fitted, NO_CURRENCY])) if fitted else money.clear()
+    strange = money.filter(~pl.col("currency").is_in([fitted, PROBES_CURRENCY])) if fitted else money.clear()
     if strange.height:
         raise DataRefused(
             f"{strange.height} loans in another currency",
@@ -193,10 +194,6 @@ def _require_currency_of(model: FittedCard, money: pl.DataFrame) -> None:
             expected=f"{fitted}, in which the {model.card.name} card was fitted",
             do="convert the amounts first, or use a card fitted in the loans' currency",
         )
-
-
-NO_CURRENCY = "XXX"
-"""ISO 4217 for "no currency": made-up loans such as the probe borrowers."""
 
 
 def _loss_shares(cases: pl.DataFrame, money: pl.DataFrame, policy: Policy) -> list[LossShare]:
