@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,9 +35,21 @@ app = typer.Typer(
 )
 
 PortfolioOption = Annotated[
-    str, typer.Option("--portfolio", help="A built-in book (`taiwan`) or a folder with loans.parquet or loans.csv.")
+    str,
+    typer.Option(
+        "--portfolio", help="A built-in book (`taiwan`, `simulated`), a portfolio file, or a folder of table files."
+    ),
 ]
-CardOption = Annotated[str, typer.Option("--card", help="`behaviour` (not overdue), `collection` (overdue) or `all`.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the files that a portfolio file names; its own by default.")
+]
+CardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--card",
+        help="`application`, `behaviour` (not overdue), `collection` (overdue) or `all`; by default the book's own.",
+    ),
+]
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="REPAYRANK_HOME", help="Folder of models, keys and MLflow records.")
 ]
@@ -82,7 +95,8 @@ def _root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks."
 @app.command()
 def train(
     portfolio: PortfolioOption,
-    card: CardOption = "collection",
+    card: CardOption = None,
+    data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     as_of: AsOfOption = None,
     zone: ZoneOption = None,
@@ -92,23 +106,41 @@ def train(
 
     Example: `repayrank train --portfolio taiwan --card collection`
     """
-    from models.cards import card_named
+    from models.cards import card_of
     from training.train import train as train_card
 
-    wanted = card_named(card)
     _require_folder(home)
-    done = train_card(_book(portfolio, zone), wanted, home, as_of=_day(as_of), seed=seed, say=_say)
+    _require_card(card)
+    book = _book(portfolio, zone, data)
+    wanted = card_of(book, card or book.card)
+    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-    _tell(f"{card} card version {done.card.version} is the champion in {done.folder}")
+    _tell(f"{wanted.name} card version {done.card.version} is the champion in {done.folder}")
 
 
 @app.command()
 def evaluate(
     portfolio: PortfolioOption,
-    card: CardOption = "collection",
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Stratified, shuffled folds.")] = 5,
+    card: CardOption = None,
+    data: DataOption = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="How many, where cases are split in folds.")] = 5,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="`time`, `borrower` or `folds` (stratified); by default what the cases allow."),
+    ] = None,
+    test_from: Annotated[
+        datetime | None,
+        typer.Option("--test-from", formats=["%Y-%m-%d"], help="With --split time: first observation date judged."),
+    ] = None,
+    embargo_days: Annotated[
+        int | None,
+        typer.Option("--embargo-days", min=0, help="Days left out before it; by default the performance window."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Judge a card of this feature alone; may be given again.")
+    ] = None,
     seed: SeedOption = 0,
     as_of: AsOfOption = None,
     zone: ZoneOption = None,
@@ -119,34 +151,71 @@ def evaluate(
     separable: Annotated[bool, typer.Option(help="Measure without the constraint that keeps groups apart.")] = True,
     monotone: Annotated[bool, typer.Option(help="Measure without the declared directions.")] = True,
 ) -> None:
-    """Judge a card on loans it has not seen, by cross-validation through the same function as `train`.
+    """Judge a card on loans it has not seen, split through the same function as `train`.
 
     Example: `repayrank evaluate --portfolio taiwan --card collection --folds 5 --seed 0 --json`
     """
-    from models.cards import card_named
+    from models.cards import card_of
     from training.cohort import cohort
     from training.evaluation import compare
     from training.evaluation import evaluate as judge
     from training.rivals import rivals
+    from training.splits import KINDS, splits
 
-    wanted = card_named(card)
+    _require_card(card)
+    if split is not None and split not in KINDS:
+        raise UsageError(f"no split '{split}'", where="--split", expected=f"one of {', '.join(KINDS)}", do="correct it")
     others = rivals(seed) if against else {}
-    cases = cohort(_book(portfolio, zone), wanted, _day(as_of))
+    book = _book(portfolio, zone, data)
+    wanted = card_of(book, card or book.card)
+    cases = cohort(book, wanted, _day(as_of))
+    if only:
+        cases = cases.features(_chosen(cases, only))
     _require_enough_for(folds, cases)
-    result = judge(cases, count=folds, seed=seed, separable=separable, monotone=monotone, say=_say)
+    own_by, own_from = book.split or (None, None)
+    among = splits(
+        cases,
+        by=split or own_by,
+        folds=folds,
+        seed=seed,
+        test_from=_day(test_from) or own_from,
+        embargo_days=embargo_days,
+    )
+    result = judge(cases, among, seed=seed, separable=separable, monotone=monotone, say=_say)
     if others:
-        result["compared"] = compare(cases, others, count=folds, seed=seed, say=_say)
+        result["compared"] = compare(cases, among, others, say=_say)
     if as_json:
         _tell(json.dumps(result))
         return
-    _tell(_evaluation_table(card, result))
+    _tell(_evaluation_table(wanted.name, result))
+
+
+def _chosen(cases: Cohort, names: list[str]) -> tuple[str, ...]:
+    known = [feature.name for feature in cases.matrix.features]
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise UsageError(
+            f"features that the book's cases do not have: {', '.join(strange)}",
+            where="--only",
+            expected="names of features that are known for the book, as `repayrank features` lists them",
+            do="correct the names",
+        )
+    return tuple(names)
+
+
+def _require_card(card: str | None) -> None:
+    from models.cards import card_named
+
+    if card is not None:
+        card_named(card)
 
 
 @app.command()
 def score(
     portfolio: PortfolioOption,
     out: OutOption,
-    card: CardOption = "collection",
+    card: CardOption = None,
+    data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
@@ -158,14 +227,15 @@ def score(
 
     Example: `repayrank score --portfolio taiwan --card behaviour --out scores.parquet`
     """
-    _write(portfolio, card, home, policy, as_of, zone, version, out, ranked=False, contributions=contributions)
+    _write(portfolio, card, data, home, policy, as_of, zone, version, out, ranked=False, contributions=contributions)
 
 
 @app.command()
 def rank(
     portfolio: PortfolioOption,
     out: OutOption,
-    card: CardOption = "collection",
+    card: CardOption = None,
+    data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
@@ -177,7 +247,7 @@ def rank(
 
     Example: `repayrank rank --portfolio taiwan --card collection --out worklist.csv`
     """
-    _write(portfolio, card, home, policy, as_of, zone, version, out, ranked=True, contributions=contributions)
+    _write(portfolio, card, data, home, policy, as_of, zone, version, out, ranked=True, contributions=contributions)
 
 
 @app.command()
@@ -244,7 +314,7 @@ class _Demo:
         """Run the five steps; end after the service has answered once, or stay up until Ctrl-C."""
         from features.catalog import catalog
         from models.assessment import assess_matrix
-        from models.cards import card_named
+        from models.cards import card_of
         from models.policy import default_policy
         from training.train import train as train_card
 
@@ -256,7 +326,7 @@ class _Demo:
         self._step(3, "training the behaviour and the collection card; a third of each is held out")
         for name in ("behaviour", "collection"):
             done = train_card(
-                book, card_named(name), self.home, hold_out=HELD_OUT, say=lambda text: _say(f"      {text}")
+                book, card_of(book, name), self.home, hold_out=HELD_OUT, say=lambda text: _say(f"      {text}")
             )
             told = done.metrics
             _say(
@@ -325,18 +395,19 @@ class _Demo:
         _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
-def _book(portfolio: str, zone: str | None = None) -> Portfolio:
+def _book(portfolio: str, zone: str | None = None, data: Path | None = None) -> Portfolio:
     """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
     from features.portfolios import open_portfolio
 
-    book = open_portfolio(portfolio, zone)
+    book = open_portfolio(portfolio, zone, data=data)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return book
 
 
 def _write(
     portfolio: str,
-    card: str,
+    card: str | None,
+    data: Path | None,
     home: Path,
     policy: Path | None,
     as_of: datetime | None,
@@ -347,29 +418,29 @@ def _write(
     ranked: bool,
     contributions: bool,
 ) -> None:
-    from features.history import History
-    from features.portfolios import observation_date
     from models.assessment import assess_population
-    from models.cards import card_named
     from models.policy import default_policy, read_policy
     from models.store import ModelStore
     from serving.batch import frame, require_writable, write
 
-    wanted = card_named(card)
+    _require_card(card)
     require_writable(out)
     if out.is_dir():
         raise _unusable(errno.EISDIR, out)
     _require_folder(home)
     rules = default_policy() if policy is None else read_policy(policy)
-    fitted = ModelStore(home).load(wanted.name, version)
-    book = _book(portfolio, zone)
-    history = History.as_of(observation_date(book, _day(as_of)), book.tables, zone=book.zone)
+    store = ModelStore(home)
+    if card is not None:
+        store.champion(card) if version is None else store.folder(card, version)
+    book = _book(portfolio, zone, data)
+    fitted = store.load(card or book.card, version)
+    history = replace(book, allocation=fitted.allocation).history(_day(as_of))
     assessment = assess_population(history, fitted, rules)
     rows = frame(assessment, ranked=ranked, contributions=contributions)
     write(rows, out)
     verb = "ranked" if ranked else "scored"
     loans = "1 loan" if rows.height == 1 else f"{rows.height:,} loans"
-    _tell(f"{loans} {verb} by the {card} card, version {fitted.version}: {out}")
+    _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}: {out}")
 
 
 def _require_folder(home: Path) -> None:
@@ -403,7 +474,7 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
         for name, figures in named.items()
     ]
     lines.append(
-        f"{result['rows']:,} loans, {result['base_rate']:.1%} bad, {result['features']} features; "
+        f"{result['rows']:,} cases, {result['base_rate']:.1%} bad, {result['features']} features; "
         f"additivity error {result['additivity_error']:.1e}, monotone violations {result['monotone_violations']}"
     )
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.declaration import Feature, Group, declared_in
-from features.errors import ModelRefused
+from features.errors import ConfigurationRefused, DataRefused, ModelRefused
 from features.history import CASE, History
 from features.probes import probe_history
 from features.views import View
@@ -38,6 +38,13 @@ class FeatureMatrix:
     def rows(self, chosen: npt.NDArray[np.intp]) -> FeatureMatrix:
         """Return some of the cases, in the order given."""
         return FeatureMatrix(self.cases[chosen], np.ascontiguousarray(self.values[chosen]), self.features)
+
+    def of(self, names: tuple[str, ...]) -> FeatureMatrix:
+        """Return some of the features, in the order given."""
+        place = {feature.name: column for column, feature in enumerate(self.features)}
+        columns = [place[name] for name in names]
+        chosen = tuple(self.features[column] for column in columns)
+        return FeatureMatrix(self.cases, np.ascontiguousarray(self.values[:, columns]), chosen)
 
     def frame(self) -> pl.DataFrame:
         """Return loan, observation date and one Float64 column per feature, null for "cannot know"."""
@@ -92,6 +99,24 @@ class Catalog:
             )
         return Catalog(tuple(self._by_name[name] for name in wanted))
 
+    def and_declared(self, features: Iterable[Feature]) -> Catalog:
+        """Return the catalog with a lender's own features after the release's.
+
+        Raises
+        ------
+        ConfigurationRefused : one of them has a name that the release uses
+        """
+        own = tuple(features)
+        taken = [feature.name for feature in own if feature.name in self._by_name]
+        if taken:
+            raise ConfigurationRefused(
+                f"features named as the release names its own: {', '.join(taken)}",
+                where="portfolio file, [features]",
+                expected="names that `repayrank features` does not list",
+                do="choose other names",
+            )
+        return Catalog((*self.features, *own))
+
     def of_group(self, group: Group) -> tuple[Feature, ...]:
         """Return one group's features, in order."""
         return tuple(feature for feature in self.features if feature.group is group)
@@ -105,7 +130,9 @@ class Catalog:
         frame = history.cases
         for view, expressions in self._expressions.items():
             rows = view.rows(history)
-            if rows is None:
+            if rows is not None:
+                self._require_columns(view, rows)
+            else:
                 frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in expressions)
                 continue
             # Polars divides by a column of length one through its reciprocal, which rounds differently: an empty case
@@ -120,6 +147,18 @@ class Catalog:
             values=np.ascontiguousarray(columns.to_numpy(), dtype=np.float64).reshape(len(frame), len(self)),
             features=self.features,
         )
+
+    def _require_columns(self, view: type[View], rows: pl.DataFrame) -> None:
+        """Refuse facts without a column that a declared feature reads."""
+        read = {column for feature in self.features if feature.view is view for column, _ in feature.reads}
+        absent = sorted(read - set(rows.columns))
+        if absent:
+            raise DataRefused(
+                f"columns that features read and the table has not: {', '.join(absent)}",
+                where="table 'facts'",
+                expected="every column that the lender's own features read; a value may be empty, a column may not",
+                do="add the columns, or use a card that was fitted without them",
+            )
 
     @cached_property
     def _expressions(self) -> dict[type[View], dict[str, pl.Expr]]:
@@ -174,5 +213,5 @@ def catalog() -> Catalog:
     """Return the catalog of this release; the order of modules and of features in them is the order of columns."""
     from features import ability, circumstances, willingness
 
-    modules = (ability, willingness, circumstances)
+    modules = (*ability.modules(), *willingness.modules(), *circumstances.modules())
     return Catalog(tuple(feature for module in modules for feature in declared_in(module)))

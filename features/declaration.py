@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 import polars as pl
 
 from features.views import View
-from features.words import Text, Unit, window
+from features.words import Text, Unit, window, written
 
 Formula = TypeVar("Formula", bound=Callable[..., pl.Expr])
 
@@ -46,7 +46,8 @@ class Feature:
 
     `months` is the look-back of a feature that is declared for several windows, else None. `family` names the
     features that say nearly the same thing; a list of reasons shows one of a family. A value of `capped_at` stands for
-    that much or more, and is said so.
+    that much or more, and is said so. The values of a category are the positions of its `levels`. A feature that the
+    lender declared itself `reads` columns of table `facts`, each with its kind.
     """
 
     name: str
@@ -62,6 +63,14 @@ class Feature:
     formula: Callable[..., pl.Expr]
     months: int | None = None
     capped_at: float | None = None
+    levels: tuple[Text, ...] = ()
+    reads: tuple[tuple[str, str], ...] = ()
+
+    def written(self, value: float, currency: str) -> Text:
+        """Return a known value as a reader expects to see it; money is given in minor units."""
+        if self.unit is Unit.CATEGORY:
+            return self.levels[round(value)]
+        return written(value, self.unit, currency)
 
     def expression(self) -> pl.Expr:
         """Return the Polars expression that gives the feature for one loan at its observation date."""

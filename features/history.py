@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import cast
@@ -10,9 +10,12 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
+from features.delinquency import LAWFUL, Allocation, Delinquency, delinquency, spells
 from features.errors import ConfigurationRefused, DataRefused
+from features.schemas import Table
 from features.statement_ledger import statement_ledger
-from features.tables import SCORED, Tables
+from features.tables import BORROWER, Tables, declaration
+from features.windows import marks
 
 CASE = "case"
 """Row number of a loan on its observation date; the same loan may stand in a cohort on several dates."""
@@ -24,15 +27,20 @@ LOANS_NAMED = 5
 class History:
     """The tables as they stood on the observation dates; made by `History.as_of`, the only door to a feature.
 
-    `cases` has one row per loan and observation date: `case`, `loan_id`, `observed_on`. `known` holds the tables'
-    rows that were recorded by the end of that day, each with its `case`.
+    `cases` has one row per loan and observation date: `case`, `loan_id`, `observed_on`. `known` holds, for each fact,
+    the row that was recorded last by the end of that day, with its `case`; a table about borrowers has a borrower's
+    rows once for each of its cases.
     """
 
     cases: pl.DataFrame
     known: Tables
+    zone: str = "UTC"
+    allocation: Allocation = LAWFUL
 
     @classmethod
-    def as_of(cls, day: date | pl.DataFrame, tables: Tables, *, zone: str = "UTC") -> History:
+    def as_of(
+        cls, day: date | pl.DataFrame, tables: Tables, *, zone: str = "UTC", allocation: Allocation = LAWFUL
+    ) -> History:
         """Return what was known at the end of a day, for every loan known then, or for given loans and days.
 
         Parameters
@@ -40,6 +48,7 @@ class History:
         day : one observation date for all loans, or a frame with `loan_id` and `observed_on`, one row per case
         tables : the lender's tables
         zone : IANA name of the zone in which the lender's days begin and end
+        allocation : the order in which payments meet what is due
 
         Raises
         ------
@@ -52,10 +61,10 @@ class History:
             cases = _closed(wanted.with_row_index(CASE), zone)
             _require_known(cases, tables.loans)
         else:
-            cases = _closed(tables.loans.select("loan_id", observed_on=pl.lit(day)), zone)
-            known = tables.loans.get_column("recorded_at") < cases.get_column("closed_at")
-            cases = cases.filter(known).with_row_index(CASE)
-        return cls(cases=cases.select(CASE, "loan_id", "observed_on"), known=_known(tables, cases))
+            closed = _closed(tables.loans.select("loan_id", "recorded_at", observed_on=pl.lit(day)), zone)
+            known = closed.filter(pl.col("recorded_at") < pl.col("closed_at"))
+            cases = known.drop("recorded_at").unique("loan_id", keep="first", maintain_order=True).with_row_index(CASE)
+        return cls(cases.select(CASE, "loan_id", "observed_on"), _known(tables, cases), zone, allocation)
 
     @cached_property
     def statements(self) -> pl.DataFrame | None:
@@ -64,14 +73,36 @@ class History:
             return None
         return statement_ledger(self.known.statements, self.known.loans, self.known.payments)
 
+    @cached_property
+    def delinquency(self) -> Delinquency | None:
+        """The delinquency ledger of the loans with a schedule, or None when no instalments were sent."""
+        if self.known.instalments is None:
+            return None
+        recorded = pl.col("recorded_at").dt.convert_time_zone(self.zone).dt.date()
+        in_force = self.known.instalments.with_columns(in_force_on=recorded.min().over(CASE, "schedule"))
+        return delinquency(in_force, self.known.payments, self.allocation)
+
+    @cached_property
+    def instalments(self) -> pl.DataFrame | None:
+        """The ledger's rows of the schedule that is in force on the observation date."""
+        return None if self.delinquency is None else self.delinquency.instalments.filter("current")
+
+    @cached_property
+    def spells(self) -> pl.DataFrame | None:
+        """The spells of delinquency by the schedule that is in force."""
+        return None if self.instalments is None else spells(self.instalments)
+
+    def windowed(self, name: str) -> pl.DataFrame | None:
+        """Return a table's known rows, each marked with the windows it happened in; None when it was not sent."""
+        frame: pl.DataFrame | None = getattr(self.known, name)
+        return None if frame is None else frame.with_columns(marks(str(declaration(name).happened)))
+
     def of(self, chosen: pl.Series) -> History:
         """Return the history of some cases, chosen by a mark for each."""
         cases = self.cases.filter(chosen)
         wanted = cases.get_column(CASE).implode()
-        return History(
-            cases=cases,
-            known=Tables(**{name: frame.filter(pl.col(CASE).is_in(wanted)) for name, frame in self.known.items()}),
-        )
+        known = Tables(**{name: frame.filter(pl.col(CASE).is_in(wanted)) for name, frame in self.known.items()})
+        return replace(self, cases=cases, known=known)
 
     @property
     def loan_ids(self) -> list[str]:
@@ -122,7 +153,8 @@ def _closed(cases: pl.DataFrame, zone: str) -> pl.DataFrame:
 
 
 def _require_known(cases: pl.DataFrame, loans: pl.DataFrame) -> None:
-    joined = cases.join(loans.select("loan_id", "recorded_at"), on="loan_id", how="left", maintain_order="left")
+    first = loans.group_by("loan_id").agg(pl.col("recorded_at").min())
+    joined = cases.join(first, on="loan_id", how="left", maintain_order="left")
     known = (pl.col("recorded_at") < pl.col("closed_at")).fill_null(value=False)
     unknown = joined.filter(known.not_())
     if unknown.height:
@@ -136,11 +168,25 @@ def _require_known(cases: pl.DataFrame, loans: pl.DataFrame) -> None:
 
 
 def _known(tables: Tables, cases: pl.DataFrame) -> Tables:
+    owners = cases
     frames: dict[str, pl.DataFrame] = {}
     for name, frame in tables.items():
-        rows = frame.join(cases, on="loan_id", how="inner")
+        declared = declaration(name)
+        rows = frame.join(cases if declared.about == "loan_id" else owners, on=declared.about, how="inner")
         known = pl.col("recorded_at") < pl.col("closed_at")
-        if SCORED[name].happened is not None:
-            known &= pl.col(str(SCORED[name].happened)) <= pl.col("observed_on")
-        frames[name] = rows.filter(known).drop("closed_at").sort(CASE)
+        if declared.happened is not None:
+            known &= pl.col(declared.happened) <= pl.col("observed_on")
+        rows = rows.filter(known).drop("closed_at")
+        if name in tables.restated:
+            identity = [CASE, *declared.identity()]
+            rows = rows.sort("recorded_at").unique(identity, keep="last", maintain_order=True)
+        frames[name] = rows.sort(CASE, *_chronological(declared))
+        if name == "loans":
+            owners = cases.join(frames[name].select(CASE, BORROWER), on=CASE, how="inner").drop("loan_id")
     return Tables(**frames)
+
+
+def _chronological(declared: type[Table]) -> list[str]:
+    """Return the columns that put one case's rows in order of time, and in one order only."""
+    happened = [] if declared.happened is None else [declared.happened]
+    return list(dict.fromkeys(column for column in [*happened, *declared.identity()] if column != declared.about))

@@ -1,4 +1,4 @@
-"""Made-up accounts with every shape of history, on which two releases are compared number by number."""
+"""Made-up borrowers with every shape of history, on which two releases are compared number by number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, time
 import polars as pl
 
 from features.history import History
-from features.tables import PRODUCTS, LoanTable, PaymentTable, StatementTable, Tables
+from features.probe_loans import probe_rows
+from features.schemas import NO_CURRENCY, PRODUCTS, SCORED
+from features.tables import Tables
 
 OBSERVED_ON = date(2024, 2, 29)
 MONTH_ENDS = (
@@ -47,7 +49,7 @@ ACCOUNTS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
     ),
     "P12": ("", (), ()),
 }
-CURRENCY = "XXX"
+CURRENCY = NO_CURRENCY
 """ISO 4217 for no currency: every card scores it, so that the probes can be tried on each."""
 Row = tuple[str, str, int, str]
 
@@ -89,30 +91,39 @@ IRREGULAR: dict[str, tuple[int, tuple[Row, ...], tuple[Row, ...]]] = {
 
 
 def probe_tables() -> Tables:
-    """Return the tables of the probe accounts."""
+    """Return the tables of the probe accounts and loans."""
     loans, statements, payments = [], [], []
     opened = _noon(MONTH_ENDS[0])
     for loan, (states, balances, paid) in ACCOUNTS.items():
         days = MONTH_ENDS[len(MONTH_ENDS) - len(states) :]
-        loans.append((loan, loan, PRODUCTS[0], CURRENCY, LIMIT if states else None, None, opened))
+        loans.append(_account(loan, LIMIT if states else None, opened))
         for state, balance, amount, day in zip(states, balances, paid, days, strict=True):
             statements.append(_statement(loan, day, state, balance * LIMIT // 1000, day))
             if amount:
-                payments.append((f"{loan}-{day}", loan, day, amount * LIMIT // 1000, _noon(day)))
+                payments.append((f"{loan}-{day}", loan, day, amount * LIMIT // 1000, None, _noon(day)))
     for loan, (limit, drawn, received) in IRREGULAR.items():
-        loans.append((loan, loan, PRODUCTS[0], CURRENCY, limit, None, opened))
+        loans.append(_account(loan, limit, opened))
         for on, state, balance, recorded in drawn:
             statements.append(
                 _statement(loan, date.fromisoformat(on), state, balance, date.fromisoformat(recorded)),
             )
         for on, _, amount, recorded in received:
             day = date.fromisoformat(on)
-            payments.append((f"{loan}-{on}", loan, day, amount, _noon(date.fromisoformat(recorded))))
+            payments.append((f"{loan}-{on}", loan, day, amount, None, _noon(date.fromisoformat(recorded))))
+    rows = probe_rows()
+    rows["loans"] = loans + rows["loans"]
+    rows["statements"] = statements
+    rows["payments"] = payments + rows["payments"]
     return Tables(
-        loans=pl.DataFrame(loans, schema=LoanTable.create_empty().schema, orient="row"),
-        statements=pl.DataFrame(statements, schema=StatementTable.create_empty().schema, orient="row"),
-        payments=pl.DataFrame(payments, schema=PaymentTable.create_empty().schema, orient="row"),
+        **{
+            name: pl.DataFrame(rows[name], schema=schema.create_empty().schema, orient="row")
+            for name, schema in SCORED.items()
+        }
     )
+
+
+def _account(loan: str, limit: int | None, opened: datetime) -> tuple[object, ...]:
+    return (loan, loan, PRODUCTS[0], CURRENCY, limit, None, None, None, None, opened)
 
 
 def probe_history() -> History:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-WINDOWS = (1, 3, 6)
-"""Look-back windows in months for which the ledger carries a ready mark, so that features share it."""
+from features.windows import first_day, marks
+
+OWN_MONEY, NO_MONEY = "borrower", "write_off"
 
 
 def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl.DataFrame | None) -> pl.DataFrame:
@@ -27,8 +28,9 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
 
     owed : the balance when the customer owes, else 0
     due : `owed` of the statement before; missing on the first
-    paid : received since the statement before; missing when payments are unknown
-    shortfall : what was due and not paid, at least 0
+    received : received since the statement before; missing when payments are unknown
+    paid : what of it was the borrower's own money
+    shortfall : what was due and not received, at least 0
     spent : new spending, fees and interest: the change of the balance that payments do not explain
     asked : something was due
     ago : how many statements came after this one; 0 is the latest
@@ -36,33 +38,30 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
     within_1m, within_3m, ... : closed less than so many months before the observation date, that day included
     """
     ledger = statements.join(loans.select("case", "credit_limit"), on="case", how="left").sort("case", "statement_on")
-    paid = (
-        pl.lit(None, pl.Int64).alias("paid")
-        if payments is None
-        else _paid_before_each(ledger, payments).get_column("paid")
-    )
     before = pl.col("balance").shift(1).over("case")
-    ledger = ledger.with_columns(paid).with_columns(
+    ledger = (
+        ledger.with_columns(paid=pl.lit(None, pl.Int64), received=pl.lit(None, pl.Int64))
+        if payments is None
+        else ledger.with_columns(_paid_before_each(ledger, payments).get_columns())
+    )
+    ledger = ledger.with_columns(
         owed=pl.col("balance").clip(lower_bound=0),
         due=before.clip(lower_bound=0),
-        spent=pl.col("balance") - before + pl.col("paid"),
+        spent=pl.col("balance") - before + pl.col("received"),
         ago=pl.int_range(pl.len(), dtype=pl.Int64).reverse().over("case"),
         late=pl.col("state") == "overdue",
         unused=pl.col("state") == "unused",
         paid_in_full=pl.col("state") == "paid_in_full",
-        **{
-            f"within_{months}m": pl.col("statement_on") >= _first_day(pl.col("observed_on"), months)
-            for months in WINDOWS
-        },
     )
     return ledger.with_columns(
+        *marks("statement_on"),
         asked=pl.col("due") > 0,
-        shortfall=(pl.col("due") - pl.col("paid")).clip(lower_bound=0),
+        shortfall=(pl.col("due") - pl.col("received")).clip(lower_bound=0),
     ).drop("loan_id", "state", "recorded_at", "observed_on")
 
 
 def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the sum paid in each statement's cycle, in the ledger's row order; 0 when nothing came.
+    """Return the sums `paid` and `received` of each statement's cycle, in the ledger's row order; 0: nothing came.
 
     The first statement's cycle is taken to be one month long: what was paid earlier answered statements not sent.
     """
@@ -70,11 +69,13 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
         "case",
         "statement_on",
         opens=(pl.col("statement_on").shift(1).over("case").dt.offset_by("1d")).fill_null(
-            _first_day(pl.col("statement_on"), 1)
+            first_day(pl.col("statement_on"), 1)
         ),
     )
     answered = (
-        payments.select("case", "paid_on", "amount")
+        payments.with_columns(pl.col("payer").cast(pl.String).fill_null(OWN_MONEY))
+        .filter(pl.col("payer") != NO_MONEY)
+        .select("case", "paid_on", "amount", own=pl.col("payer") == OWN_MONEY)
         .sort("case", "paid_on")
         .join_asof(
             cycles,
@@ -86,19 +87,8 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
         )
         .filter(pl.col("paid_on") >= pl.col("opens"))
         .group_by("case", "statement_on")
-        .agg(paid=pl.col("amount").sum())
+        .agg(paid=pl.col("amount").filter("own").sum(), received=pl.col("amount").sum())
     )
     return ledger.join(answered, on=["case", "statement_on"], how="left", maintain_order="left").select(
-        pl.col("paid").fill_null(0)
+        pl.col("paid", "received").fill_null(0)
     )
-
-
-def _first_day(last_day: pl.Expr, months: int) -> pl.Expr:
-    """Return the first day of a window of whole months that ends with a day: the day after it, so many months back.
-
-    A month's last day goes back to a month's last day, so that a window that ends on 29 February begins on the first
-    of a month and holds no month end too many.
-    """
-    back = last_day.dt.offset_by(f"-{months}mo")
-    before = pl.when(last_day == last_day.dt.month_end()).then(back.dt.month_end()).otherwise(back)
-    return before.dt.offset_by("1d")

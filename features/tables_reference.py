@@ -13,8 +13,7 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 
-from features.portfolios.folder import BESIDE
-from features.tables import SCORED, Table
+from features.schemas import BESIDE, SCORED, Table
 
 REQUIRED = "loans"
 RECORDED = "recorded_at"
@@ -51,7 +50,11 @@ def _section(name: str, schema: type[Table]) -> str:
 
 
 def _facts(schema: type[Table]) -> Iterator[str]:
-    yield f"One row only for each {' and '.join(f'`{column}`' for column in schema.primary_key())}."
+    identity = " and ".join(f"`{column}`" for column in schema.identity())
+    restated = RECORDED in schema.primary_key()
+    yield f"One row only for each {identity}{' and `recorded_at`; the one recorded last counts' if restated else ''}."
+    if schema.about != "loan_id":
+        yield "About a borrower: it counts for each of the borrower's loans."
     if schema.happened is not None:
         yield f"When it happened: `{schema.happened}`."
     if RECORDED in schema.columns():

@@ -45,6 +45,9 @@ class Unit(StrEnum):
     CHANGE = "change"
     STATEMENTS_AGO = "statements_ago"
     POINTS = "points"
+    DAYS = "days"
+    NUMBER = "number"
+    CATEGORY = "category"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -56,12 +59,18 @@ class Unit(StrEnum):
             Unit.COUNT: (0.0, math.inf),
             Unit.STATEMENTS_AGO: (0.0, math.inf),
             Unit.POINTS: (0.0, math.inf),
+            Unit.CATEGORY: (0.0, math.inf),
         }.get(self, (-math.inf, math.inf))
 
 
 def month_count(months: int) -> Text:
     """Return a number of months in words."""
     return Text(en=f"{months} month" if months == 1 else f"{months} months", zh=f"{months}个月")
+
+
+def day_count(days: int) -> Text:
+    """Return a number of days in words; below 0 it is that many days early."""
+    return Text(en=f"{days} day" if abs(days) == 1 else f"{days} days", zh=f"{days}天")
 
 
 def window(months: int) -> Text:
@@ -104,6 +113,10 @@ def written(  # noqa: PLR0911 - one line per unit
         return _same(written_money(_rounded(value, currency), currency))
     if unit is Unit.MONTHS:
         return month_count(round(value))
+    if unit is Unit.DAYS:
+        return day_count(round(value))
+    if unit is Unit.NUMBER:
+        return _same(f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.4g}")  # noqa: PLR2004
     if unit is Unit.YES_NO:
         return Text(en="yes", zh="是") if value else Text(en="no", zh="否")
     if unit is Unit.STATEMENTS_AGO:

@@ -27,14 +27,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from features.catalog import catalog
+from features.declared import declared_features, from_plain, plain_of
+from features.delinquency import Allocation
 from features.errors import ModelRefused
 from models.attribution import attribute
 from models.calibration import Calibration
-from models.cards import CARDS, Card
+from models.cards import declaration, from_declaration
 from models.fitted_card import FittedCard
 from models.risk_model import Floats, RiskModel
 
-FORMAT = "repayrank-card/2"
+FORMAT = "repayrank-card/3"
 MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
 SIGNED_FILES = (MODEL, CARD, GOLDEN)
 RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
@@ -72,13 +74,13 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
 
     Raises
     ------
-    ModelRefused : anything is missing, damaged or unsigned, the card is declared differently here, or the model gives
-        other numbers here than where it was fitted
+    ModelRefused : anything is missing, damaged or unsigned, or the model gives other numbers here than where it was
+        fitted
     """
     contents = verified(folder, trusted)
     plain = json.loads(contents[CARD])
-    declared = _declared_here(folder, plain)
-    features = catalog().chosen(plain["features"])
+    declared = from_plain(plain["declared"])
+    features = catalog().and_declared(declared_features(declared).features).chosen(plain["features"])
     _require_same_features(folder, plain, features.fingerprint)
     model = RiskModel.fitted(
         lgb.Booster(model_str=contents[MODEL].decode()),
@@ -90,13 +92,15 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
     if model.base_ != plain["base"]:
         raise _refused(folder, "the model's mean score is another here than where it was fitted")
     card = FittedCard(
-        card=declared,
+        card=from_declaration(plain["declaration"]),
         version=plain["version"],
         model=model,
         catalog=features,
         fingerprint=plain["fingerprint"],
         reference=plain["reference"],
         provenance={**plain["provenance"], "manifest_sha256": hashlib.sha256(contents[MANIFEST]).hexdigest()},
+        declared=declared,
+        allocation=Allocation(tuple(plain["allocation"]["order"]), plain["allocation"]["across_instalments"]),
     )
     _require_golden(folder, card, json.loads(contents[GOLDEN]))
     return card
@@ -139,6 +143,8 @@ def _card(card: FittedCard) -> dict[str, Any]:
         "calibration": card.model.calibration_.as_dict(),
         "fingerprint": card.fingerprint,
         "texts_version": card.catalog.texts_version,
+        "declared": plain_of(card.declared),
+        "allocation": asdict(card.allocation),
         "reference": dict(card.reference),
         "provenance": {
             **card.provenance,
@@ -146,27 +152,6 @@ def _card(card: FittedCard) -> dict[str, Any]:
             "packages": {name: installed(name) for name in RECORDED_PACKAGES},
         },
     }
-
-
-def declaration(card: Card) -> dict[str, Any]:
-    """Return what a card declares as plain data; a bound that is infinite is written as a word."""
-    return {name: str(value) if value in (np.inf, -np.inf) else value for name, value in asdict(card).items()}
-
-
-def _declared_here(folder: Path, plain: Mapping[str, Any]) -> Card:
-    card = CARDS.get(plain["card"])
-    here, there = {} if card is None else declaration(card), plain["declaration"]
-    differing = sorted(name for name in {*here, *there} if name not in here or here[name] != there.get(name))
-    if card is None or differing:
-        raise ModelRefused(
-            f"no card named '{plain['card']}' in this release"
-            if card is None
-            else f"the {card.name} card is declared differently here than where it was fitted: {', '.join(differing)}",
-            where=str(folder),
-            expected="a card as this release declares it",
-            do="deploy the release that fitted the model, or fit it again with this one",
-        )
-    return card
 
 
 def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:

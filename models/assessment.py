@@ -15,9 +15,10 @@ import polars as pl
 from features.catalog import Catalog, FeatureMatrix
 from features.declaration import Group
 from features.errors import DataRefused
-from features.history import CASE, History
-from features.probes import CURRENCY as PROBES_CURRENCY
+from features.history import History
+from features.schemas import NO_CURRENCY
 from models.attribution import Attribution, attribute, families
+from models.exposure import at_risk
 from models.fitted_card import FittedCard
 from models.policy import LossShare, Policy
 from models.priority import Ledger, ledger, order
@@ -114,7 +115,7 @@ def assess_population(history: History, model: FittedCard, policy: Policy) -> As
     ------
     DataRefused : none does
     """
-    members = model.card.population(history)
+    members = model.card.members(history)
     if not members.any():
         raise DataRefused(
             f"none of the {len(history.cases)} loans belongs to the card",
@@ -123,28 +124,6 @@ def assess_population(history: History, model: FittedCard, policy: Policy) -> As
             do="check the observation date and the statements, or use the card that these loans belong to",
         )
     return assess(history.of(pl.Series(members)), model, policy)
-
-
-def at_risk(history: History) -> pl.DataFrame:
-    """Return each case's product, currency and amount owed in minor units.
-
-    Owed is the latest statement's balance less what has been paid since that statement closed, at least 0.
-    """
-    money = history.cases.join(
-        history.known.loans.select(CASE, "product", "currency"), on=CASE, how="left", maintain_order="left"
-    )
-    if history.statements is None:
-        return money.with_columns(owed_minor=pl.lit(0, pl.Int64))
-    latest = history.statements.group_by(CASE, maintain_order=True).agg(pl.col("statement_on", "owed").last())
-    owed = money.join(latest, on=CASE, how="left", maintain_order="left")
-    if history.known.payments is None:
-        paid = pl.lit(0, pl.Int64)
-    else:
-        since = history.known.payments.join(latest, on=CASE).filter(pl.col("paid_on") > pl.col("statement_on"))
-        sums = since.group_by(CASE).agg(paid_since=pl.col("amount").sum())
-        owed = owed.join(sums, on=CASE, how="left", maintain_order="left")
-        paid = pl.col("paid_since").fill_null(0)
-    return owed.select(*money.columns, owed_minor=(pl.col("owed").fill_null(0) - paid).clip(lower_bound=0))
 
 
 def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard, policy: Policy) -> Assessment:
@@ -186,7 +165,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
 def _require_currency_of(model: FittedCard, money: pl.DataFrame) -> None:
     """Refuse amounts in another currency than the card was fitted in: its thresholds are amounts of money."""
     fitted = model.reference.get("currency")
-    strange = money.filter(~pl.col("currency").is_in([fitted, PROBES_CURRENCY])) if fitted else money.clear()
+    strange = money.filter(~pl.col("currency").is_in([fitted, NO_CURRENCY])) if fitted else money.clear()
     if strange.height:
         raise DataRefused(
             f"{strange.height} loans in another currency",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from features.catalog import Catalog
+from features.declared import Declaration, facts_of
+from features.delinquency import LAWFUL, Allocation
+from features.schemas import Table
 from models.cards import Card
 from models.risk_model import RiskModel
 
@@ -17,6 +21,8 @@ class FittedCard:
 
     `reference` describes the population the model was fitted on: rows, share of bad loans, observation date.
     `provenance` is what the artefact records of its making: data hash, seed, library versions, training run.
+    `declared` are the features that the lender declared itself; they are in the catalog, and a service that has never
+    seen the lender's portfolio file makes them from here. `allocation` is how payments meet what is due.
     """
 
     card: Card
@@ -26,6 +32,13 @@ class FittedCard:
     fingerprint: str
     reference: Mapping[str, Any]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Declaration] = field(default_factory=dict)
+    allocation: Allocation = LAWFUL
+
+    @cached_property
+    def facts(self) -> type[Table] | None:
+        """The declaration of the lender's own columns that the card reads, or None."""
+        return facts_of(self.catalog)
 
     def identity(self) -> dict[str, str]:
         """Return what an answer says of its model."""

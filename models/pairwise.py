@@ -10,7 +10,7 @@ import numpy as np
 
 from features.declaration import Group
 from features.errors import ModelRefused
-from features.words import Text, written, written_money
+from features.words import Text, written_money
 from models.assessment import Assessment
 from models.priority import LINES
 
@@ -168,7 +168,7 @@ def _against(assessment: Assessment, column: int, first: int, second: int) -> Te
 
 def _of_one(assessment: Assessment, column: int, case: int) -> Text:
     feature, value = assessment.catalog.features[column], float(assessment.values[case, column])
-    return feature.missing if np.isnan(value) else written(value, feature.unit, assessment.currency)
+    return feature.missing if np.isnan(value) else feature.written(value, assessment.currency)
 
 
 def _money_text(assessment: Assessment, name: str, first: int, second: int) -> Text:

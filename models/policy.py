@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from features.errors import ConfigurationRefused
-from features.tables import PRODUCTS
+from features.schemas import PRODUCTS
 from features.words import Text
 
 T = TypeVar("T", bound=Hashable)

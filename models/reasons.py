@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from features.catalog import Catalog
 from features.declaration import Feature
-from features.words import Text, Unit, written
+from features.words import Text, Unit
 from models.policy import ReasonRules
 from models.risk_model import Floats
 
@@ -89,7 +89,7 @@ def stated(feature: Feature, value: float, currency: str) -> Text:
 def _told(feature: Feature, value: float, currency: str) -> Text:
     if feature.unit is Unit.MONTHS and value == 0:
         return NOT
-    figure = written(value, feature.unit, currency)
+    figure = feature.written(value, currency)
     return OR_MORE.filled(figure=figure) if feature.capped_at is not None and value >= feature.capped_at else figure
 
 

@@ -16,7 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -138,13 +138,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model._find_base()
         return model
 
-    def fit(self, X: Any, y: Any, *, helpers: Helpers | None = None) -> Self:
+    def fit(self, X: Any, y: Any, *, helpers: Helpers | None = None, borrowers: Any = None) -> Self:
         """Fit on cases x features (NaN for "cannot know") and outcomes; the larger class label is the bad one.
 
         Parameters
         ----------
         helpers : loans of another population that take part in growing the trees at a small weight. They are never
             judged on, calibrated on, or part of the population that contributions compare with.
+        borrowers : the borrower of each case; inner folds keep a borrower's cases together
         """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         check_classification_targets(y)
@@ -155,7 +156,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y has {len(self.classes_)} class(es); pass outcomes with one class of good and one class of bad loans"
             )
         bad = codes.astype(np.bool_)
-        self.out_of_fold_ = self._choose_size(X, bad, helpers)
+        self.out_of_fold_ = self._choose_size(X, bad, helpers, borrowers)
         threads = self.threads or (1 if len(X) < THREADS_PAY_FROM else 0)
         grown = lgb.train(
             {**self._parameters(self.size_), "num_threads": threads},
@@ -216,14 +217,16 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The base is the mean score of the fitting population (`models.reference`): the same for every case."""
         self.base_ = float(self._told(np.zeros((1, self.n_features_in_)))[0, -1])
 
-    def _choose_size(self, X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None) -> Floats | None:
+    def _choose_size(
+        self, X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None, borrowers: Any
+    ) -> Floats | None:
         """Set `size_` and `trees_`; return the chosen size's out-of-fold log-odds, or None on too few cases."""
         folds = min(self.inner_folds, int(bad.sum()), int((~bad).sum()))
         if folds < 2:  # noqa: PLR2004 - cross-validation needs two
             self.size_ = self.sizes[0]
             self.trees_, self.inner_log_loss_ = self.size_.most_trees // 4, float("nan")
             return None
-        splits = list(StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(X, bad))
+        splits = inner_folds(X, bad, borrowers, folds, self.seed)
         best: tuple[float, Size, int, Floats] | None = None
         for size in self.sizes:
             fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
@@ -296,6 +299,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # 6155), "intermediate" in 3 steps of a sweep over the Taiwan book. "basic" costs no AUC there.
             parameters["monotone_constraints_method"] = "basic"
         return parameters
+
+
+def inner_folds(X: Floats, bad: npt.NDArray[np.bool_], borrowers: Any, folds: int, seed: int) -> list[tuple[Any, Any]]:
+    """Return folds of cases: stratified by outcome, a borrower's cases together where one has several."""
+    if borrowers is not None and len(np.unique(borrowers)) < len(borrowers):
+        grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        return list(grouped.split(X, bad, groups=borrowers))
+    return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, bad))
 
 
 PATIENCE = 60

@@ -48,7 +48,7 @@ def _numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
     """Return the part of the answer that does not depend on the other loans or on the time of day."""
     model, policy = assessment.model.identity(), assessment.policy
-    belongs = assessment.model.card.population(history).tolist()
+    belongs = assessment.model.card.members(history).tolist()
     calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()
     columns = {
         "default_probability": assessment.probability.tolist(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -17,11 +18,15 @@ INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)[0-9]{0,3}([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
+EXACT = 2**53
+"""Up to here every whole number is exact as a floating-point number."""
+
 BITS: Mapping[type[pl.DataType], int] = {pl.Int64: 64, pl.Int16: 16}
 
 WORDS: Mapping[type[pl.DataType], str] = {
     pl.String: f"a text of at most {LONGEST_TEXT} printable characters, without control or direction marks",
     **{kind: f"a whole number of {bits} bits, written without a decimal point" for kind, bits in BITS.items()},
+    pl.Float64: "a finite number",
     pl.Date: "a day written YYYY-MM-DD",
     pl.Datetime: "an instant written as in RFC 3339, with its offset, such as 2026-06-30T09:00:00+08:00",
 }
@@ -63,6 +68,8 @@ def printable(text: str) -> str | None:
 def read(cells: Sequence[object], dtype: pl.DataType) -> tuple[pl.Series, list[int]]:
     """Return a column of a declared type and the rows that cannot be read as it; these and nulls are null in it."""
     wanted, reader = _reader(dtype)
+    if wanted is float:  # JSON writes a whole number of either kind; true is no number
+        cells = [_as_float(cell) if type(cell) is int else cell for cell in cells]
     if set(map(type, cells)) <= {wanted, type(None)}:
         typed, bad = list(cells), []
     else:
@@ -77,6 +84,12 @@ def read(cells: Sequence[object], dtype: pl.DataType) -> tuple[pl.Series, list[i
     return pl.Series([known[cell] for cell in typed], dtype=dtype), sorted(bad)
 
 
+def _as_float(cell: object) -> object:
+    """Return a whole number as the same number with a point; one that would lose a digit stays what it is, and bad."""
+    assert isinstance(cell, int), "asked for whole numbers only"
+    return float(cell) if abs(cell) <= EXACT else cell
+
+
 def expected(dtype: pl.DataType) -> str:
     """Return what a cell of a type must look like, in words."""
     if isinstance(dtype, pl.Enum):
@@ -88,6 +101,8 @@ def _reader(dtype: pl.DataType) -> tuple[type, Callable[[Any], Any]]:
     if isinstance(dtype, pl.Enum):
         words = frozenset(dtype.categories.to_list())
         return str, lambda cell: cell if cell in words else None
+    if isinstance(dtype, pl.Float64):
+        return float, lambda cell: cell if math.isfinite(cell) else None
     if type(dtype) in BITS:
         bound = 2 ** (BITS[type(dtype)] - 1)
         return int, lambda cell: cell if -bound <= cell < bound else None

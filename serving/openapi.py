@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from features.declaration import Group
-from features.tables import SCORED, Table
+from features.schemas import Table
+from features.tables import NoFacts, declarations, facts_table
 from features.words import Unit
 from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
@@ -65,7 +66,7 @@ def _release() -> str:
 def _schemas(loaded: Loaded, settings: Settings) -> Schema:
     return {
         "Request": _request(loaded, settings),
-        **{_row_name(name): _row(schema) for name, schema in SCORED.items()},
+        **{_row_name(name): _row(schema) for name, schema in _declared(loaded).items()},
         "ScoreAnswer": _object({"scores": _list(_ref("Score"), minItems=1)}),
         "RankAnswer": _object({"ranking": _list(_ref("Ranked"), minItems=1)}),
         "Score": _object(_entry(loaded)),
@@ -105,7 +106,7 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
 
 
 def _request(loaded: Loaded, settings: Settings) -> Schema:
-    tables: Schema = {name: _list(_ref(_row_name(name)), maxItems=requests.MOST_ROWS) for name in SCORED}
+    tables: Schema = {name: _list(_ref(_row_name(name)), maxItems=requests.MOST_ROWS) for name in _declared(loaded)}
     tables["loans"] |= {"minItems": 1, "maxItems": settings.most_loans}
     return _object(
         {
@@ -115,11 +116,20 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
                 "type": ["string", "null"],
                 "description": f"IANA zone in which the lender's days end; {requests.DEFAULT_ZONE} when left out",
             },
-            "tables": _object(tables, optional=("statements", "payments")),
+            "tables": _object(tables, optional=tuple(name for name in tables if name != "loans")),
         },
         optional=("time_zone",),
         description=f"At most {settings.most_bytes} bytes; no key twice. Every loan must be known on the date.",
     )
+
+
+def _declared(loaded: Loaded) -> dict[str, type[Table]]:
+    """Return every table that some card reads; `facts` with the columns of all cards, of which a card reads its own."""
+    own: dict[str, Any] = {}
+    for card in loaded.cards.values():
+        own.update({} if card.facts is None else card.facts.columns())
+    columns_of_facts = {name: kind for name, kind in own.items() if name not in NoFacts.columns()}
+    return declarations(facts_table(columns_of_facts) if columns_of_facts else None)
 
 
 def _row_name(table: str) -> str:
@@ -158,6 +168,8 @@ def _of_type(kind: Any) -> Schema:
         return dict(DAY)
     if isinstance(dtype, pl.Datetime):
         return {"type": "string", "format": "date-time", "pattern": f"^{columns.INSTANT.pattern}$"}
+    if isinstance(dtype, pl.Float64):
+        return {"type": "number"}
     shape = {"pattern": kind.regex} if getattr(kind, "regex", None) else {}
     return {"type": "string", "minLength": kind.min_length or 0, "maxLength": columns.LONGEST_TEXT, **shape}
 

@@ -13,9 +13,12 @@ from typing import Any
 
 import polars as pl
 
+from features.delinquency import Allocation
 from features.errors import Fault, TablesRefused
 from features.history import History, is_zone
-from features.tables import SCORED, Table, Tables
+from features.schemas import Table
+from features.tables import Tables, declarations
+from models.fitted_card import FittedCard
 from serving import columns
 from serving.strict_json import WHERE, read_object
 
@@ -61,12 +64,12 @@ class _Reading:
         return TablesRefused(in_order, where=WHERE, total=self.total)
 
 
-def read(body: bytes, cards: tuple[str, ...], *, most_loans: int) -> Request:
+def read(body: bytes, cards: Mapping[str, FittedCard], *, most_loans: int) -> Request:
     """Return the request in a body.
 
     Parameters
     ----------
-    cards : the cards that are served
+    cards : the cards that are served; the one asked for says which columns of its lender's own it reads
     most_loans : most rows of table `loans`
 
     Raises
@@ -75,22 +78,23 @@ def read(body: bytes, cards: tuple[str, ...], *, most_loans: int) -> Request:
     TablesRefused : with every fault by table, row and column
     """
     plain, reading = read_object(body), _Reading()
-    card = _one_of(reading, plain, "card", cards)
+    card = _one_of(reading, plain, "card", tuple(cards))
+    fitted = cards.get(card)
     observed_on = _observation_date(reading, plain)
     zone = _zone(reading, plain)
     for key in plain:
         if key not in KEYS:
             reading.fault(BODY, None, _repeatable(key), f"only the keys {', '.join(KEYS)}")
-    tables = _tables(reading, plain.get("tables"), most_loans)
-    if reading.faults or tables is None or observed_on is None:
+    tables = _tables(reading, plain.get("tables"), most_loans, None if fitted is None else fitted.facts)
+    if reading.faults or tables is None or observed_on is None or fitted is None:
         raise reading.refusal()
-    return Request(card, observed_on, zone, _history(observed_on, tables, zone))
+    return Request(card, observed_on, zone, _history(observed_on, tables, zone, fitted.allocation))
 
 
-def _history(observed_on: date, tables: Tables, zone: str) -> History:
+def _history(observed_on: date, tables: Tables, zone: str, allocation: Allocation) -> History:
     """Return what was known; a loan that was not known yet is a fault, for it cannot be left out of an answer."""
-    history = History.as_of(observed_on, tables, zone=zone)
-    if len(history.cases) < tables.loans.height:
+    history = History.as_of(observed_on, tables, zone=zone, allocation=allocation)
+    if len(history.cases) < tables.loans.get_column("loan_id").n_unique():
         known, reading = set(history.loan_ids), _Reading()
         for row, loan in enumerate(tables.loans.get_column("loan_id")):
             if loan not in known:
@@ -125,15 +129,16 @@ def _zone(reading: _Reading, plain: Mapping[str, Any]) -> str:
     return given
 
 
-def _tables(reading: _Reading, given: object, most_loans: int) -> Tables | None:
+def _tables(reading: _Reading, given: object, most_loans: int, facts: type[Table] | None) -> Tables | None:
+    declared = declarations(facts)
     if not isinstance(given, dict):
-        reading.fault(BODY, None, "tables", f"an object of the tables {', '.join(SCORED)}")
+        reading.fault(BODY, None, "tables", f"an object of the tables {', '.join(declared)}")
         return None
     frames: dict[str, pl.DataFrame] = {}
     for name in given:
-        if name not in SCORED:
-            reading.fault(_repeatable(name) or BODY, None, None, f"one of the tables {', '.join(SCORED)}")
-    for name, schema in SCORED.items():
+        if name not in declared:
+            reading.fault(_repeatable(name) or BODY, None, None, f"one of the tables {', '.join(declared)}")
+    for name, schema in declared.items():
         if name in given:
             frame = _table(reading, name, schema, given[name])
             if frame is not None:
@@ -141,10 +146,10 @@ def _tables(reading: _Reading, given: object, most_loans: int) -> Tables | None:
     loans = given.get("loans")
     if isinstance(loans, list) and not 0 < len(loans) <= most_loans:
         reading.fault("loans", None, None, f"from 1 to {most_loans} rows in one request")
-    return _checked(reading, frames)
+    return _checked(reading, frames, facts)
 
 
-def _checked(reading: _Reading, frames: dict[str, pl.DataFrame]) -> Tables | None:
+def _checked(reading: _Reading, frames: dict[str, pl.DataFrame], facts: type[Table] | None) -> Tables | None:
     """Return the tables, or None after adding what their own rules find, so that all faults go out at once."""
     if reading.total > MOST_FAULTS:
         return None
@@ -153,7 +158,7 @@ def _checked(reading: _Reading, frames: dict[str, pl.DataFrame]) -> Tables | Non
     rows = {(fault.table, fault.row) for fault in reading.faults}
     cells = {(fault.table, fault.row, fault.column) for fault in reading.faults}
     try:
-        tables = Tables.checked(frames, where=WHERE)
+        tables = Tables.checked(frames, where=WHERE, facts=facts)
     except TablesRefused as error:
         for fault in error.faults:
             # A cell that could not be read stands empty: what follows from that is not a fault of its own.

@@ -30,5 +30,5 @@ def written(plain: Any) -> bytes:
 
 
 def _assessed(body: bytes, loaded: Loaded, settings: Settings) -> tuple[Assessment, requests.Request]:
-    request = requests.read(body, loaded.names, most_loans=settings.most_loans)
+    request = requests.read(body, loaded.cards, most_loans=settings.most_loans)
     return assess(request.history, loaded.cards[request.card], loaded.policy), request

@@ -13,7 +13,7 @@ import pytest
 
 from features.portfolios import Portfolio, open_portfolio
 from models.assessment import Assessment, assess_matrix
-from models.cards import card_named
+from models.cards import card_of
 from models.fitted_card import FittedCard
 from models.policy import default_policy
 from training.cohort import Cohort, cohort
@@ -27,7 +27,7 @@ def taiwan() -> Portfolio:
 
 @pytest.fixture(scope="session")
 def overdue(taiwan: Portfolio) -> Cohort:
-    return cohort(taiwan, card_named("collection"))
+    return cohort(taiwan, card_of(taiwan, "collection"))
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,22 @@
-"""The loans a card is fitted or judged on: its population on the observation date, with what became of them."""
+"""The loans a card is fitted or judged on: its population on the observation dates, with what became of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.catalog import FeatureMatrix, catalog
+from features.catalog import Catalog, FeatureMatrix
 from features.errors import DataRefused
-from features.history import History
-from features.portfolios import Portfolio, observation_date
-from models.assessment import at_risk
-from models.cards import Card, card_named
+from features.portfolios import Portfolio
+from models.cards import Card, card_of
+from models.exposure import at_risk
+from models.risk_model import Floats
+from training.outcomes import Outcomes, marks, outcomes
 
 LEAST_OF_EACH = 20
 """Fewer bad or good loans teach nothing that a fold could confirm."""
@@ -24,49 +26,116 @@ LEAST_OF_EACH = 20
 class Cohort:
     """Cases of one card with their outcomes.
 
-    `bad` is the outcome of each case; `money` has its product, currency and amount at risk. `helpers` are the cases of
-    the card that helps this one (`Card.helped_by`), when it names one.
+    Attributes
+    ----------
+    bad : outcome of each case; indeterminate ones are left out, and counted in `counts`
+    money : each case's product, currency, amount at risk and borrower
+    recovered : share of the amount at risk that was paid within the window, 0 to 1; NaN where nobody knows
+    helpers : the cases of the card that helps this one (`Card.helped_by`), when it names one
     """
 
     card: Card
     matrix: FeatureMatrix
     bad: npt.NDArray[np.bool_]
     money: pl.DataFrame
+    recovered: Floats
+    counts: Mapping[str, int] = field(default_factory=dict)
     helpers: Cohort | None = None
 
     def __len__(self) -> int:
         return len(self.bad)
 
+    @property
+    def borrowers(self) -> npt.NDArray[np.str_]:
+        """The borrower of each case."""
+        return self.money.get_column("borrower_id").to_numpy().astype(str)
+
+    @property
+    def observed_on(self) -> npt.NDArray[np.datetime64]:
+        """The observation date of each case."""
+        return self.matrix.cases.get_column("observed_on").to_numpy().astype("datetime64[D]")
+
     def rows(self, chosen: npt.NDArray[np.intp]) -> Cohort:
-        """Return some of the cases, with all the helpers."""
-        return Cohort(self.card, self.matrix.rows(chosen), self.bad[chosen], self.money[chosen], self.helpers)
+        """Return some of the cases, with all the helpers but those of borrowers that are left out."""
+        part = replace(
+            self,
+            matrix=self.matrix.rows(chosen),
+            bad=self.bad[chosen],
+            money=self.money[chosen],
+            recovered=self.recovered[chosen],
+        )
+        if self.helpers is None:
+            return part
+        left_out = np.setdiff1d(self.borrowers, part.borrowers)
+        kept = np.flatnonzero(~np.isin(self.helpers.borrowers, left_out))
+        whole = len(kept) == len(self.helpers)
+        return part if whole else replace(part, helpers=self.helpers.rows(kept))
+
+    def features(self, names: tuple[str, ...]) -> Cohort:
+        """Return the same cases with some of the features."""
+        helpers = None if self.helpers is None else self.helpers.features(names)
+        return replace(self, matrix=self.matrix.of(names), helpers=helpers)
 
 
 def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohort:
-    """Return the card's cohort on the observation date.
+    """Return the card's cohort on the book's observation dates, or on one day.
 
-    An outcome counts when it happened after the observation date and within the card's performance window. Loans of
-    the population without one are refused, not left out: their window has not ended, or the outcome was not sent.
+    Its features are those of the book's catalog that tell at least two of its cases apart: what a lender does not send
+    takes no part in its card, and what is alike for all teaches nothing.
 
     Raises
     ------
-    DataRefused : outcomes are missing for the population, or all are alike
+    DataRefused : outcomes are missing for the population or its windows have not ended, or all are alike
     """
-    day = observation_date(portfolio, as_of)
-    history = History.as_of(day, portfolio.tables, zone=portfolio.zone)
-    members = history.of(pl.Series(card.population(history)))
-    matrix, money = catalog().values(members), at_risk(members)
+    found = _with_every_feature(portfolio, card, as_of)
+    helpers = _helpers(portfolio, card, as_of)
+    return replace(found, helpers=helpers).features(telling_features(found.matrix))
+
+
+def _with_every_feature(portfolio: Portfolio, card: Card, as_of: date | None) -> Cohort:
+    history = portfolio.history(as_of)
+    members = history.of(pl.Series(card.members(history)))
+    told = outcomes(portfolio, card, members)
+    decided = told.bad.is_not_null()
+    judged = members.of(decided) if told.bad.null_count() else members
+    matrix, money = portfolio.catalog.values(judged), at_risk(judged)
     _require_one_currency(portfolio, money)
-    bad = _outcomes(portfolio, card, matrix, day)
+    bad = marks(told.bad.drop_nulls())
     fewer = int(min(bad.sum(), (~bad).sum()))
     if fewer < LEAST_OF_EACH:
         raise DataRefused(
             f"{len(bad)} loans, of which only {fewer} have the rarer outcome",
-            where=f"portfolio '{portfolio.name}', card '{card.name}', observed on {day}",
+            where=f"portfolio '{portfolio.name}', card '{card.name}', observed on {_days(matrix)}",
             expected=f"at least {LEAST_OF_EACH} loans that went bad and {LEAST_OF_EACH} that did not",
             do="check the outcomes and the observation date, or wait for more loans",
         )
-    return Cohort(card, matrix, bad, money, _helpers(portfolio, card, as_of))
+    return Cohort(card, matrix, bad, money, _recovered(told, decided, money), told.counts)
+
+
+def telling_features(matrix: FeatureMatrix) -> tuple[str, ...]:
+    """Return the names of the features that are not alike for all cases, in catalog order; missing is a value too."""
+    if not len(matrix):
+        return ()
+    alike = ((matrix.values == matrix.values[0]) | (np.isnan(matrix.values) & np.isnan(matrix.values[0]))).all(axis=0)
+    return tuple(matrix.features[column].name for column in np.flatnonzero(~alike))
+
+
+def catalog_of(cohort: Cohort) -> Catalog:
+    """Return the catalog whose features a cohort's columns are."""
+    return Catalog(cohort.matrix.features)
+
+
+def _days(matrix: FeatureMatrix) -> str:
+    days = sorted({str(day) for day in matrix.cases.get_column("observed_on")})
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}" if days else "no day"
+
+
+def _recovered(told: Outcomes, decided: pl.Series, money: pl.DataFrame) -> Floats:
+    received = told.recovered_minor.filter(decided).cast(pl.Float64).to_numpy()
+    owed = money.get_column("owed_minor").to_numpy().astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(owed > 0, received / owed, np.nan)
+    return np.asarray(np.clip(share, 0.0, 1.0))
 
 
 def _require_one_currency(portfolio: Portfolio, money: pl.DataFrame) -> None:
@@ -81,32 +150,14 @@ def _require_one_currency(portfolio: Portfolio, money: pl.DataFrame) -> None:
 
 
 def _helpers(portfolio: Portfolio, card: Card, as_of: date | None) -> Cohort | None:
-    """Return the cases of the card that helps, or None: a book without them, or without their outcomes, is complete."""
-    if card.helped_by is None:
+    """Return the cases of the card that helps, or None: a book without them, or without their outcomes, is complete.
+
+    Only where outcomes were sent: those are one question asked of all loans. Worked out, the two cards' outcomes are
+    two questions.
+    """
+    if card.helped_by is None or portfolio.outcomes is None:
         return None
     try:
-        return cohort(portfolio, card_named(card.helped_by), as_of)
+        return _with_every_feature(portfolio, card_of(portfolio, card.helped_by), as_of)
     except DataRefused:
         return None
-
-
-def _outcomes(portfolio: Portfolio, card: Card, matrix: FeatureMatrix, day: date) -> npt.NDArray[np.bool_]:
-    if portfolio.outcomes is None:
-        raise DataRefused(
-            "no outcomes", where=f"portfolio '{portfolio.name}'", expected="table 'outcomes'", do="add the table"
-        )
-    window_end = day + timedelta(days=card.window_days)
-    judged = (
-        portfolio.outcomes.filter(pl.col("happened_on") > day, pl.col("happened_on") <= window_end)
-        .group_by("loan_id")
-        .agg(pl.col("bad").any())
-    )
-    told = matrix.cases.join(judged, on="loan_id", how="left", maintain_order="left").get_column("bad")
-    if told.null_count():
-        raise DataRefused(
-            f"{told.null_count()} of {len(told)} loans have no outcome",
-            where=f"portfolio '{portfolio.name}', card '{card.name}', performance window to {window_end}",
-            expected="the outcome of every loan of the population, within the performance window",
-            do="wait until the window has ended, send the missing outcomes, or observe an earlier date",
-        )
-    return told.to_numpy()

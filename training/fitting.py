@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from features.catalog import Catalog, FeatureMatrix
+from features.declared import Declaration
+from features.delinquency import LAWFUL, Allocation
 from features.probes import probe_history
 from models.fitted_card import FittedCard
 from models.risk_model import Floats, Helpers, RiskModel
-from training.cohort import Cohort
+from training.cohort import Cohort, catalog_of
 
 
 def fit(cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool = True) -> RiskModel:
@@ -25,7 +27,7 @@ def fit(cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool
     model = RiskModel.of(catalog_of(cohort), seed=seed, separable=separable)
     if not monotone:
         model.set_params(directions=None)
-    return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort))
+    return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort), borrowers=cohort.borrowers)
 
 
 def _helpers(cohort: Cohort) -> Helpers | None:
@@ -34,8 +36,22 @@ def _helpers(cohort: Cohort) -> Helpers | None:
     return Helpers(cohort.helpers.matrix.values, cohort.helpers.bad, cohort.card.helper_weight)
 
 
-def fitted_card(cohort: Cohort, *, version: str, seed: int, provenance: Mapping[str, Any]) -> FittedCard:
-    """Return a card fitted on a cohort, with the description of its reference population."""
+def fitted_card(
+    cohort: Cohort,
+    *,
+    version: str,
+    seed: int,
+    provenance: Mapping[str, Any],
+    declared: Mapping[str, Declaration] | None = None,
+    allocation: Allocation = LAWFUL,
+) -> FittedCard:
+    """Return a card fitted on a cohort, with the description of its reference population.
+
+    Parameters
+    ----------
+    declared : the lender's own features, which travel with the card
+    allocation : how payments met what was due in the cohort's history
+    """
     features = catalog_of(cohort)
     return FittedCard(
         card=cohort.card,
@@ -48,15 +64,13 @@ def fitted_card(cohort: Cohort, *, version: str, seed: int, provenance: Mapping[
             "bad_share": float(cohort.bad.mean()),
             "currency": cohort.money.get_column("currency").unique().item(),
             "observed_on": sorted({str(day) for day in cohort.matrix.cases.get_column("observed_on")}),
+            "outcomes": dict(cohort.counts),
             "values_sha256": data_hash(cohort),
         },
         provenance={**provenance, "seed": seed},
+        declared=declared or {},
+        allocation=allocation,
     )
-
-
-def catalog_of(cohort: Cohort) -> Catalog:
-    """Return the catalog whose features a cohort's columns are."""
-    return Catalog(cohort.matrix.features)
 
 
 def golden_rows(cohort: Cohort) -> Floats:

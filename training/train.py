@@ -23,6 +23,7 @@ from training.fitting import fitted_card, golden_rows
 from training.metrics import Bools, performance
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
+from training.splits import Split, repeats, splits
 from training.tracking import Tracker
 
 CHANCE = 0.5
@@ -83,6 +84,8 @@ def train(
                 "source": portfolio.source,
                 "zone": portfolio.zone,
             },
+            declared=portfolio.declared,
+            allocation=portfolio.allocation,
         )
         judged_on, log_odds = _judged(fitted, fitted_on, held_out)
         metrics = {
@@ -128,10 +131,18 @@ def _require_fit_to_serve(folder: Path, metrics: Mapping[str, float]) -> None:
 def _split(whole: Cohort, hold_out: float, seed: int) -> tuple[Cohort, Cohort | None]:
     if not hold_out:
         return whole, None
+    if repeats(whole.borrowers):
+        fold = _by_borrower(whole, hold_out, seed)
+        return whole.rows(fold.fit_on), whole.rows(fold.judge_on)
     fit_on, judge_on = train_test_split(
         np.arange(len(whole)), test_size=hold_out, stratify=whole.bad, random_state=seed
     )
     return whole.rows(np.sort(fit_on)), whole.rows(np.sort(judge_on))
+
+
+def _by_borrower(whole: Cohort, hold_out: float, seed: int) -> Split:
+    """Return a split that keeps a borrower's cases together: one of as many folds as come nearest to the share."""
+    return splits(whole, by="borrower", folds=max(2, round(1 / hold_out)), seed=seed)[0]
 
 
 def _judged(fitted: FittedCard, fitted_on: Cohort, held_out: Cohort | None) -> tuple[Cohort, Floats]:

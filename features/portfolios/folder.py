@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,15 @@ import polars as pl
 
 from features.errors import ConfigurationRefused, DataRefused, Fault, TablesRefused
 from features.portfolios.portfolio import Portfolio
-from features.tables import SCORED, OutcomeTable, ProtectedTable, Table, Tables, faults_of, type_words
+from features.portfolios.reading import other_text, rows_of, unreadable
+from features.schemas import BESIDE, SCORED, Table, type_words
+from features.tables import Tables, faults_of, with_empty_columns
 
-BESIDE: dict[str, type[Table]] = {"outcomes": OutcomeTable, "protected": ProtectedTable}
 REQUIRED = "loans"
+
+GIVEN = {"en": "the bad outcome that the book records, within 31 days", "zh": "31天内出现账本所记录的不良结果"}
+GIVEN_OUTCOMES = {name: {"window_days": 31, "outcome": GIVEN} for name in ("behaviour", "collection", "all")}
+"""The cards of a plain folder that sends outcomes: a portfolio file says more."""
 
 WHOLE_NUMBER = r"^(-?[0-9]+)$"
 DAY = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$"
@@ -25,8 +29,6 @@ INSTANT = (
 )
 """RFC 3339; the colon of the offset may be left out, as Polars does when it writes CSV."""
 TRUTH = {"true": True, "false": False}
-
-PIECE = 1 << 20
 
 
 def book(path: str, *, zone: str = "UTC", built_in: tuple[str, ...] = ()) -> Portfolio:
@@ -71,6 +73,7 @@ def book(path: str, *, zone: str = "UTC", built_in: tuple[str, ...] = ()) -> Por
         outcomes=beside.get("outcomes"),
         protected=beside.get("protected"),
         source=str(folder),
+        cards=GIVEN_OUTCOMES if "outcomes" in beside else {},
     )
 
 
@@ -121,7 +124,7 @@ def _in_order(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def _read(file: Path, name: str, schema: type[Table]) -> _ReadTable:
-    frame = _frame(file, list(schema.columns()))
+    frame = with_empty_columns(_frame(file, list(schema.columns())), schema)
     declared = schema.columns()
     faults: list[Fault] = []
     columns: list[pl.Series] = []
@@ -185,72 +188,14 @@ def _cell_words(kind: dy.Column) -> str:
 
 
 def _frame(file: Path, declared: list[str]) -> pl.DataFrame:
-    """Return a file's rows, the text of a CSV file as text. Polars' own messages may hold a value and are not shown."""
-    if not file.is_file():
-        raise _unreadable(file, "a folder", f"a file named {file.name}", "rename the folder, or put the file there")
-    if not file.stat().st_size:
-        raise _unreadable(file, "an empty file", f"the columns {', '.join(declared)}", "write the table again")
-    is_csv = file.suffix == ".csv"
-    try:
-        frame = (
-            pl.read_csv(file, infer_schema=False, glob=False)
-            if is_csv
-            else pl.read_parquet(file, glob=False, hive_partitioning=False)
-        )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise (_broken_csv(file) if is_csv else _broken_parquet(file)) from error
+    """Return a file's rows, the text of a CSV file as text."""
+    columns = f"the columns {', '.join(declared)}"
+    frame = rows_of(file, columns)
     if not set(frame.columns) & set(declared):  # the first line may be a borrower's: its texts are not shown
-        raise _other_text(file) or _unreadable(
+        raise other_text(file) or unreadable(
             file,
             "a table without any of its columns",
-            f"the columns {', '.join(declared)}" + (", in a first line, separated by commas" if is_csv else ""),
+            columns + (", in a first line, separated by commas" if file.suffix == ".csv" else ""),
             "name the columns so",
         )
     return frame
-
-
-def _broken_parquet(file: Path) -> DataRefused:
-    return _unreadable(
-        file,
-        "a file that is damaged, or is not Parquet",
-        "a whole Parquet file",
-        f"write the table again; CSV goes by the name {file.stem}.csv",
-    )
-
-
-def _broken_csv(file: Path) -> DataRefused:
-    return _other_text(file) or _unreadable(
-        file,
-        "lines that cannot be read as rows",
-        "as many values in each line as there are columns, separated by commas, with every quotation mark closed",
-        "write the table again",
-    )
-
-
-def _other_text(file: Path) -> DataRefused | None:
-    """Return the refusal of a CSV file in GBK, UTF-16 or another encoding; None when its text is UTF-8."""
-    if file.suffix != ".csv":
-        return None
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in _pieces(file):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return _unreadable(
-            file,
-            "a text in another encoding, such as GBK",
-            "UTF-8, with or without a byte order mark",
-            "save the file as UTF-8 (in Excel: Save As, CSV UTF-8)",
-        )
-    return None
-
-
-def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as stream:
-        while piece := stream.read(PIECE):
-            yield piece
-
-
-def _unreadable(file: Path, found: str, expected: str, do: str) -> DataRefused:
-    return DataRefused(found, where=str(file), expected=expected, do=do)

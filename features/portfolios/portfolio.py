@@ -1,16 +1,26 @@
-"""A lender's book on a day: its tables, what became of the loans where that is known, and where it came from."""
+"""A lender's book: its tables, where it stands, what became of the loans where that is known, and whence it came."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from features.catalog import Catalog, catalog
+from features.declaration import Feature
+from features.declared import Declaration, declared_features
+from features.delinquency import LAWFUL, Allocation
 from features.errors import ConfigurationRefused, UsageError
-from features.history import is_zone
+from features.history import History, is_zone
 from features.tables import Tables
+
+SHIPPED = ("german", "lendingclub", "lendingclub_recovery", "berka")
+"""Books whose portfolio file ships with the release and whose data do not."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,14 @@ class Portfolio:
     zone : IANA time zone in which the lender's days end
     outcomes : table `outcomes`, or None; never shown to a feature
     protected : table `protected`, or None; for fairness reports alone
+    observe_each : each loan is observed on the day of its application
+    observed_dates : several observation dates, for a cohort of many
+    declared : the lender's own features, by name
+    cards : what the book's cards have otherwise than the release's, by the card's name
+    card : the card that the book is meant for
+    split : how its cases are split to judge a card: `by` and `test_from`; None: by the cases themselves
+    allocation : the order in which payments meet what is due
+    truth : what a simulated lender knows of its borrowers and a real one never does
     """
 
     name: str
@@ -32,29 +50,80 @@ class Portfolio:
     outcomes: pl.DataFrame | None
     protected: pl.DataFrame | None
     source: str
+    observe_each: bool = False
+    observed_dates: tuple[date, ...] = ()
+    declared: Mapping[str, Declaration] = field(default_factory=dict)
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    card: str = "collection"
+    split: tuple[str, date | None] | None = None
+    allocation: Allocation = LAWFUL
+    truth: pl.DataFrame | None = None
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The lender's own features."""
+        return declared_features(self.declared).features
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The release's features and then the lender's own."""
+        return catalog().and_declared(self.features)
+
+    def history(self, as_of: date | None = None) -> History:
+        """Return what was known where the book is observed: on one day, on several, or at each application.
+
+        Parameters
+        ----------
+        as_of : the observation date, in place of the book's own; loans observed at their application: the last day
+
+        Raises
+        ------
+        UsageError : the book has no observation date of its own and none is given
+        """
+        return History.as_of(self._observed(as_of), self.tables, zone=self.zone, allocation=self.allocation)
+
+    def _observed(self, as_of: date | None) -> date | pl.DataFrame:
+        if self.observe_each:
+            applied = self.tables.loans.sort("recorded_at").unique("loan_id", keep="last", maintain_order=True)
+            cases = applied.select("loan_id", observed_on="applied_on").drop_nulls()
+            return cases if as_of is None else cases.filter(pl.col("observed_on") <= as_of)
+        if self.observed_dates and as_of is None:
+            return pl.concat(
+                History.as_of(day, self.tables, zone=self.zone).cases.select("loan_id", "observed_on")
+                for day in self.observed_dates
+            )
+        return observation_date(self, as_of)
 
 
-def open_portfolio(name_or_path: str, zone: str | None = None) -> Portfolio:
-    """Return a built-in book by its name, or the book in a folder of table files.
+def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | None = None) -> Portfolio:
+    """Return a built-in book by its name, the book that a portfolio file describes, or the book in a folder of tables.
 
     Parameters
     ----------
-    zone : IANA name of the zone in which the lender's days end; None for the built-in book's own, UTC for a folder's
+    zone : IANA name of the zone in which the lender's days end; None for the book's own, UTC for a plain folder
+    data : the folder of the files that a portfolio file names; by default the one it lies in
 
     Raises
     ------
-    ConfigurationRefused : neither a built-in name nor a folder, or an unknown zone
-    DataRefused : a file of the folder is missing or cannot be read
-    TablesRefused : the folder's tables break their declaration
+    ConfigurationRefused : neither a built-in name nor a file nor a folder, an unknown zone, or faults in the file
+    DataRefused : a file of the book is missing or cannot be read
+    TablesRefused : its tables break their declaration
     """
-    from features.portfolios import folder, taiwan
+    from features.portfolios import described, folder, taiwan
 
     _require_zone(zone)
     built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book}
     if name_or_path in built_in:
-        own = built_in[name_or_path]()
-        return own if zone is None else replace(own, zone=zone)
-    return folder.book(name_or_path, zone=zone or "UTC", built_in=tuple(built_in))
+        book = built_in[name_or_path]()
+    elif name_or_path in SHIPPED:
+        book = described.shipped(name_or_path, data)
+    elif name_or_path.endswith(".toml"):
+        book = described.book(Path(name_or_path), data)
+    elif (Path(name_or_path) / described.FILE).is_file():
+        book = described.book(Path(name_or_path) / described.FILE, data)
+    else:
+        return folder.book(name_or_path, zone=zone or "UTC", built_in=(*built_in, *SHIPPED))
+    return book if zone is None else replace(book, zone=zone)
 
 
 def _require_zone(zone: str | None) -> None:

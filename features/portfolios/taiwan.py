@@ -12,7 +12,8 @@ from importlib.resources import files
 import polars as pl
 
 from features.portfolios.portfolio import Portfolio
-from features.tables import PRODUCTS, STATEMENT_STATES, OutcomeTable, ProtectedTable, Tables
+from features.schemas import PRODUCTS, STATEMENT_STATES, OutcomeTable, ProtectedTable
+from features.tables import Tables, with_empty_columns
 
 MONTH_ENDS = {
     4: date(2005, 4, 30),
@@ -30,6 +31,9 @@ CENTS = 100
 
 # -2 and 0 are not documented by the source; this is how the data are commonly read.
 NO_USE, PAID_IN_FULL = -2, -1
+
+NEXT_MONTH = {"en": "default on the next month's payment", "zh": "下月还款违约"}
+CARDS = {name: {"window_days": 31, "outcome": NEXT_MONTH} for name in ("behaviour", "collection", "all")}
 
 SEX = {1: "male", 2: "female"}
 EDUCATION = {1: "graduate school", 2: "university", 3: "high school", 4: "other"}
@@ -51,9 +55,10 @@ def book() -> Portfolio:
         tables=Tables.checked(frames, where="portfolio 'taiwan'"),
         observed_on=OBSERVED_ON,
         zone=ZONE,
-        outcomes=OutcomeTable.validate(_outcomes(wide)),
+        outcomes=OutcomeTable.validate(with_empty_columns(_outcomes(wide), OutcomeTable)),
         protected=ProtectedTable.validate(_protected(wide)),
         source="UCI Machine Learning Repository, data set 350 (Yeh and Lien, 2009), CC BY 4.0",
+        cards=CARDS,
     )
 
 
@@ -69,7 +74,6 @@ def _loans(wide: pl.DataFrame) -> pl.DataFrame:
         product=pl.lit("revolving", pl.Enum(PRODUCTS)),
         currency=pl.lit(CURRENCY),
         credit_limit=pl.col("limit").cast(pl.Int64) * CENTS,
-        opened_on=pl.lit(None, pl.Date),
         recorded_at=_recorded(MONTH_ENDS[4]),
     )
 

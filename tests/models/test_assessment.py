@@ -9,8 +9,9 @@ from spec_tables import CENTS, book, on
 
 from features.errors import DataRefused
 from features.history import History
-from models.assessment import assess, assess_population, at_risk
+from models.assessment import assess, assess_population
 from models.cards import card_named
+from models.exposure import at_risk
 from models.policy import default_policy
 
 OWING = "loan | on | balance | state\n L1 | 2026-05-31 | 400 | p\n L1 | 2026-06-30 | 500 | 1"
@@ -39,8 +40,8 @@ def test_without_statements_nothing_is_known_to_be_owed():
 @pytest.mark.parametrize(("day", "belongs"), [("2026-06-30", True), ("2026-09-15", True), ("2026-10-31", False)])
 def test_an_account_whose_last_statement_is_old_belongs_to_no_card(day: str, belongs: bool):
     history = History.as_of(on(day, "L1"), book(OWING))
-    assert card_named("collection").population(history).tolist() == [belongs]
-    assert card_named("behaviour").population(history).tolist() == [False]
+    assert card_named("collection").members(history).tolist() == [belongs]
+    assert card_named("behaviour").members(history).tolist() == [False]
 
 
 def test_loans_in_another_currency_than_the_cards_are_refused(taiwan, collection):

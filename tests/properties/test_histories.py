@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from features.catalog import Catalog, catalog
 from features.history import History
-from features.tables import PRODUCTS, SCORED, Tables
+from features.schemas import PRODUCTS, SCORED
+from features.tables import Tables
 
 DAY = date(2024, 2, 29)
 EARLIEST = date(2022, 12, 15)
@@ -34,7 +35,7 @@ def books(draw: st.DrawFn, most_loans: int = 6) -> Tables:
     for number in range(draw(st.integers(1, most_loans))):
         loan = f"L{number}"
         limit = draw(st.one_of(st.none(), st.just(0), st.integers(1, 10**9)))
-        loans.append((loan, f"B{number // 2}", PRODUCTS[0], "XXX", limit, None, datetime(2020, 1, 1, tzinfo=UTC)))
+        loans.append((loan, f"B{number // 2}", PRODUCTS[0], "CNY", limit, None, datetime(2020, 1, 1, tzinfo=UTC)))
         for day in draw(st.lists(days, max_size=14, unique=True)):
             months = draw(st.sampled_from([0, 0, 0, 1, 2, 3, 8]))
             state = "overdue" if months else draw(st.sampled_from(["unused", "paid_in_full", "part_paid"]))

@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from features.catalog import catalog
 from features.errors import RepayrankError
-from features.tables import SCORED
+from features.schemas import SCORED
+from models.cards import card_named
+from models.fitted_card import FittedCard
+from models.risk_model import RiskModel
 from serving import openapi, requests
 from serving.front import ROUTES, Front
 from serving.settings import Settings
@@ -131,9 +135,12 @@ def test_what_the_schema_takes_the_service_takes_and_the_other_way_round(
     assert described == taken(body)
 
 
+CARDS = {"collection": FittedCard(card_named("collection"), "1", RiskModel(), catalog(), "0", {})}
+
+
 def taken(body: Mapping[str, Any]) -> bool:
     try:
-        requests.read(json.dumps(body).encode(), ("collection",), most_loans=5_000)
+        requests.read(json.dumps(body).encode(), CARDS, most_loans=5_000)
     except RepayrankError as error:
         faults = getattr(error, "faults", ())
         return bool(faults) and all(any(rule in fault.expected for rule in RULES_OVER_ROWS) for fault in faults)

@@ -11,13 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.catalog import catalog
 from features.errors import RepayrankError
-from features.tables import SCORED
+from features.schemas import SCORED
+from models.cards import card_named
+from models.fitted_card import FittedCard
+from models.risk_model import RiskModel
 from serving import requests
 from serving import score as scoring
 from serving.settings import Settings
 from serving.state import Loaded
 
+CARDS = {"collection": FittedCard(card_named("collection"), "1", RiskModel(), catalog(), "0", {})}
 CANARY = "喵CANARY喵"
 PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -38,7 +43,7 @@ cells = [(name, column) for name, schema in SCORED.items() for column in schema.
 
 def read(body: bytes) -> requests.Request | RepayrankError:
     try:
-        return requests.read(body, ("collection",), most_loans=100)
+        return requests.read(body, CARDS, most_loans=100)
     except RepayrankError as error:
         return error
 
@@ -113,5 +118,5 @@ def test_any_day_in_any_zone_is_read_or_refused(zone: str, day: str, good: dict[
 def test_a_thousand_borrowers_are_read_in_one_request(
     request_for: Callable[..., dict[str, Any]], overdue_ids: list[str]
 ) -> None:
-    told = requests.read(json.dumps(request_for(*overdue_ids[:1000])).encode(), ("collection",), most_loans=1000)
+    told = requests.read(json.dumps(request_for(*overdue_ids[:1000])).encode(), CARDS, most_loans=1000)
     assert len(told.history.cases) == 1000

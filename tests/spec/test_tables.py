@@ -7,7 +7,8 @@ import pytest
 from spec_tables import book
 
 from features.errors import TablesRefused
-from features.tables import SCORED, Tables
+from features.schemas import SCORED
+from features.tables import Tables
 
 GOOD = dict(
     book(

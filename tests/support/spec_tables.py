@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from features.history import History
-from features.tables import PRODUCTS, SCORED, Tables
+from features.schemas import PRODUCTS, SCORED
+from features.tables import Tables
 
 CENTS = 100
 LIMIT = 1_000 * CENTS
@@ -76,9 +77,8 @@ def _loan(name: str, limit: int | None) -> dict[str, Any]:
         "loan_id": name,
         "borrower_id": name,
         "product": PRODUCTS[0],
-        "currency": "XXX",
+        "currency": "CNY",
         "credit_limit": limit,
-        "opened_on": None,
         "recorded_at": noon("2000-01-01"),
     }
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from features.errors import DataRefused
-from models.cards import CARDS, card_named
+from models.cards import CARDS, card_of
 from training.cohort import Cohort, cohort
-from training.evaluation import evaluate, folds
+from training.evaluation import evaluate
+from training.splits import splits
 
 KEYS = [
     "rows",
+    "judged",
     "base_rate",
     "features",
     "auc",
@@ -32,8 +35,12 @@ def alone(whole: Cohort, step: int) -> Cohort:
     return replace(whole.rows(np.arange(0, len(whole), step)), helpers=None)
 
 
+def judged(cases: Cohort) -> dict[str, Any]:
+    return evaluate(cases, splits(cases, folds=3, seed=0), seed=0)
+
+
 def test_evaluation_reports_every_figure_and_keeps_its_promises(overdue):
-    told = evaluate(alone(overdue, 4), count=3, seed=0)
+    told = judged(alone(overdue, 4))
     assert list(told) == KEYS
     assert told["additivity_error"] <= 1e-9
     assert told["monotone_violations"] == 0
@@ -41,32 +48,32 @@ def test_evaluation_reports_every_figure_and_keeps_its_promises(overdue):
 
 
 def test_every_loan_is_judged_exactly_once_and_never_fitted_on_at_the_same_time(overdue):
-    judged = []
-    for fit_on, judge_on in folds(overdue, 5, 0):
-        assert not set(fit_on) & set(judge_on)
-        judged += judge_on.tolist()
-    assert sorted(judged) == list(range(len(overdue)))
+    told = []
+    for split in splits(overdue, folds=5, seed=0):
+        assert not set(split.fit_on) & set(split.judge_on)
+        told += split.judge_on.tolist()
+    assert sorted(told) == list(range(len(overdue)))
 
 
 def test_outcomes_that_were_shuffled_cannot_be_predicted(overdue):
     part = alone(overdue, 2)
     shuffled = replace(part, bad=np.random.default_rng(0).permutation(part.bad))
-    assert abs(evaluate(shuffled, count=3, seed=0)["auc"] - 0.5) < 0.03
+    assert abs(judged(shuffled)["auc"] - 0.5) < 0.03
 
 
 def test_behaviour_and_collection_cards_share_out_the_whole_book(taiwan, overdue):
-    behaviour = cohort(taiwan, card_named("behaviour"))
+    behaviour = cohort(taiwan, card_of(taiwan, "behaviour"))
     assert (len(behaviour), len(overdue)) == (23_182, 6_818)
-    assert set(CARDS) == {"behaviour", "collection", "all"}
+    assert set(CARDS) == {"application", "behaviour", "collection", "all"}
 
 
 def test_a_loan_without_an_outcome_is_refused_not_left_out(taiwan):
     short = replace(taiwan, outcomes=taiwan.outcomes.filter(pl.col("loan_id") != "TW00001"))
     with pytest.raises(DataRefused, match="1 of 6818 loans have no outcome"):
-        cohort(short, card_named("collection"))
+        cohort(short, card_of(taiwan, "collection"))
 
 
 def test_an_outcome_after_the_performance_window_does_not_count(taiwan):
     late = replace(taiwan, outcomes=taiwan.outcomes.with_columns(pl.col("happened_on").dt.offset_by("1d")))
     with pytest.raises(DataRefused, match="no outcome"):
-        cohort(late, card_named("collection"))
+        cohort(late, card_of(taiwan, "collection"))

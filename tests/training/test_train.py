@@ -17,7 +17,7 @@ import pytest
 
 from features.errors import ConfigurationRefused, ModelRefused
 from features.portfolios import Portfolio
-from models.cards import card_named
+from models.cards import card_of
 from models.store import ModelStore
 from training import train as training
 from training.fitting import probe_rows
@@ -47,7 +47,7 @@ def home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(book, home) -> Trained:
-    return train(book, card_named(CARD), home, hold_out=0.3)
+    return train(book, card_of(book, CARD), home, hold_out=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +134,14 @@ def test_a_card_that_is_not_fit_to_serve_is_stored_and_leaves_the_champion_alone
     monkeypatch.setattr(training, name, told)
     version = ModelStore(home).next_version(CARD)
     with pytest.raises(ModelRefused, match=f"stored but not champion: {words}"):
-        train(book, card_named(CARD), home)
+        train(book, card_of(book, CARD), home)
     assert ModelStore(home).load(CARD, version).version == version
     assert ModelStore(home).champion(CARD) == "1"
     assert champion_of(home) == trained.registered
 
 
 def test_without_held_out_loans_the_run_says_out_of_fold(trained, book, home, tmp_path):
-    again = train(book, card_named(CARD), tmp_path / "other")
+    again = train(book, card_of(book, CARD), tmp_path / "other")
     run = mlflow.MlflowClient(Tracker(tmp_path / "other" / "mlflow").uri).get_run(again.card.provenance["run"])
     assert run.data.tags["judged_on"] == "out of fold"
     assert run.data.params["hold_out"] == "0.0"

@@ -1,0 +1,305 @@
+"""Features that a lender declares in its own file: a column, its group, its lawful direction, and the words for it.
+
+What a declaration can say is little on purpose: a column as it is, the ratio of two, the months since a day, the number
+in a text, an answer of yes or no, or one of some levels. Each is an expression over the columns as they come, so that
+training and serving read the same columns and nobody works anything out beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import dataframely as dy
+import msgspec
+import polars as pl
+
+from features.declaration import Feature, Group, Risk
+from features.schemas import Table
+from features.tables import facts_table
+from features.views import Facts, ratio
+from features.words import Text, Unit
+
+DAYS_PER_MONTH = 30.4375
+"""A month's mean length: 365.25 / 12."""
+
+Kind = Literal["number", "text", "date"]
+COLUMNS: Mapping[str, Any] = {"number": dy.Float64, "text": dy.String, "date": dy.Date}
+RESERVED = frozenset({"case", "loan_id", "observed_on", "recorded_at", "closed_at", "borrower_id"})
+FIRST_NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
+FORMS = ("column", "ratio", "months_since", "months_between", "number_in", "yes", "levels")
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sentence in both languages; either may be left out in a first run."""
+
+    en: str = ""
+    zh: str = ""
+
+
+class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One value of a category, and how it is said."""
+
+    value: str
+    en: str = ""
+    zh: str = ""
+
+
+class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One feature as a portfolio file declares it.
+
+    column : the column it reads; by default the one with the feature's own name
+    ratio : the first column over the second; missing unless the second is above 0
+    months_since : months from the day in a column to the observation date
+    months_between : months from the day in the first column to the day in the second
+    number_in : the first number in a column of text
+    yes : the texts of the column that count as yes; any other text is no
+    levels : the texts of a category, in order: with a direction, from the least to the most of it
+    codes : numbers that are no numbers, such as -9 or 98, each with its meaning; each becomes a yes/no feature as well
+    least, most : values beyond count as these
+    per_unit : minor units in one unit of a column of money
+    """
+
+    group: Literal["ability", "willingness", "circumstances"]
+    risk: Literal["rises", "falls", "free"] = "free"
+    unit: Unit | None = None
+    column: str | None = None
+    ratio: tuple[str, str] | None = None
+    months_since: str | None = None
+    months_between: tuple[str, str] | None = None
+    number_in: str | None = None
+    yes: tuple[str, ...] | None = None
+    levels: tuple[str | Level, ...] | None = None
+    codes: Mapping[str, Words] = {}
+    least: float | None = None
+    most: float | None = None
+    per_unit: int = 1
+    family: str | None = None
+    label: Words = Words()
+    reason: Words = Words()
+    missing: Words = Words()
+    definition: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Declared features, and what their declarations leave unsaid."""
+
+    features: tuple[Feature, ...]
+    unsaid: tuple[str, ...]
+
+
+def faults_of(name: str, told: Declaration) -> Iterator[str]:
+    """Yield what is wrong with one declaration, in words."""
+    forms = [form for form in FORMS[1:5] if getattr(told, form) is not None]
+    if len(forms) > 1:
+        yield f"feature '{name}': only one of {', '.join(FORMS[1:5])}"
+    if told.yes is not None and told.levels is not None:
+        yield f"feature '{name}': either yes or levels"
+    if (told.yes is not None or told.levels is not None) and (forms or told.codes):
+        yield f"feature '{name}': yes and levels read a column as it is, without codes"
+    if told.levels is not None and len({_level(level).value for level in told.levels}) < len(told.levels):
+        yield f"feature '{name}': a level is named twice"
+    if told.levels is not None and not told.levels:
+        yield f"feature '{name}': a category needs levels"
+    for code in told.codes:
+        if not _is_number(code):
+            yield f"feature '{name}': a code is a number, as '-9'"
+    if told.per_unit < 1:
+        yield f"feature '{name}': per_unit is at least 1"
+    for column in _columns_of(name, told):
+        if column in RESERVED:
+            yield f"feature '{name}': column '{column}' has a meaning of its own and is no fact"
+    if not name.isidentifier() or not name.isascii() or not name.islower():
+        yield f"feature '{name}': a name is written with small letters, digits and underscores"
+
+
+def kinds_of(declared: Mapping[str, Declaration]) -> dict[str, Kind]:
+    """Return the columns of table `facts` that features read, and what each holds.
+
+    Raises
+    ------
+    ValueError : one column is read as two kinds
+    """
+    found: dict[str, Kind] = {}
+    for name, told in declared.items():
+        for column, kind in _columns_of(name, told).items():
+            if found.setdefault(column, kind) != kind:
+                raise ValueError(f"column '{column}' is read as {found[column]} and, by feature '{name}', as {kind}")
+    return found
+
+
+def declared_facts(kinds: Mapping[str, Kind]) -> type[Table]:
+    """Return the declaration of table `facts` with the columns given."""
+    words = {"number": "a number", "text": "a text", "date": "a day"}
+    return facts_table(
+        {
+            column: COLUMNS[kind](nullable=True, description=f"{words[kind]}, as the lender declares it")
+            for column, kind in kinds.items()
+        }
+    )
+
+
+def declared_features(declared: Mapping[str, Declaration]) -> Told:
+    """Return the features of declarations, in their order, each special code's own feature after its number's."""
+    features: list[Feature] = []
+    unsaid: list[str] = []
+    for name, told in declared.items():
+        words = _Words(name, told)
+        features.append(_feature(name, told, words))
+        features.extend(_of_codes(name, told, words))
+        unsaid.extend(words.unsaid)
+    return Told(tuple(features), tuple(unsaid))
+
+
+def facts_of(features: Iterable[Feature]) -> type[Table] | None:
+    """Return the declaration of the table that declared features read, or None when there are none."""
+    kinds: dict[str, Kind] = {}
+    for feature in features:
+        kinds.update(dict(feature.reads))  # type: ignore[arg-type]
+    return declared_facts(kinds) if kinds else None
+
+
+def plain_of(declared: Mapping[str, Declaration]) -> dict[str, Any]:
+    """Return declarations as plain data, as an artefact keeps them."""
+    return {name: msgspec.to_builtins(told) for name, told in declared.items()}
+
+
+def from_plain(plain: Mapping[str, Any]) -> dict[str, Declaration]:
+    """Return the declarations written by `plain_of`."""
+    return {name: msgspec.convert(told, Declaration) for name, told in plain.items()}
+
+
+def _feature(name: str, told: Declaration, words: _Words) -> Feature:
+    return Feature(
+        name=name,
+        group=Group(told.group),
+        unit=_unit(told),
+        risk=Risk[told.risk.upper()],
+        family=told.family or name,
+        label=words.label,
+        reason=words.reason,
+        missing=words.missing,
+        definition=told.definition or words.definition,
+        view=Facts,
+        formula=lambda _: _expression(name, told),
+        capped_at=told.most,
+        levels=words.levels,
+        reads=tuple(_columns_of(name, told).items()),
+    )
+
+
+def _of_codes(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
+    column = told.column or name
+    for code, meaning in told.codes.items():
+        said = words.code(code, meaning)
+        value = float(code)
+        yield Feature(
+            name=f"{name}_is_{code.replace('-', 'minus_').replace('.', '_')}",
+            group=Group(told.group),
+            unit=Unit.YES_NO,
+            risk=Risk.FREE,
+            family=told.family or name,
+            label=said,
+            reason=Text(en=f"{said.en}: {{value}}", zh=f"{said.zh}：{{value}}"),
+            missing=words.missing,
+            definition=f"Whether column '{column}' holds the code {code}.",
+            view=Facts,
+            formula=lambda _, value=value: (pl.col(column) == value).last(),
+            reads=((column, "number"),),
+        )
+
+
+def _expression(name: str, told: Declaration) -> pl.Expr:
+    value = _value(name, told)
+    if told.least is not None or told.most is not None:
+        value = value.clip(told.least, told.most)
+    return value * told.per_unit if told.per_unit > 1 else value
+
+
+def _value(name: str, told: Declaration) -> pl.Expr:  # noqa: PLR0911 - one line per form
+    column = pl.col(told.column or name).last()
+    if told.ratio is not None:
+        return ratio(pl.col(told.ratio[0]).last(), pl.col(told.ratio[1]).last())
+    if told.months_since is not None:
+        return (pl.col("observed_on").last() - pl.col(told.months_since).last()).dt.total_days() / DAYS_PER_MONTH
+    if told.months_between is not None:
+        begin, end = (pl.col(day).last() for day in told.months_between)
+        return (end - begin).dt.total_days() / DAYS_PER_MONTH
+    if told.number_in is not None:
+        return pl.col(told.number_in).last().str.extract(FIRST_NUMBER, 1).cast(pl.Float64, strict=False)
+    if told.yes is not None:
+        return column.is_in(list(told.yes))
+    if told.levels is not None:
+        places = {_level(level).value: float(place) for place, level in enumerate(told.levels)}
+        return column.replace_strict(places, default=None, return_dtype=pl.Float64)
+    if told.codes:
+        return pl.when(column.is_in([float(code) for code in told.codes]).not_()).then(column)
+    return column
+
+
+def _columns_of(name: str, told: Declaration) -> dict[str, Kind]:
+    if told.ratio is not None:
+        return dict.fromkeys(told.ratio, "number")
+    if told.months_since is not None:
+        return {told.months_since: "date"}
+    if told.months_between is not None:
+        return dict.fromkeys(told.months_between, "date")
+    if told.number_in is not None:
+        return {told.number_in: "text"}
+    return {told.column or name: "text" if told.yes is not None or told.levels is not None else "number"}
+
+
+def _unit(told: Declaration) -> Unit:
+    if told.levels is not None:
+        return Unit.CATEGORY
+    if told.yes is not None:
+        return Unit.YES_NO
+    if told.unit is not None:
+        return told.unit
+    if told.ratio is not None:
+        return Unit.RATIO
+    return Unit.MONTHS if told.months_since or told.months_between else Unit.NUMBER
+
+
+def _level(level: str | Level) -> Level:
+    return level if isinstance(level, Level) else Level(level)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+class _Words:
+    """The words of a declaration, with plain ones for those it leaves out; `unsaid` lists these."""
+
+    def __init__(self, name: str, told: Declaration) -> None:
+        self.unsaid: list[str] = []
+        self.name, plain = name, name.replace("_", " ")
+        self.label = self._said("label", told.label, plain, plain)
+        self.reason = self._said(
+            "reason", told.reason, f"{self.label.en}: {{value}}", f"{self.label.zh}：{{value}}", optional=True
+        )
+        self.missing = self._said(
+            "missing", told.missing, f"{self.label.en}: not known", f"{self.label.zh}：未知", optional=True
+        )
+        self.levels = tuple(
+            self._said(f"level '{level.value}'", Words(level.en, level.zh), level.value, level.value)
+            for level in map(_level, told.levels or ())
+        )
+        self.definition = f"As the lender declares it: {self.label.en}."
+
+    def code(self, code: str, meaning: Words) -> Text:
+        """Return what a special code means."""
+        return self._said(f"code {code}", meaning, f"{self.label.en} {code}", f"{self.label.zh} {code}")
+
+    def _said(self, what: str, words: Words, en: str, zh: str, *, optional: bool = False) -> Text:
+        lacking = [language for language, text in (("en", words.en), ("zh", words.zh)) if not text.strip()]
+        if lacking and not (optional and len(lacking) == 2):  # noqa: PLR2004 - both left out: the label speaks for it
+            self.unsaid.append(f"feature '{self.name}', {what}: {' and '.join(lacking)}")
+        return Text(en=words.en.strip() or en, zh=words.zh.strip() or zh)

@@ -1,0 +1,332 @@
+"""When each instalment was paid, by whose money, and how many days the loan stood overdue on any day.
+
+Payments meet instalments in one pass over loans sorted by due date. The order within a loan is the lawful one unless
+the lender has agreed another; all amounts are whole minor units and all dates are days, so the result is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from features.windows import marks, months_before
+
+Days = npt.NDArray[np.int32]
+Amounts = npt.NDArray[np.int64]
+
+COMPONENTS = ("costs", "interest", "principal")
+OWN_MONEY = "borrower"
+NO_MONEY = "write_off"
+NEVER = np.iinfo(np.int32).max
+MONTHS_BACK = 12
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The order in which a payment that is not enough meets what is due.
+
+    `order` names the components, first to last. With `across_instalments` all costs that are due come first, then all
+    interest, then principal; without, the oldest instalment is met whole before the next. What is left when nothing is
+    due any more is held for the instalments to come, the next one first.
+    """
+
+    order: tuple[str, ...] = COMPONENTS
+    across_instalments: bool = True
+
+    def __post_init__(self) -> None:
+        if sorted(self.order) != sorted(COMPONENTS):
+            raise ValueError(f"an allocation names each of {', '.join(COMPONENTS)} once")
+
+
+LAWFUL = Allocation()
+"""Civil Code of the PRC, art. 561: costs of enforcing the claim, then interest, then principal, unless agreed."""
+
+
+@dataclass(frozen=True)
+class Delinquency:
+    """What the pass found.
+
+    `instalments`: one row per case, schedule and instalment, oldest first within a case and schedule. `month_ends`: one
+    row per case and month back, 0 being the observation date, from the first due date on.
+    """
+
+    instalments: pl.DataFrame
+    month_ends: pl.DataFrame
+
+
+def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, allocation: Allocation) -> Delinquency:
+    """Return the delinquency ledger of cases.
+
+    Parameters
+    ----------
+    instalments : table `instalments` with `case`, `observed_on` and `in_force_on`, the day its schedule began to count
+    payments : table `payments` with `case`; None: not sent, then nothing can be known to be paid or late
+
+    Returns
+    -------
+    instalments: `case`, `observed_on`, `schedule`, `number`, `due_on`, `amount`, `principal`, and
+
+    paid : received for it by the observation date; `own_paid` of that the borrower's own money
+    unpaid : amount less paid
+    settled_on : day on which it was paid whole, by whomever; missing when it is not
+    due : it had fallen due by the observation date
+    overdue : it fell due before the observation date and is not settled
+    days_late : from the due date to the day it was settled, below 0 when early, or to the observation date; missing
+        when it is not due and not settled
+    late : days_late is above 0
+    own : it was settled by the borrower's own money alone
+    ago : how many instalments fell due after this one by the observation date; missing when it is not due
+    current, original : its schedule is the latest one; the first one
+    within_1m, within_3m, ... : it fell due in the window
+
+    month_ends: `case`, `months_ago`, `days_past_due` by the schedule in force on that day, `days_past_due_original` by
+    the first schedule, and the marks of the windows
+    """
+    due = instalments.filter(pl.sum_horizontal(COMPONENTS) > 0).sort("case", "schedule", "due_on", "number")
+    groups = due.group_by("case", "schedule", maintain_order=True).agg(
+        pl.len(), pl.col("observed_on").first(), pl.col("in_force_on").min()
+    )
+    ends = _ends_of(groups)
+    settled, paid, own, days_past_due = _met(due, groups, payments, ends, allocation)
+    ledger = _instalment_rows(due, settled, paid, own, known=payments is not None)
+    return Delinquency(ledger, _month_end_rows(groups, ends, days_past_due, due, known=payments is not None))
+
+
+def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amounts, *, known: bool) -> pl.DataFrame:
+    settled_on = pl.Series(np.where(settled == NEVER, 0, settled), dtype=pl.Int32).cast(pl.Date)
+    rows = due.with_columns(
+        amount=pl.sum_horizontal(COMPONENTS),
+        paid=pl.Series(paid) if known else pl.lit(None, pl.Int64),
+        own_paid=pl.Series(own) if known else pl.lit(None, pl.Int64),
+        settled_on=pl.when(pl.Series(settled != NEVER)).then(settled_on),
+        due=pl.col("due_on") <= pl.col("observed_on"),
+    )
+    latest, past = pl.col("schedule").max().over("case"), pl.col("due") & (pl.col("due_on") < pl.col("observed_on"))
+    until = pl.coalesce("settled_on", pl.when("due").then(pl.col("observed_on")))
+    days_late = (until - pl.col("due_on")).dt.total_days()
+    rows = rows.with_columns(
+        unpaid=pl.col("amount") - pl.col("paid"),
+        overdue=(past & pl.col("settled_on").is_null()) if known else pl.lit(None, pl.Boolean),
+        days_late=days_late if known else pl.lit(None, pl.Int64),
+        own=pl.col("settled_on").is_not_null() & (pl.col("own_paid") == pl.col("amount")),
+        ago=pl.when("due").then(pl.col("due").cum_sum(reverse=True).over("case", "schedule").cast(pl.Int64) - 1),
+        current=pl.col("schedule") == latest,
+        original=pl.col("schedule") == 0,
+    )
+    return rows.with_columns((pl.col("days_late") > 0).alias("late"), *marks("due_on")).drop(
+        "loan_id", "interest", "costs", "recorded_at", "in_force_on", strict=False
+    )
+
+
+def _ends_of(groups: pl.DataFrame) -> Days:
+    """Return, for each case and schedule, the observation date and the same day of each earlier month."""
+    observed = pl.col("observed_on")
+    days = groups.select(
+        observed.alias("0"), *(months_before(observed, back).alias(str(back)) for back in range(1, MONTHS_BACK + 1))
+    )
+    return np.ascontiguousarray(
+        days.select(pl.all().to_physical()).to_numpy().reshape(len(groups), MONTHS_BACK + 1), np.int32
+    )
+
+
+def _month_end_rows(
+    groups: pl.DataFrame, ends: Days, days_past_due: Days, due: pl.DataFrame, *, known: bool
+) -> pl.DataFrame:
+    back = ends.shape[1]
+    first_due = due.group_by("case", "schedule", maintain_order=True).agg(first=pl.col("due_on").min())
+    repeated = groups.with_columns(first=first_due.get_column("first"))
+    rows = pl.DataFrame(
+        {
+            "case": np.repeat(groups.get_column("case").to_numpy(), back),
+            "schedule": np.repeat(groups.get_column("schedule").to_numpy(), back),
+            "months_ago": np.tile(np.arange(back, dtype=np.int64), len(groups)),
+            "day": pl.Series(ends.reshape(-1), dtype=pl.Int32).cast(pl.Date),
+            "days_past_due": days_past_due.reshape(-1).astype(np.int64),
+        },
+        schema_overrides={"case": groups.schema["case"]},
+    ).join(
+        repeated.select("case", "schedule", "observed_on", "in_force_on", "first"),
+        on=["case", "schedule"],
+        how="left",
+        maintain_order="left",
+    )
+    begun = rows.filter(pl.col("first") <= pl.col("day"))
+    of_first = begun.filter(pl.col("schedule") == 0).select(
+        "case", "months_ago", days_past_due_original="days_past_due"
+    )
+    in_force = (
+        begun.filter((pl.col("in_force_on") <= pl.col("day")) | (pl.col("schedule") == 0))
+        .sort("case", "months_ago", "schedule")
+        .unique(["case", "months_ago"], keep="last", maintain_order=True)
+        .sort("case", "months_ago", descending=[False, True])
+        .join(of_first, on=["case", "months_ago"], how="left", maintain_order="left")
+        .with_columns(marks("day"))
+        .drop("schedule", "in_force_on", "first")
+    )
+    if known:
+        return in_force
+    return in_force.with_columns(pl.lit(None, pl.Int64).alias(name) for name in _DAYS)
+
+
+_DAYS = ("days_past_due", "days_past_due_original")
+
+
+def _met(
+    due: pl.DataFrame, groups: pl.DataFrame, payments: pl.DataFrame | None, ends: Days, allocation: Allocation
+) -> tuple[Days, Amounts, Amounts, Days]:
+    """Return for each instalment the day it was settled, what was paid and what of it by the borrower; and the DPD."""
+    received = pl.DataFrame(schema={"case": groups.schema["case"], "day": pl.Int32, "amount": pl.Int64, "own": pl.Int8})
+    if payments is not None:
+        payer = pl.col("payer").cast(pl.String).fill_null(OWN_MONEY)
+        received = (
+            payments.filter(payer != NO_MONEY, pl.col("amount") > 0)
+            .with_columns(day=pl.col("paid_on").to_physical(), own=(payer == OWN_MONEY).cast(pl.Int8))
+            # Payments of one day that are alike in all that follows may stand in any order.
+            .sort("case", "day", "own", "amount", descending=[False, False, True, False])
+            .select("case", "day", "amount", "own")
+        )
+    cases, paying = groups.get_column("case").to_numpy(), received.get_column("case").to_numpy()
+    starts = np.concatenate([[0], np.cumsum(groups.get_column("len").to_numpy())]).astype(np.int64)
+    parts = np.ascontiguousarray(
+        np.column_stack([due.get_column(name).to_numpy() for name in allocation.order]).reshape(
+            len(due), len(COMPONENTS)
+        ),
+        np.int64,
+    )
+    settled = np.full(len(due), NEVER, dtype=np.int32)
+    paid, own = np.zeros(len(due), dtype=np.int64), np.zeros(len(due), dtype=np.int64)
+    days_past_due = np.zeros_like(ends)
+    _kernel()(
+        starts,
+        np.ascontiguousarray(due.get_column("due_on").to_physical().to_numpy(), np.int32),
+        parts,
+        np.searchsorted(paying, cases, side="left").astype(np.int64),
+        np.searchsorted(paying, cases, side="right").astype(np.int64),
+        np.ascontiguousarray(received.get_column("day").to_numpy(), np.int32),
+        np.ascontiguousarray(received.get_column("amount").to_numpy(), np.int64),
+        np.ascontiguousarray(received.get_column("own").to_numpy(), np.int8),
+        allocation.across_instalments,
+        ends,
+        settled,
+        paid,
+        own,
+        days_past_due,
+    )
+    return settled, paid, own, days_past_due
+
+
+def meet(  # noqa: PLR0912 - one pass, written out: numba compiles it
+    starts: Any,
+    due: Any,
+    left: Any,
+    first_payment: Any,
+    last_payment: Any,
+    day: Any,
+    amount: Any,
+    is_own: Any,
+    across: bool,
+    ends: Any,
+    settled: Any,
+    paid: Any,
+    own: Any,
+    days_past_due: Any,
+) -> None:
+    """Let payments meet instalments, group by group; fills the last four arrays and uses up `left`."""
+    for group in range(len(starts) - 1):
+        begin, end = starts[group], starts[group + 1]
+        at = np.full(3, begin)
+        for payment in range(first_payment[group], last_payment[group]):
+            money = amount[payment]
+            if across:
+                for part in range(3):
+                    while money > 0 and at[part] < end and due[at[part]] <= day[payment]:
+                        row = at[part]
+                        taken = min(money, left[row, part])
+                        left[row, part] -= taken
+                        money -= taken
+                        paid[row] += taken
+                        own[row] += taken * is_own[payment]
+                        if left[row, part] == 0:
+                            at[part] += 1
+                        if left[row, 0] + left[row, 1] + left[row, 2] == 0 and settled[row] == NEVER:
+                            settled[row] = day[payment]
+            row = min(at[0], at[1], at[2])
+            while money > 0 and row < end:
+                for part in range(3):
+                    taken = min(money, left[row, part])
+                    left[row, part] -= taken
+                    money -= taken
+                    paid[row] += taken
+                    own[row] += taken * is_own[payment]
+                if left[row, 0] + left[row, 1] + left[row, 2] > 0:
+                    break
+                if settled[row] == NEVER:
+                    settled[row] = day[payment]
+                row += 1
+            for part in range(3):
+                at[part] = max(at[part], row)
+        for back in range(ends.shape[1]):
+            on = ends[group, back]
+            for row in range(begin, end):
+                if settled[row] > on:
+                    days_past_due[group, back] = max(0, on - due[row])
+                    break
+
+
+@lru_cache(maxsize=1)
+def _kernel() -> Callable[..., None]:
+    """Compile the pass when it is first needed; kept on disk where there is a place for it."""
+    import numba
+
+    try:
+        compiled: Callable[..., None] = numba.njit(cache=True)(meet)
+        return compiled
+    except RuntimeError:  # no folder to keep it in: a read-only installation without a home
+        plain: Callable[..., None] = numba.njit(meet)
+        return plain
+
+
+def spells(instalments: pl.DataFrame) -> pl.DataFrame:
+    """Return the spells of delinquency: each time from the day a loan fell overdue until nothing was overdue.
+
+    Parameters
+    ----------
+    instalments : rows of one schedule per case, as `delinquency` returns them
+
+    Returns
+    -------
+    `case`, `observed_on`, and
+
+    began_on : due date of the first instalment that was late
+    ended_on : day on which the last late one was settled; missing while the spell lasts
+    days : most days past due in the spell
+    count : instalments that were late in it
+    cured : it ended, and by the borrower's own money alone: paid by others or set off is no cure
+    """
+    # The latest settlement so far: under the lawful order an instalment of interest alone may be settled before an
+    # older one's principal.
+    settled = pl.col("settled_on").to_physical().fill_null(NEVER).cum_max().shift(1)
+    before = settled.over("case")
+    begins = before.is_null() | (before <= pl.col("due_on").to_physical())
+    return (
+        instalments.filter(pl.col("due"))
+        .with_columns(spell=(begins & pl.col("late").fill_null(value=False)).cum_sum())
+        .filter(pl.col("late"))
+        .group_by("case", "spell", maintain_order=True)
+        .agg(
+            pl.col("observed_on").first(),
+            began_on=pl.col("due_on").first(),
+            ended_on=pl.when(pl.col("settled_on").is_not_null().all()).then(pl.col("settled_on").max()),
+            days=pl.col("days_late").max(),
+            count=pl.len().cast(pl.Int64),
+            own=pl.col("own").all(),
+        )
+        .with_columns(cured=pl.col("own") & pl.col("ended_on").is_not_null())
+        .drop("spell", "own")
+    )

@@ -1,0 +1,301 @@
+"""From a lender's own files to the tables: each value is read as it is declared, or its row and column are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from features.errors import Fault, TablesRefused
+from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Outcome, TableSource
+from features.portfolios.reading import rows_of
+from features.schemas import OutcomeTable, Table, type_words
+from features.tables import with_empty_columns
+
+ISO_DAY = "%Y-%m-%d"
+INSTANT = (
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
+    r"([Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])$"
+)
+BEGINNING = "1900-01-01"
+"""A fact whose day the file does not know counts as always known."""
+NEARLY_WHOLE = 1e-6
+"""Minor units by which a decimal amount, read as a binary number, may miss the whole number it was."""
+TRUTH = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
+
+
+@dataclass
+class Source:
+    """A file as text, with its row numbers, and the faults found while it is mapped."""
+
+    rows: pl.DataFrame
+    nulls: tuple[str, ...]
+    zone: str
+    faults: list[Fault] = field(default_factory=list)
+
+    def column(self, name: str, table: str) -> pl.Series | None:
+        """Return a column's texts, null where there is none; None, with a fault, when the file has no such column."""
+        if name not in self.rows.columns:
+            self.faults.append(Fault(table, None, name, f"this column in the file, which has {_listed(self.rows)}"))
+            return None
+        text = self.rows.get_column(name)
+        return text.set(text.str.strip_chars().is_in(list(self.nulls)).fill_null(value=True), None)
+
+
+def opened(
+    spec: TableSource, folder: Path, zone: str, computed: Mapping[str, Computed], name: str
+) -> tuple[Source, pl.Series]:
+    """Return a file's rows that count as text, and each row's number in the file, from 0.
+
+    Raises
+    ------
+    DataRefused : the file cannot be read
+    """
+    raw = rows_of(folder / spec.file, "the columns that the portfolio file names", separator=spec.separator)
+    text = raw.with_columns(pl.all().cast(pl.String, strict=False)).with_row_index("row__")
+    source = Source(text, spec.nulls, zone)
+    for target, worked_out in computed.items():
+        values = _computed(source, worked_out, name)
+        if values is not None:
+            source.rows = source.rows.with_columns(values.cast(pl.String).alias(target))
+    for condition in spec.where:
+        kept = _kept(source, condition, name)
+        if kept is not None:
+            source.rows = source.rows.filter(kept)
+    return source, source.rows.get_column("row__")
+
+
+def table_from(source: Source, spec: TableSource, schema: type[Table], name: str) -> pl.DataFrame:
+    """Return a table in its declared types; what could not be read is null and among the source's faults."""
+    columns: list[pl.Series] = []
+    told = dict(spec.columns)
+    for column, kind in schema.columns().items():
+        given = told.pop(column, column if column in source.rows.columns else None)
+        if given is None:
+            continue
+        where = given if isinstance(given, ColumnSource) else ColumnSource(column=given)
+        read = _read(source, where, kind.dtype, name, column)
+        if read is not None:
+            columns.append(read.alias(column))
+    source.faults += [Fault(name, None, column, f"one of the columns {', '.join(schema.columns())}") for column in told]
+    frame = pl.DataFrame(columns)
+    if "recorded_at" not in frame.columns and "recorded_at" in schema.columns() and frame.height:
+        frame = frame.with_columns(recorded_at=_assumed(frame, schema, source.zone))
+    return with_empty_columns(frame, schema)
+
+
+def outcomes_from(
+    source: Source, spec: Outcome, loans: pl.DataFrame, observed: pl.Series, window_days: int
+) -> pl.DataFrame:
+    """Return table `outcomes` from a column of the loans' file, one row per loan."""
+    text = source.column(spec.column, "outcomes")
+    if text is None:
+        return OutcomeTable.create_empty()
+    bad = _bad(source, spec, text)
+    ends = observed.dt.offset_by(f"{spec.after_days or window_days}d")
+    frame = pl.DataFrame(
+        {"loan_id": loans.get_column("loan_id"), "happened_on": ends, "bad": bad, "recorded_at": _noon(ends)}
+    )
+    if spec.recovered is not None:
+        where = spec.recovered if isinstance(spec.recovered, ColumnSource) else ColumnSource(column=spec.recovered)
+        money = _read(source, where, pl.Int64(), "outcomes", "recovered")
+        if money is not None:
+            frame = frame.with_columns(recovered=money)
+    return with_empty_columns(frame, OutcomeTable).select(OutcomeTable.column_names())
+
+
+def facts_from(source: Source, kinds: Mapping[str, str], loan_ids: pl.Series, recorded_at: pl.Series) -> pl.DataFrame:
+    """Return table `facts`: the columns that declared features read, one row per loan."""
+    dtypes: dict[str, pl.DataType] = {"number": pl.Float64(), "text": pl.String(), "date": pl.Date()}
+    columns = [loan_ids.alias("loan_id"), recorded_at.alias("recorded_at")]
+    for column, kind in kinds.items():
+        read = _read(source, ColumnSource(column=column), dtypes[kind], "facts", column)
+        if read is not None:
+            columns.append(read.alias(column))
+    return pl.DataFrame(columns)
+
+
+def refuse(source: Source, rows: pl.Series, where: str) -> None:
+    """Raise the faults found, with row numbers as the file has them."""
+    if source.faults:
+        numbers = rows.to_list()
+        told = [
+            Fault(fault.table, None if fault.row is None else numbers[fault.row], fault.column, fault.expected)
+            for fault in source.faults
+        ]
+        raise TablesRefused(told, where=where)
+
+
+def _bad(source: Source, spec: Outcome, text: pl.Series) -> pl.Series:
+    if spec.bad_above is not None or spec.bad_below is not None:
+        number = _number(source, text, "outcomes", spec.column)
+        above = number > spec.bad_above if spec.bad_above is not None else None
+        below = number < spec.bad_below if spec.bad_below is not None else None
+        return above | below if above is not None and below is not None else above if below is None else below  # type: ignore[return-value]
+    meanings: dict[str, bool | None] = {
+        **dict.fromkeys(spec.bad, True),
+        **dict.fromkeys(spec.good, False),
+        **dict.fromkeys(spec.indeterminate, None),
+    }
+    told = text.replace_strict(list(meanings), list(meanings.values()), default=None, return_dtype=pl.Boolean)
+    named = text.is_in(list(meanings)).fill_null(value=False)
+    every = ", ".join(f"'{word}'" for word in meanings)
+    _fault_rows(source, named.not_(), "outcomes", spec.column, f"one of {every}")
+    return told
+
+
+def _read(source: Source, where: ColumnSource, dtype: Any, table: str, column: str) -> pl.Series | None:
+    if where.value is not None:
+        text = pl.repeat(str(where.value), source.rows.height, dtype=pl.String, eager=True)
+    elif where.row is not None:
+        numbers = source.rows.get_column("row__").cast(pl.Int64) + 1
+        width = len(str(numbers.max() or 1))
+        text = numbers.cast(pl.String).str.zfill(width).str.replace("^", where.row)
+    else:
+        found = source.column(str(where.column), table)
+        if found is None:
+            return None
+        text = found
+    if where.values:
+        text = _translated(source, text, where, table, column)
+    return _typed(source, text, where, dtype, table, column)
+
+
+def _translated(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
+    told = text.replace_strict(where.values, default=where.otherwise, return_dtype=pl.String)
+    if where.otherwise is not None:
+        # A row without a text is "otherwise" as well: nothing is known of it.
+        return told.fill_null(where.otherwise)
+    lost = told.is_null() & text.is_not_null()
+    _fault_rows(source, lost, table, column, f"one of {', '.join(where.values)}, as the portfolio file lists them")
+    return told
+
+
+def _typed(  # noqa: PLR0911 - one line per type
+    source: Source, text: pl.Series, where: ColumnSource, dtype: Any, table: str, column: str
+) -> pl.Series:
+    if isinstance(dtype, pl.String):
+        return text.str.replace("^", where.prefix) if where.prefix else text
+    if isinstance(dtype, pl.Date):
+        return _day(source, text, where, table, column)
+    if isinstance(dtype, pl.Datetime):
+        return _instant(source, text, where, table, column)
+    if isinstance(dtype, pl.Enum):
+        cast = text.cast(dtype, strict=False)
+        _lost(source, text, cast, table, column, type_words(dtype))
+        return cast
+    if isinstance(dtype, pl.Boolean):
+        truth = text.replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+        _lost(source, text, truth, table, column, "true or false")
+        return truth
+    number = _number(source, text, table, column)
+    if isinstance(dtype, pl.Float64):
+        return number
+    return _whole(source, number, where, dtype, table, column)
+
+
+def _number(source: Source, text: pl.Series, table: str, column: str) -> pl.Series:
+    number = text.str.strip_chars().cast(pl.Float64, strict=False)
+    number = number.set(number.is_finite().not_().fill_null(value=False), None)
+    _lost(source, text, number, table, column, "a number, written like 1234.5")
+    return number
+
+
+def _whole(source: Source, number: pl.Series, where: ColumnSource, dtype: Any, table: str, column: str) -> pl.Series:
+    scaled = number * where.per_unit
+    for other, texts in where.negative_where.items():
+        sign = source.column(other, table)
+        if sign is not None:
+            scaled = scaled * sign.is_in(list(texts)).fill_null(value=False).cast(pl.Int8).replace({1: -1, 0: 1})
+    whole = scaled.round()
+    if not where.rounded:
+        fraction = ((scaled - whole).abs() > NEARLY_WHOLE).fill_null(value=False)
+        _fault_rows(source, fraction, table, column, "a whole number of minor units, or `rounded = true`")
+    cast = whole.cast(dtype, strict=False)
+    _lost(source, whole, cast, table, column, "a whole number that fits the column")
+    return cast
+
+
+def _day(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
+    pattern = where.format or ISO_DAY
+    trimmed = text.str.strip_chars()
+    plain = trimmed if where.format else trimmed.str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})", 1)
+    # A format without a day, such as "%b-%Y", means the first of the month.
+    dayless = "%d" not in pattern and "%j" not in pattern
+    day = (plain + " 01" if dayless else plain).str.to_date(pattern + " %d" if dayless else pattern, strict=False)
+    _lost(source, text, day, table, column, f"a day written as {pattern}")
+    moved = day.dt.offset_by(f"{where.plus_months}mo") if where.plus_months else day
+    return moved.dt.offset_by(f"{where.plus_days}d") if where.plus_days else moved
+
+
+def _instant(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
+    if where.format is None and text.str.contains(INSTANT).any():
+        plain = text.str.replace(INSTANT, "${1}T${2}${3}").str.replace("[Zz]$", "+00:00")
+        instant = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
+        _lost(source, text, instant, table, column, "an instant written like 2026-06-30T18:05:00+08:00")
+        return instant
+    return _at(_day(source, text, where, table, column), where.at, source.zone)
+
+
+def _at(day: pl.Series, hour: str, zone: str) -> pl.Series:
+    hours, _, minutes = hour.partition(":")
+    local = day.cast(pl.Datetime("us")).dt.offset_by(f"{int(hours)}h{int(minutes or 0)}m")
+    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+
+def _noon(day: pl.Series) -> pl.Series:
+    return _at(day, "12:00", "UTC")
+
+
+def _assumed(frame: pl.DataFrame, schema: type[Table], zone: str) -> pl.Series:
+    """Return when a row counts as recorded, where the file does not say: at noon of the day it happened."""
+    days = [name for name in (schema.happened, "applied_on", "opened_on") if name in frame.columns]
+    beginning = pl.repeat(BEGINNING, frame.height, dtype=pl.String, eager=True).str.to_date()
+    day = frame.select(pl.coalesce(*days, beginning)).to_series() if days else beginning
+    return _at(day, "12:00", zone)
+
+
+def _computed(source: Source, computed: Computed, table: str) -> pl.Series | None:
+    first, second = computed.minus or computed.over or ("", "")
+    texts = [source.column(name, table) for name in (first, second)]
+    if texts[0] is None or texts[1] is None:
+        return None
+    a, b = (text.cast(pl.Float64, strict=False) for text in texts if text is not None)
+    return a - b if computed.minus is not None else a.set(b <= 0, None) / b
+
+
+def _kept(source: Source, condition: Condition, table: str) -> pl.Series | None:
+    text = source.column(condition.column, table)
+    if text is None:
+        return None
+    kept = pl.repeat(value=True, n=len(text), dtype=pl.Boolean, eager=True)
+    if condition.one_of is not None:
+        kept &= text.is_in(list(condition.one_of))
+    if condition.none_of is not None:
+        kept &= text.is_in(list(condition.none_of)).not_()
+    for bound, sign in ((condition.at_least, 1), (condition.at_most, -1)):
+        if isinstance(bound, str):
+            kept &= text >= bound if sign > 0 else text <= bound
+        elif bound is not None:
+            number = text.cast(pl.Float64, strict=False)
+            kept &= number >= bound if sign > 0 else number <= bound
+    return kept.fill_null(value=False)
+
+
+def _lost(source: Source, before: pl.Series, after: pl.Series, table: str, column: str, expected: str) -> None:
+    _fault_rows(source, after.is_null() & before.is_not_null(), table, column, expected)
+
+
+def _fault_rows(source: Source, marks: pl.Series, table: str, column: str, expected: str) -> None:
+    source.faults += [Fault(table, row, column, expected) for row in _rows(marks)]
+
+
+def _rows(marks: pl.Series) -> Iterator[int]:
+    yield from marks.arg_true().to_list()
+
+
+def _listed(rows: pl.DataFrame) -> str:
+    return ", ".join(name for name in rows.columns if name != "row__")

@@ -1,0 +1,35 @@
+"""A simulated book in pieces: each chunk of loans comes from a seed of its own and depends on no other chunk."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from features.errors import UsageError
+from features.portfolios.simulated.months import live_through
+from features.portfolios.simulated.people import draw_people
+from features.portfolios.simulated.tables import tables_of
+from features.portfolios.simulated.world import World
+
+
+def chunk_count(loans: int, world: World) -> int:
+    """Return how many chunks a book of so many loans has.
+
+    Raises
+    ------
+    UsageError : there is no loan
+    """
+    if loans < 1:
+        raise UsageError(
+            f"{loans} loans", where="simulate", expected="at least 1 loan", do="ask for the number of loans you need"
+        )
+    return -(-loans // world.loans_per_chunk)
+
+
+def chunk_tables(loans: int, seed: int, number: int, world: World) -> dict[str, pl.DataFrame]:
+    """Return the tables of one chunk, and table `truth`."""
+    dice = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number,))))
+    first = number * world.loans_per_chunk
+    numbers = np.arange(first + 1, min(first + world.loans_per_chunk, loans) + 1, dtype=np.int64)
+    borrowers, drawn = draw_people(dice, numbers, world)
+    return tables_of(live_through(dice, borrowers, drawn, world))

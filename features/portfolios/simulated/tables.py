@@ -1,0 +1,386 @@
+"""The tables that the lender would send, made from what was written down: each row with the instant of its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import polars as pl
+
+from features.portfolios.simulated.book import OWN, Book
+from features.portfolios.simulated.chance import (
+    Bools,
+    Ints,
+    between,
+    between_shares,
+    happens,
+    one_of,
+    running_number,
+    whole,
+)
+from features.portfolios.simulated.days import day_number
+from features.schemas import FLOW_KINDS, PRODUCTS, SCORED, SECURITY_KINDS
+
+DAY_SECONDS, HOUR_SECONDS, MICROSECONDS = 86_400, 3_600, 1_000_000
+ID_DIGITS, ROW_DIGITS = 7, 2
+NONE = -1
+"""Stands for no day; becomes null."""
+INSTALMENT = PRODUCTS.index("instalment")
+LOAN_PAYMENT = FLOW_KINDS.index("loan_payment")
+GUARANTEE, VEHICLE = SECURITY_KINDS.index("guarantee"), SECURITY_KINDS.index("vehicle")
+TRUTH = "truth"
+ARMS = pl.Enum(["policy", "hold_out"])
+Columns = dict[str, "Ints | pl.Series"]
+
+
+def tables_of(book: Book) -> dict[str, pl.DataFrame]:
+    """Return the tables of a book and table `truth`, rows sorted by loan or borrower and then by time."""
+    made = {name: make(_Writer(book)) for name, make in MAKERS.items()}
+    return {**made, TRUTH: truth_of(book)}
+
+
+def truth_of(book: Book) -> pl.DataFrame:
+    """Return what no lender knows, one row per loan.
+
+    `ability`, `willingness`: standard normal; `arm`: worked by the policy, or never contacted; `contact_effect`:
+    log-odds of paying arrears that one talk adds for the rest of the month; `months_in_hardship`: months of illness or
+    without work while a loan ran.
+    """
+    people, owner = book.borrowers, book.loans.borrower
+    effect = book.world.contact.effect_reached * people.effect_share
+    return pl.DataFrame(
+        {
+            "loan_id": _ids("L", book.loans.number),
+            "borrower_id": _ids("B", people.number[owner]),
+            "ability": people.ability[owner],
+            "willingness": people.willingness[owner],
+            "arm": pl.Series(people.hold_out[owner].astype(np.uint8)).cat.to(ARMS),
+            "contact_effect": effect[owner],
+            "months_in_hardship": pl.Series(book.months_in_hardship[owner], dtype=pl.Int16),
+        }
+    )
+
+
+class _Writer:
+    """Makes one chunk's tables."""
+
+    def __init__(self, book: Book) -> None:
+        self.book, self.dice, self.told = book, book.dice, book.world.records
+        self.last_day = day_number(book.world.calendar.ends_on)
+
+    def loans(self) -> pl.DataFrame:
+        """Return one row per loan, and an earlier one without the opening where that came days later."""
+        loans = self.book.loans
+        size, row = len(loans), np.arange(len(loans))
+        later = np.flatnonzero(loans.opened > loans.applied)
+        which = np.concatenate([row, later])
+        day = np.concatenate([np.where(loans.opened > loans.applied, loans.applied, loans.opened), loans.opened[later]])
+        opened = np.concatenate([np.where(loans.opened > loans.applied, NONE, loans.opened), loans.opened[later]])
+        order = np.lexsort((day, which))
+        which, day, opened = which[order], day[order], opened[order]
+        assert len(which) >= size
+        return self._frame(
+            "loans",
+            day,
+            self._in_office(day),
+            loan_id=_ids("L", loans.number[which]),
+            borrower_id=_ids("B", self.book.borrowers.number[loans.borrower[which]]),
+            product=np.full(len(which), INSTALMENT),
+            currency=pl.repeat(self.book.world.currency, len(which), eager=True),
+            applied_on=loans.applied[which],
+            opened_on=opened,
+            amount=loans.amount[which],
+            term_months=loans.term[which],
+        )
+
+    def instalments(self) -> pl.DataFrame:
+        """Return every schedule of every loan."""
+        names = ("schedule", "number", "due", "principal", "interest", "costs", "recorded")
+        rows = self._rows("instalments", names, "schedule")
+        seconds = self._seconds(self.told.day_hours, (2, len(self.book.loans)))
+        instants = _instants(rows["recorded"], seconds[np.minimum(rows["schedule"], 1), rows["about"]])
+        return self._frame(
+            "instalments",
+            rows["recorded"],
+            instants,
+            loan_id=self._loan(rows),
+            schedule=rows["schedule"],
+            number=rows["number"],
+            due_on=rows["due"],
+            principal=rows["principal"],
+            interest=rows["interest"],
+            costs=rows["costs"],
+        )
+
+    def payments(self) -> pl.DataFrame:
+        """Return what was booked: most at once, some days later, a few wrong at first or taken back."""
+        paid, back = (self._rows(name, ("day", "amount")) for name in ("payments", "reversed"))
+        payer = np.concatenate([self.book.records.of("payments", ("payer",))["payer"], np.full(len(back["day"]), OWN)])
+        all_rows = {name: np.concatenate([paid[name], back[name]]) for name in paid}
+        reversed_ = np.arange(len(payer)) >= len(paid["day"])
+        order = np.lexsort((all_rows["day"], all_rows["about"]))
+        rows = {name: values[order] for name, values in all_rows.items()}
+        payer, reversed_ = payer[order], reversed_[order]
+        delay = self._booked_after(len(payer))
+        wrong = ~reversed_ & (payer == OWN) & happens(self.dice, self.told.corrected_payment_chance, len(payer))
+        at_first = np.where(wrong, whole(rows["amount"] * self.told.corrected_payment_factor), rows["amount"])
+        return self._restated(
+            "payments",
+            rows["day"] + delay,
+            np.where(delay == 0, self._in_office(rows["day"]), self._at_night(rows["day"] + delay)),
+            wrong | reversed_,
+            {"amount": (at_first, np.where(reversed_, 0, rows["amount"]))},
+            payment_id=self._row_ids("P", rows),
+            loan_id=self._loan(rows),
+            paid_on=rows["day"],
+            payer=payer,
+        )
+
+    def borrowers(self) -> pl.DataFrame:
+        """Return the statements of means, a few of them wrong at first."""
+        rows = self._rows("borrowers", ("day", "income", "expenses", "others", "employment"))
+        wrong = happens(self.dice, self.told.corrected_means_chance, len(rows["day"]))
+        at_first = np.where(wrong, whole(rows["income"] * self.told.corrected_means_factor), rows["income"])
+        return self._restated(
+            "borrowers",
+            rows["day"],
+            self._in_office(rows["day"]),
+            wrong,
+            {"monthly_income": (at_first, rows["income"])},
+            borrower_id=self._borrower(rows),
+            stated_on=rows["day"],
+            monthly_expenses=rows["expenses"],
+            other_instalments=rows["others"],
+            employment=rows["employment"],
+        ).unique(["borrower_id", "stated_on", "recorded_at"], keep="first", maintain_order=True)
+
+    def contacts(self) -> pl.DataFrame:
+        """Return the contacts, typed in on the day or on the next one."""
+        rows = self._rows("contacts", ("day", "channel", "direction", "result"))
+        day = self._entered(rows["day"])
+        return self._frame(
+            "contacts",
+            day,
+            self._in_office(day),
+            contact_id=self._row_ids("C", rows),
+            loan_id=self._loan(rows),
+            contacted_on=rows["day"],
+            channel=rows["channel"],
+            direction=rows["direction"],
+            result=rows["result"],
+        )
+
+    def promises(self) -> pl.DataFrame:
+        """Return the promises to pay."""
+        rows = self._rows("promises", ("day", "due", "amount"))
+        day = self._entered(rows["day"])
+        return self._frame(
+            "promises",
+            day,
+            self._in_office(day),
+            promise_id=self._row_ids("K", rows),
+            loan_id=self._loan(rows),
+            promised_on=rows["day"],
+            due_on=rows["due"],
+            amount=rows["amount"],
+        )
+
+    def debits(self) -> pl.DataFrame:
+        """Return the attempts to collect by direct debit."""
+        rows = self._rows("debits", ("day", "amount", "result"))
+        return self._frame(
+            "debits",
+            rows["day"],
+            self._in_office(rows["day"]),
+            debit_id=self._row_ids("D", rows),
+            loan_id=self._loan(rows),
+            tried_on=rows["day"],
+            amount=rows["amount"],
+            result=rows["result"],
+        )
+
+    def transactions(self) -> pl.DataFrame:
+        """Return the movements on the accounts that the lender may see, known after the next nightly run."""
+        flows = self.book.records.of("flows", ("day", "amount", "kind"))
+        paid = self.book.records.of("payments", ("day", "amount", "payer"))
+        owner = self.book.loans.borrower[paid["about"]]
+        shown = self.book.borrowers.shares_account[owner] & (paid["payer"] == OWN)
+        about = np.concatenate([flows["about"], owner[shown]])
+        day = np.concatenate([flows["day"], paid["day"][shown]])
+        amount = np.concatenate([flows["amount"], -paid["amount"][shown]])
+        kind = np.concatenate([flows["kind"], np.full(int(shown.sum()), LOAN_PAYMENT)])
+        order = np.lexsort((day, about))
+        rows = {"about": about[order], "day": day[order]}
+        return self._frame(
+            "transactions",
+            rows["day"] + 1,
+            self._at_night(rows["day"] + 1),
+            transaction_id=self._row_ids("T", rows, self.book.borrowers.number, digits=ROW_DIGITS + 1),
+            borrower_id=self._borrower(rows),
+            booked_on=rows["day"],
+            amount=amount[order],
+            balance=self._balances(rows["about"], amount[order]),
+            kind=kind[order],
+        )
+
+    def enquiries(self) -> pl.DataFrame:
+        """Return the enquiries at a credit bureau, known after the next nightly run."""
+        rows = self._rows("enquiries", ("day", "purpose"))
+        return self._frame(
+            "enquiries",
+            rows["day"] + 1,
+            self._at_night(rows["day"] + 1),
+            enquiry_id=self._row_ids("Q", rows, self.book.borrowers.number),
+            borrower_id=self._borrower(rows),
+            enquired_on=rows["day"],
+            purpose=rows["purpose"],
+        )
+
+    def events(self) -> pl.DataFrame:
+        """Return what changed how a loan must be read."""
+        rows = self._rows("events", ("day", "kind", "recorded"))
+        return self._frame(
+            "events",
+            rows["recorded"],
+            self._in_office(rows["recorded"]),
+            event_id=self._row_ids("E", rows),
+            loan_id=self._loan(rows),
+            kind=rows["kind"],
+            happened_on=rows["day"],
+        )
+
+    def security(self) -> pl.DataFrame:
+        """Return guarantees and vehicles, valued when the loan was opened."""
+        loans = self.book.loans
+        guaranteed, vehicle = np.flatnonzero(loans.guaranteed), np.flatnonzero(loans.vehicle)
+        about = np.concatenate([guaranteed, vehicle])
+        kind = np.concatenate([np.full(len(guaranteed), GUARANTEE), np.full(len(vehicle), VEHICLE)])
+        order = np.lexsort((kind, about))
+        rows = {"about": about[order]}
+        day, share = loans.opened[rows["about"]], between_shares(self.dice, self._share_bounds(), len(about))
+        return self._frame(
+            "security",
+            day,
+            self._in_office(day),
+            security_id=self._row_ids("S", rows),
+            valued_on=day,
+            loan_id=self._loan(rows),
+            kind=kind[order],
+            value=whole(share * loans.amount[rows["about"]], self.book.world.contract.amount_step),
+        )
+
+    def _share_bounds(self) -> tuple[float, float]:
+        return self.book.world.contract.security_share
+
+    def _balances(self, about: Ints, amount: Ints) -> Ints:
+        """Return the balance after each movement, from the savings that the borrower began with."""
+        running = np.cumsum(amount)
+        begins = running_number(about) == 1
+        before = np.maximum.accumulate(np.where(begins, np.arange(len(about)), 0))
+        found: Ints = running - (running - amount)[before] + self.book.borrowers.savings[about].astype(np.int64)
+        return found
+
+    def _rows(self, table: str, names: tuple[str, ...], *more: str) -> dict[str, Ints]:
+        """Return the columns of a table sorted by its subject and day, or by other columns."""
+        rows = self.book.records.of(table, names)
+        order = np.lexsort((rows[more[0] if more else "day"], rows["about"]))
+        return {name: values[order] for name, values in rows.items()}
+
+    def _restated(
+        self, table: str, day: Ints, instants: Ints, again: Bools, values: Mapping[str, tuple[Ints, Ints]],
+        **columns: Ints | pl.Series,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Return a table in which some rows are sent again, days later, with the values that are right."""
+        first = self._frame(table, day, instants, **columns, **{name: pair[0] for name, pair in values.items()})
+        which = np.flatnonzero(again)
+        later = day[which] + between(self.dice, self.told.corrected_after_days, len(which))
+        repeated = {name: column[which] for name, column in columns.items()}
+        right = {name: pair[1][which] for name, pair in values.items()}
+        second = self._frame(table, later, self._in_office(later), **repeated, **right)
+        identity = SCORED[table].identity()
+        subject = [SCORED[table].about, *(name for name in identity if name != SCORED[table].about)]
+        return pl.concat([first, second]).sort([*subject, "recorded_at"], maintain_order=True)
+
+    def _frame(self, table: str, day: Ints, instants: Ints, **columns: Ints | pl.Series) -> pl.DataFrame:
+        """Return a table as it is declared, without what was recorded after the world's last day."""
+        given = {**columns, "recorded_at": instants}
+        kinds = {name: kind.dtype for name, kind in SCORED[table].columns().items()}
+        size = len(day)
+        frame = pl.DataFrame(
+            {
+                name: _typed(given[name], dtype).alias(name) if name in given else pl.repeat(None, size, dtype=dtype, eager=True)
+                for name, dtype in kinds.items()
+            }
+        )  # fmt: skip
+        return frame.filter(pl.Series(day <= self.last_day))
+
+    def _loan(self, rows: Mapping[str, Ints]) -> pl.Series:
+        return _ids("L", self.book.loans.number)[rows["about"]]
+
+    def _borrower(self, rows: Mapping[str, Ints]) -> pl.Series:
+        return _ids("B", self.book.borrowers.number)[rows["about"]]
+
+    def _row_ids(
+        self, letter: str, rows: Mapping[str, Ints], numbers: Ints | None = None, digits: int = ROW_DIGITS
+    ) -> pl.Series:
+        """Return an identifier for each row: of the loan or borrower it is about, and its number there."""
+        subject = _ids(letter, self.book.loans.number if numbers is None else numbers)[rows["about"]]
+        number = pl.Series(running_number(rows["about"])).cast(pl.String).str.zfill(digits)
+        return pl.select(pl.concat_str([subject, pl.lit("-"), number])).to_series()
+
+    def _booked_after(self, size: int) -> Ints:
+        delay = one_of(self.dice, self.told.booked_after_days, size)
+        late = between(self.dice, self.told.booked_late_days, size)
+        return np.where(delay < len(self.told.booked_after_days), delay, late)
+
+    def _entered(self, day: Ints) -> Ints:
+        return day + happens(self.dice, self.told.entered_next_day_chance, len(day))
+
+    def _seconds(self, hours: tuple[int, int], size: int | tuple[int, ...]) -> Ints:
+        """Return times of day in UTC; below 0 when the local day began before the UTC day."""
+        local = self.dice.integers(hours[0] * HOUR_SECONDS, hours[1] * HOUR_SECONDS, size=size, dtype=np.int64)
+        found: Ints = local - self.book.world.calendar.hours_ahead_of_utc * HOUR_SECONDS
+        return found
+
+    def _in_office(self, day: Ints) -> Ints:
+        return _instants(day, self._seconds(self.told.day_hours, len(day)))
+
+    def _at_night(self, day: Ints) -> Ints:
+        return _instants(day, self._seconds(self.told.night_hours, len(day)))
+
+
+MAKERS: Mapping[str, Callable[[_Writer], pl.DataFrame]] = {
+    "loans": _Writer.loans,
+    "instalments": _Writer.instalments,
+    "payments": _Writer.payments,
+    "borrowers": _Writer.borrowers,
+    "contacts": _Writer.contacts,
+    "promises": _Writer.promises,
+    "debits": _Writer.debits,
+    "transactions": _Writer.transactions,
+    "enquiries": _Writer.enquiries,
+    "events": _Writer.events,
+    "security": _Writer.security,
+}
+"""The tables in the order in which chance is drawn for them; there are no statements: no account revolves."""
+
+
+def _instants(day: Ints, seconds: Ints) -> Ints:
+    found: Ints = (day * DAY_SECONDS + seconds) * MICROSECONDS
+    return found
+
+
+def _ids(letter: str, numbers: Ints) -> pl.Series:
+    return letter + pl.Series(numbers).cast(pl.String).str.zfill(ID_DIGITS)
+
+
+def _typed(values: Ints | pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Return whole numbers as the declared type: a member's place, a day, an instant or a number."""
+    if isinstance(values, pl.Series):
+        return values
+    if isinstance(dtype, pl.Enum):
+        return pl.Series(values.astype(np.uint8)).cat.to(dtype)
+    if isinstance(dtype, pl.Date):
+        days = pl.Series(values.astype(np.int32)).cast(pl.Date)
+        return days.set(pl.Series(values == NONE), None) if (values == NONE).any() else days
+    return pl.Series(values).cast(dtype)

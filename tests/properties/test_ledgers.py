@@ -1,0 +1,198 @@
+"""The ledgers are what their definitions say, to the unit and to the day: worked out again on generated books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_books import NAMES, allocations, books, cohorts, observation_days
+from slow_history import Row, Told, is_money, is_own, plain, told
+
+from features.delinquency import Allocation
+from features.history import CASE, History
+from features.promises import judged
+from features.tables import Tables
+
+SIMILAR = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[History, list[Told]]:
+    """Draw a history of several loans, each on its own day, and what was known of each, slowly."""
+    book = draw(books())
+    return draw(both_of(book))
+
+
+@st.composite
+def both_of(draw: st.DrawFn, book: Tables) -> tuple[History, list[Told]]:
+    cohort, allocation = draw(cohorts(book)), draw(allocations)
+    rows = plain(book)
+    slow = [told(rows, loan, day, allocation=allocation) for loan, day in cohort.iter_rows()]
+    return History.as_of(cohort, book, allocation=allocation), slow
+
+
+def rows_of(frame: pl.DataFrame, case: int) -> list[Row]:
+    """Return a case's rows, in the frame's order."""
+    return frame.filter(pl.col(CASE) == case).drop(CASE).rows(named=True)
+
+
+def columns(rows: Iterable[Any]) -> list[Row]:
+    return [row.columns() for row in rows]
+
+
+@SIMILAR
+@given(histories())
+def test_every_column_of_the_delinquency_ledger_is_worked_out_again(both: tuple[History, list[Told]]):
+    history, slow = both
+    for case, loan in enumerate(slow):
+        if loan.ledger is None:
+            assert history.delinquency is None
+            continue
+        assert history.delinquency is not None
+        assert history.instalments is not None
+        assert rows_of(history.delinquency.instalments, case) == columns(loan.ledger)
+        assert rows_of(history.instalments, case) == columns(loan.instalments or [])
+
+
+@SIMILAR
+@given(histories())
+def test_days_past_due_on_every_month_end_are_worked_out_again(both: tuple[History, list[Told]]):
+    history, slow = both
+    for case, loan in enumerate(slow):
+        if loan.month_ends is not None:
+            assert history.delinquency is not None
+            assert rows_of(history.delinquency.month_ends, case) == columns(loan.month_ends)
+
+
+@SIMILAR
+@given(histories())
+def test_spells_are_found_again_by_walking_from_day_to_day(both: tuple[History, list[Told]]):
+    history, slow = both
+    for case, loan in enumerate(slow):
+        if loan.spells is None:
+            assert history.spells is None
+            continue
+        assert history.spells is not None
+        assert rows_of(history.spells, case) == columns(loan.spells)
+
+
+@SIMILAR
+@given(histories())
+def test_promises_are_judged_again_by_hand(both: tuple[History, list[Told]]):
+    history, slow = both
+    known = history.known
+    for case, loan in enumerate(slow):
+        if loan.promises is None:
+            assert known.promises is None or known.payments is None
+            continue
+        assert known.promises is not None
+        assert known.payments is not None
+        found = rows_of(judged(known.promises, known.payments), case)
+        assert [{name: row[name] for name in row if name != "observed_on"} for row in found] == loan.promises
+
+
+@SIMILAR
+@given(histories())
+def test_every_column_of_the_statement_ledger_is_worked_out_again(both: tuple[History, list[Told]]):
+    history, slow = both
+    for case, loan in enumerate(slow):
+        if loan.statements is None:
+            assert history.statements is None
+            continue
+        assert history.statements is not None
+        assert rows_of(history.statements, case) == columns(loan.statements)
+
+
+def schedules_of(history: History) -> Iterator[tuple[int, list[Row]]]:
+    """Yield each case with the ledger's rows of each of its schedules."""
+    if history.delinquency is None or history.known.payments is None:
+        return
+    for (case, _), rows in history.delinquency.instalments.group_by(CASE, "schedule", maintain_order=True):
+        yield int(str(case)), rows.rows(named=True)
+
+
+@SIMILAR
+@given(histories())
+def test_no_money_is_made_and_none_is_lost(both: tuple[History, list[Told]]):
+    history, slow = both
+    for case, rows in schedules_of(history):
+        payments = slow[case].of("payments") or []
+        received = sum(payment["amount"] for payment in payments if is_money(payment))
+        own = sum(payment["amount"] for payment in payments if is_own(payment))
+        assert sum(row["paid"] for row in rows) == min(received, sum(row["amount"] for row in rows))
+        assert sum(row["own_paid"] for row in rows) <= own
+        for row in rows:
+            assert 0 <= row["own_paid"] <= row["paid"] <= row["amount"]
+            assert (row["settled_on"] is not None) == (row["unpaid"] == 0)
+
+
+@SIMILAR
+@given(histories())
+def test_an_instalment_is_settled_no_sooner_than_one_that_fell_due_before_it(both: tuple[History, list[Told]]):
+    history, _ = both
+    for _, rows in schedules_of(history):
+        if not history.allocation.across_instalments:
+            first_first = rows
+        elif history.allocation.order[-1] == "principal":
+            # Across instalments costs are paid first: what has no principal can be settled before an older one.
+            first_first = [row for row in rows if row["principal"]]
+        else:
+            continue
+        settled = [row["settled_on"] or date.max for row in first_first]
+        assert all(sooner <= later for sooner, later in pairwise(settled))
+
+
+@SIMILAR
+@given(books(most_loans=2), observation_days, allocations)
+def test_one_more_payment_settles_nothing_later_and_leaves_nothing_longer_overdue(
+    book: Tables, day: date, allocation: Allocation
+):
+    if book.instalments is None or book.payments is None or "payments" in book.restated:
+        return
+    more = Tables(
+        **{
+            **dict(book.items()),
+            "payments": pl.concat(
+                [
+                    book.payments,
+                    book.payments.with_columns(payment_id=pl.col("payment_id") + "-again", amount=pl.lit(50, pl.Int64)),
+                ]
+            ),
+        }
+    )
+    before, after = (History.as_of(day, tables, allocation=allocation).delinquency for tables in (book, more))
+    assert before is not None
+    assert after is not None
+    worse = after.month_ends.get_column("days_past_due") > before.month_ends.get_column("days_past_due")
+    assert not worse.any()
+
+
+def test_the_generated_books_hold_every_table_and_everything_that_goes_wrong():
+    seen: set[str] = set()
+
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(histories(), books())
+    def look(both: tuple[History, list[Told]], book: Tables) -> None:
+        seen.update(f"table {name}" for name, frame in book.items() if frame.height)
+        seen.update(f"restated {name}" for name in book.restated)
+        seen.update(f"without {name}" for name in NAMES if name not in dict(book.items()))
+        history, _ = both
+        for _, rows in schedules_of(history):
+            seen.update(f"schedule {row['schedule']}" for row in rows)
+            for row in rows:
+                seen.add("part paid" if 0 < row["paid"] < row["amount"] else "paid whole" if row["paid"] else "unpaid")
+                seen.add("paid early" if row["days_late"] is not None and row["days_late"] < 0 else "other")
+                seen.add("paid by others" if row["paid"] > row["own_paid"] else "own money")
+        for spell in [] if history.spells is None else history.spells.rows(named=True):
+            seen.add("cured" if spell["cured"] else "ended" if spell["ended_on"] else "lasting")
+
+    look()
+    wanted = {f"{kind} {name}" for name in NAMES for kind in ("table", "restated", "without")} - {"without loans"}
+    wanted |= {"schedule 0", "schedule 1", "schedule 2", "part paid", "paid whole", "unpaid", "paid early"}
+    wanted |= {"paid by others", "own money", "cured", "ended", "lasting"}
+    assert not wanted - seen
