@@ -17,11 +17,12 @@ def request_of(tables: Tables, loan_ids: list[str], *, card: str, day: date, zon
         "card": card,
         "observation_date": day.isoformat(),
         "time_zone": zone,
-        "tables": {name: _rows(frame) for name, frame in chosen.items()},
+        "tables": {name: rows(frame) for name, frame in chosen.items()},
     }
 
 
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON writes them: days and instants as ISO 8601 text, without what is empty."""
     # Where a column is null the key is left out: the service takes both, and the request is shorter to read.
     return [
         {name: cell.isoformat() if isinstance(cell, date) else cell for name, cell in row.items() if cell is not None}

@@ -149,6 +149,8 @@ def _cell(kind: Any) -> Schema:
     told = _of_type(kind)
     if kind.nullable:
         told = {**told, "type": [told["type"], "null"]}
+        if "enum" in told:
+            told["enum"] = [*told["enum"], None]
     return {**told, "description": kind.description}
 
 

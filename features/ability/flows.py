@@ -282,7 +282,7 @@ def income_steadiness(flows: Flows, months: int) -> pl.Expr:
     risk=Risk.RISES,
     label=Text(en="largest payment out to mean balance, last {months}", zh="近{months}单笔最大支出与账户平均余额之比"),
     reason=Text(
-        en="the largest single payment out of the last {months} was {value} of the mean balance",
+        en="the largest payment out of the last {months} was {value} of the mean account balance",
         zh="近{months}单笔最大支出为账户平均余额的{value}",
     ),
     missing=Text(
@@ -294,7 +294,7 @@ def income_steadiness(flows: Flows, months: int) -> pl.Expr:
     capped_at=MOST_OF_BALANCE,
 )
 def largest_out_to_balance(flows: Flows, months: int) -> pl.Expr:
-    """Largest single amount out, of the movements booked in the window, the observation date included, over the mean of
+    """Largest amount out in one movement, of the movements booked in the window, the observation date included, over the mean of
     the known balances after each of them; at most 5.
 
     An amount out is one below 0, sign dropped, of any kind, whether or not its balance is known; 0 when there is none.

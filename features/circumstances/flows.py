@@ -19,7 +19,7 @@ from features.words import Text, Unit
     missing=Text(en="no movement on a bank account is known", zh="没有已知的账户流水"),
 )
 def account_months(flows: Flows) -> pl.Expr:
-    """Months from the oldest movement known, of any age, to the observation date, a month begun counting whole.
+    """Months from the oldest movement known, however old, to the observation date, a month begun counting whole.
 
     Months are counted back from the observation date, which the first ends with: 1 when all movements lie in the window
     of the last month. Missing when no movement is known.

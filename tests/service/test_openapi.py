@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 
 from features.catalog import catalog
 from features.errors import RepayrankError
+from features.probes import probe_tables
 from features.schemas import SCORED
 from models.cards import card_named
 from models.fitted_card import FittedCard
@@ -23,6 +24,7 @@ from models.risk_model import RiskModel
 from serving import openapi, requests
 from serving.front import ROUTES, Front
 from serving.settings import Settings
+from serving.asking import rows as request_rows
 from serving.state import Loaded
 
 
@@ -107,7 +109,15 @@ words = ["", "a", "a" * 256, "a" * 257, "TWD", "twd", "overdue", "unused", "revo
 days = ["2005-06-30", "2005-6-30", "20050630", "2005-02-30"]
 instants = ["2005-06-30T12:00:00Z", "2005-06-30t12:00:00.5+08:00", "2005-06-30T12:00:00", "2005-06-30 12:00:00Z"]
 values = st.sampled_from([None, True, *numbers, *words, *days, *instants, [], {}])
-RULES_OVER_ROWS = ("one row only", "state overdue exactly", "a loan_id of table", "end of the observation date")
+RULES_OVER_ROWS = (
+    "one row only",
+    "state overdue exactly",
+    "a loan_id of table",
+    "a borrower_id of table",
+    "due on not before promised on",
+    "currency a real one",
+    "end of the observation date",
+)
 """What no schema of single cells can say."""
 
 
@@ -120,7 +130,7 @@ def test_what_the_schema_takes_the_service_takes_and_the_other_way_round(
     good: dict[str, Any],
     check: Callable[[str, object], None],
 ) -> None:
-    body = deepcopy(good)
+    body = with_every_table(good)
     table, column = cell
     row = body["tables"][table][1]
     if change == "drop":
@@ -133,6 +143,25 @@ def test_what_the_schema_takes_the_service_takes_and_the_other_way_round(
     except ValidationError:
         described = False
     assert described == taken(body)
+
+
+def test_a_request_with_every_table_is_described_and_taken(good: dict[str, Any], check: Callable[..., None]) -> None:
+    body = with_every_table(good)
+    assert set(body["tables"]) == set(SCORED)
+    check("Request", body)
+    assert taken(body)
+
+
+def with_every_table(good: dict[str, Any]) -> dict[str, Any]:
+    """The request with rows of every other table as well, made-up ones, about its first two loans."""
+    body = deepcopy(good)
+    loans = body["tables"]["loans"][:2]
+    for name, frame in probe_tables().items():
+        if name not in body["tables"]:
+            rows = request_rows(frame.head(2))
+            own = [{key: loan[key] for key in ("loan_id", "borrower_id") if key in rows[0]} for loan in loans]
+            body["tables"][name] = [{**row, **owner} for row, owner in zip(rows, own, strict=True)]
+    return body
 
 
 CARDS = {"collection": FittedCard(card_named("collection"), "1", RiskModel(), catalog(), "0", {})}
