@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import ConfigurationRefused, RepayrankError, UsageError
+from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 
 if TYPE_CHECKING:
     from features.portfolios import Portfolio
@@ -33,6 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+portfolio_app = typer.Typer(
+    help="Describe a book of your own in one file: draft it, check it, see examples.", no_args_is_help=True
+)
+app.add_typer(portfolio_app, name="portfolio")
 
 PortfolioOption = Annotated[
     str,
@@ -270,24 +275,129 @@ def serve(
 
 @app.command()
 def features(
+    portfolio: Annotated[
+        str | None, typer.Option("--portfolio", help="Add the features that this book declares itself.")
+    ] = None,
+    data: DataOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Try on the book's own rows whether every feature keeps its promises.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole dictionary as JSON.")] = False,
 ) -> None:
     """List every feature: its group, unit, direction, words in both languages and definition.
 
-    Example: `repayrank features --json`
+    Example: `repayrank features --portfolio my_book/portfolio.toml --check`
     """
     from features.catalog import catalog
 
+    book = None if portfolio is None else _book(portfolio, data=data)
+    if check:
+        if book is None:
+            raise UsageError(
+                "no book to check the features on",
+                where="--check",
+                expected="a book of your own",
+                do="add --portfolio, such as --portfolio taiwan",
+            )
+        _check_features(book)
+        return
+    listed = catalog() if book is None else book.catalog
     if as_json:
-        _tell(json.dumps(catalog().dictionary(), ensure_ascii=False, indent=1))
+        _tell(json.dumps(listed.dictionary(), ensure_ascii=False, indent=1))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("feature", "group", "direction", "English", "中文", title=f"{len(catalog())} features")
-    for feature in catalog():
+    table = Table("feature", "group", "direction", "English", "中文", title=f"{len(listed)} features")
+    for feature in listed:
         table.add_row(feature.name, feature.group, feature.risk.name.lower(), feature.label.en, feature.label.zh)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
+    for lacking in () if book is None else book.unsaid:
+        _tell(f"no words yet  {lacking}")
+
+
+def _check_features(book: Portfolio) -> None:
+    from features.promise_checks import check_promises
+
+    breaches = check_promises(book, say=_say)
+    if breaches:
+        raise DataRefused(
+            "; ".join(breaches),
+            where=f"features of portfolio '{book.name}'",
+            expected="features that keep their promises on every book",
+            do="correct the declarations named; a feature of the release that breaks one is a bug: report it",
+        )
+    _tell("every promise is kept")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the tables into; made when it is not there.")],
+    loans: Annotated[int, typer.Option("--loans", min=1, help="How many loans.")] = 20_000,
+    seed: SeedOption = 0,
+) -> None:
+    """Write the tables of a simulated lender, whose borrowers' true ability and willingness are known.
+
+    Example: `repayrank simulate --loans 100000 --seed 0 --out my_lender`
+    """
+    from features.portfolios.simulated import write
+
+    _require_folder(out)
+    write(loans, seed, out, say=_say)
+    _tell(f"{loans:,} simulated loans, and the truth about their borrowers: {out}")
+
+
+@portfolio_app.command("check")
+def portfolio_check(
+    file: Annotated[Path, typer.Argument(help="The portfolio file.")],
+    data: DataOption = None,
+) -> None:
+    """Report every fault of a portfolio file and its data at once, and every column that seems to know the outcome.
+
+    Example: `repayrank portfolio check my_book/portfolio.toml`
+    """
+    from training.portfolio_check import check
+
+    report = check(file, data)
+    for line in report.lines():
+        _tell(line)
+
+
+@portfolio_app.command("new")
+def portfolio_new(
+    files: Annotated[list[Path], typer.Argument(help="Your files, as they are: CSV or Parquet.")],
+) -> None:
+    """Write a first draft of a portfolio file from the files' own columns, to be read and corrected by you.
+
+    Example: `repayrank portfolio new my_book/*.csv > my_book/portfolio.toml`
+    """
+    from features.portfolios.draft import draft
+
+    _tell(draft(files).rstrip("\n"))
+
+
+@portfolio_app.command("schema")
+def portfolio_schema() -> None:
+    """Print the JSON Schema of a portfolio file, for editors that check while you type.
+
+    Example: `repayrank portfolio schema > portfolio.schema.json`
+    """
+    from features.portfolios.portfolio_file import json_schema
+
+    _tell(json.dumps(json_schema(), ensure_ascii=False, indent=1))
+
+
+@portfolio_app.command("show")
+def portfolio_show(
+    name: Annotated[str, typer.Argument(help="A book whose file ships: german, lendingclub, ...")],
+) -> None:
+    """Print a portfolio file that ships with the release, to read or to begin from.
+
+    Example: `repayrank portfolio show berka > portfolio.toml`
+    """
+    from features.portfolios.described import shipped_file
+
+    _tell(shipped_file(name).read_text(encoding="utf-8").rstrip("\n"))
 
 
 @app.command()

@@ -28,7 +28,8 @@ Kind = Literal["number", "text", "date"]
 COLUMNS: Mapping[str, Any] = {"number": dy.Float64, "text": dy.String, "date": dy.Date}
 RESERVED = frozenset({"case", "loan_id", "observed_on", "recorded_at", "closed_at", "borrower_id"})
 FIRST_NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
-FORMS = ("column", "ratio", "months_since", "months_between", "number_in", "yes", "levels")
+FORMS = ("ratio", "months_since", "months_between", "number_in", "length_of")
+"""What a declaration may say instead of naming one column; only one of them."""
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +56,11 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     months_between : months from the day in the first column to the day in the second
     number_in : the first number in a column of text
     yes : the texts of the column that count as yes; any other text is no
+    length_of : how many characters a column of text has; 0 when it is empty
     levels : the texts of a category, in order: with a direction, from the least to the most of it
+    each : every level becomes a yes/no feature of its own, where no order of them makes sense
     codes : numbers that are no numbers, such as -9 or 98, each with its meaning; each becomes a yes/no feature as well
+    unknown : numbers that mean no more than "not known"
     least, most : values beyond count as these
     per_unit : minor units in one unit of a column of money
     """
@@ -69,9 +73,12 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     months_since: str | None = None
     months_between: tuple[str, str] | None = None
     number_in: str | None = None
+    length_of: str | None = None
     yes: tuple[str, ...] | None = None
     levels: tuple[str | Level, ...] | None = None
+    each: bool = False
     codes: Mapping[str, Words] = {}
+    unknown: tuple[float, ...] = ()
     least: float | None = None
     most: float | None = None
     per_unit: int = 1
@@ -92,20 +99,22 @@ class Told:
 
 def faults_of(name: str, told: Declaration) -> Iterator[str]:
     """Yield what is wrong with one declaration, in words."""
-    forms = [form for form in FORMS[1:5] if getattr(told, form) is not None]
+    forms = [form for form in FORMS if getattr(told, form) is not None]
     if len(forms) > 1:
-        yield f"feature '{name}': only one of {', '.join(FORMS[1:5])}"
+        yield f"feature '{name}': only one of {', '.join(FORMS)}"
+    if forms and (told.codes or told.unknown):
+        yield f"feature '{name}': codes go with a column as it is"
+    if told.each and (told.levels is None or told.risk != "free"):
+        yield f"feature '{name}': each goes with levels, and without a direction"
     if told.yes is not None and told.levels is not None:
         yield f"feature '{name}': either yes or levels"
-    if (told.yes is not None or told.levels is not None) and (forms or told.codes):
+    if (told.yes is not None or told.levels is not None) and (forms or told.codes or told.unknown):
         yield f"feature '{name}': yes and levels read a column as it is, without codes"
-    if told.levels is not None and len({_level(level).value for level in told.levels}) < len(told.levels):
-        yield f"feature '{name}': a level is named twice"
-    if told.levels is not None and not told.levels:
-        yield f"feature '{name}': a category needs levels"
-    for code in told.codes:
-        if not _is_number(code):
-            yield f"feature '{name}': a code is a number, as '-9'"
+    levels = [_level(level).value for level in told.levels or ()]
+    if len(set(levels)) < len(levels) or (told.levels is not None and not levels):
+        yield f"feature '{name}': a category needs levels, each named once"
+    if not all(map(_is_number, told.codes)):
+        yield f"feature '{name}': a code is a number, as '-9'"
     if told.per_unit < 1:
         yield f"feature '{name}': per_unit is at least 1"
     for column in _columns_of(name, told):
@@ -147,8 +156,11 @@ def declared_features(declared: Mapping[str, Declaration]) -> Told:
     unsaid: list[str] = []
     for name, told in declared.items():
         words = _Words(name, told)
-        features.append(_feature(name, told, words))
-        features.extend(_of_codes(name, told, words))
+        if told.each:
+            features.extend(_of_levels(name, told, words))
+        else:
+            features.append(_feature(name, told, words))
+            features.extend(_of_codes(name, told, words))
         unsaid.extend(words.unsaid)
     return Told(tuple(features), tuple(unsaid))
 
@@ -211,6 +223,26 @@ def _of_codes(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
         )
 
 
+def _of_levels(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
+    column = told.column or name
+    for place, (level, said) in enumerate(zip(map(_level, told.levels or ()), words.levels, strict=True), start=1):
+        label = Text(en=f"{words.label.en}: {said.en}", zh=f"{words.label.zh}：{said.zh}")
+        yield Feature(
+            name=f"{name}_is_{place}",
+            group=Group(told.group),
+            unit=Unit.YES_NO,
+            risk=Risk.FREE,
+            family=told.family or name,
+            label=label,
+            reason=Text(en=f"{label.en}: {{value}}", zh=f"{label.zh}：{{value}}"),
+            missing=words.missing,
+            definition=f"Whether column '{column}' holds the text '{level.value}'.",
+            view=Facts,
+            formula=lambda _, value=level.value: (pl.col(column) == value).last(),
+            reads=((column, "text"),),
+        )
+
+
 def _expression(name: str, told: Declaration) -> pl.Expr:
     value = _value(name, told)
     if told.least is not None or told.most is not None:
@@ -227,6 +259,8 @@ def _value(name: str, told: Declaration) -> pl.Expr:  # noqa: PLR0911 - one line
     if told.months_between is not None:
         begin, end = (pl.col(day).last() for day in told.months_between)
         return (end - begin).dt.total_days() / DAYS_PER_MONTH
+    if told.length_of is not None:
+        return pl.col(told.length_of).last().str.len_chars().fill_null(0)
     if told.number_in is not None:
         return pl.col(told.number_in).last().str.extract(FIRST_NUMBER, 1).cast(pl.Float64, strict=False)
     if told.yes is not None:
@@ -234,9 +268,8 @@ def _value(name: str, told: Declaration) -> pl.Expr:  # noqa: PLR0911 - one line
     if told.levels is not None:
         places = {_level(level).value: float(place) for place, level in enumerate(told.levels)}
         return column.replace_strict(places, default=None, return_dtype=pl.Float64)
-    if told.codes:
-        return pl.when(column.is_in([float(code) for code in told.codes]).not_()).then(column)
-    return column
+    no_numbers = [*map(float, told.codes), *told.unknown]
+    return pl.when(column.is_in(no_numbers).not_()).then(column) if no_numbers else column
 
 
 def _columns_of(name: str, told: Declaration) -> dict[str, Kind]:
@@ -246,8 +279,9 @@ def _columns_of(name: str, told: Declaration) -> dict[str, Kind]:
         return {told.months_since: "date"}
     if told.months_between is not None:
         return dict.fromkeys(told.months_between, "date")
-    if told.number_in is not None:
-        return {told.number_in: "text"}
+    text = told.number_in or told.length_of
+    if text is not None:
+        return {text: "text"}
     return {told.column or name: "text" if told.yes is not None or told.levels is not None else "number"}
 
 
@@ -258,6 +292,8 @@ def _unit(told: Declaration) -> Unit:
         return Unit.YES_NO
     if told.unit is not None:
         return told.unit
+    if told.length_of is not None:
+        return Unit.COUNT
     if told.ratio is not None:
         return Unit.RATIO
     return Unit.MONTHS if told.months_since or told.months_between else Unit.NUMBER

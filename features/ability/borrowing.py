@@ -73,9 +73,9 @@ def security_cover(security: Security) -> pl.Expr:
 
     Latest: by `valued_on`, for each `security_id` of the loan. Outstanding: by the schedule in force what is unpaid of
     the instalments due by the observation date, that day included, and, of each one to come, the smaller of what is
-    unpaid and its principal; where there is no schedule, the balance of the latest statement, at least 0; without one,
-    the amount lent. 0 when the loan has no security; missing when nothing is outstanding or it is not known (a loan with
-    a schedule, when payments are not), or security is not known.
+    unpaid and its principal; where there is no schedule, the balance of the latest statement, at least 0; without
+    one, the amount lent. 0 when the loan has no security; missing when nothing is outstanding or it is not known (a
+    loan with a schedule, when payments are not), or security is not known.
     """
     return ratio(security.value.sum(), security.outstanding, most=MOST_SECURITY)
 

@@ -6,12 +6,11 @@ from itertools import pairwise
 
 import polars as pl
 
+from features.account_flows import days_with, is_spending, money_in, money_out, months_seen, months_with
 from features.declaration import Group, Risk, feature
 from features.views import Flows, ratio
-from features.windows import WINDOWS, first_day
 from features.words import Text, Unit
 
-MONTHS_A_YEAR = 12
 SCANT_PART = 4
 """Below a quarter of a month's money in, about a week's, an account hardly lasts until the next pay."""
 LEAST_TO_COMPARE = 2
@@ -25,64 +24,11 @@ NO_MONEY_IN = Text(
     en="no money besides interest came in, or account movements are not known, in the last {months}",
     zh="近{months}除利息外没有入账或账户流水未知",
 )
+NO_MOVEMENT = Text(en="account movements of the last {months} are not known", zh="近{months}账户流水未知")
 NO_BALANCE_OR_INSTALMENT = Text(
     en="the account balance of the last {months}, or the instalment, is not known",
     zh="近{months}账户余额或期款金额未知",
 )
-
-
-def months_ago(day: pl.Expr, observed_on: pl.Expr) -> pl.Expr:
-    """Return which month before the observation date a day lies in; 1 is the month that ends with it.
-
-    The least k of a window of the last k months that holds the day (`features.windows`), worked out from the calendar:
-    a month ends on the same day of the month, but on a month's last day when the observation date is one.
-    """
-    years = observed_on.dt.year().cast(pl.Int64) - day.dt.year()
-    months = observed_on.dt.month().cast(pl.Int64) - day.dt.month()
-    ends_month = observed_on.dt.offset_by("1d").dt.day() == 1
-    later_in_month = (day.dt.day() > observed_on.dt.day()) & ends_month.not_()
-    return 1 + MONTHS_A_YEAR * years + months - later_in_month.cast(pl.Int64)
-
-
-def months_seen(flows: Flows, months: int) -> pl.Expr:
-    """Return how many months of a window movements could be seen in: no more than reach back to the oldest one sent."""
-    return months_ago(flows.booked_on.min(), pl.col("observed_on").first()).clip(upper_bound=months)
-
-
-def booked_within(flows: Flows, months: int) -> pl.Expr:
-    """Return the mark of movements of the last so many months, also of windows that have no ready mark."""
-    if months in WINDOWS:
-        return flows.within(months)
-    return flows.booked_on >= first_day(pl.col("observed_on").first(), months)
-
-
-def is_money_in(flows: Flows) -> pl.Expr:
-    """Return the mark of money that came in, the bank's interest left out."""
-    return flows.incoming & (pl.col("kind") != "interest")  # as it stands: a cast to text costs more than the sum
-
-
-def money_in(flows: Flows, months: int) -> pl.Expr:
-    """Return the money that came in within a window, the bank's interest left out; 0 when none did."""
-    return flows.amount.filter(booked_within(flows, months) & is_money_in(flows)).sum()
-
-
-def money_out(flows: Flows, months: int) -> pl.Expr:
-    """Return the money that went out within a window, above 0; 0 when none did."""
-    return -flows.amount.filter(flows.within(months) & flows.outgoing).sum()
-
-
-def days_with(flows: Flows, mark: pl.Expr, months: int) -> pl.Expr:
-    """Return on how many different days of a window a movement has a mark."""
-    return flows.booked_on.filter(flows.within(months) & mark).n_unique().cast(pl.Int64)
-
-
-def months_with(flows: Flows, mark: pl.Expr, months: int) -> pl.Expr:
-    """Return in how many different months of a window a movement has a mark; missing when the window has no movement.
-
-    The months are those counted back from the observation date.
-    """
-    marked = months_ago(flows.booked_on, pl.col("observed_on")).filter(flows.within(months) & mark)
-    return pl.when(flows.within(months).any()).then(marked.n_unique().cast(pl.Int64))
 
 
 @feature(
@@ -176,7 +122,7 @@ def thin_balance_days_share(flows: Flows, months: int) -> pl.Expr:
     ),
     missing=Text(
         en="no money besides interest came in, or no account balance is known, in the last {months}",
-        zh="近{months}除利息外没有入账或没有已知余额",
+        zh="近{months}除利息外没有入账或余额未知",
     ),
     family="lowest account balance",
     months=(6,),
@@ -238,8 +184,8 @@ def instalment_to_flow_income(flows: Flows, months: int) -> pl.Expr:
 def money_out_to_in(flows: Flows, months: int) -> pl.Expr:
     """Money out over money in, of the movements booked in the window, the observation date included; at most 3.
 
-    Money out is the sum of the amounts below 0, sign dropped, of any kind. Money in is the sum of the amounts above 0
-    whose kind is not interest. Missing when money in is 0.
+    Money out is the sum of the amounts below 0, sign dropped, of any kind but loan_payment. Money in is the sum of the
+    amounts above 0 whose kind is not interest. Missing when money in is 0.
     """
     return ratio(money_out(flows, months), money_in(flows, months), most=MOST_SPENT)
 
@@ -294,14 +240,15 @@ def income_steadiness(flows: Flows, months: int) -> pl.Expr:
     capped_at=MOST_OF_BALANCE,
 )
 def largest_out_to_balance(flows: Flows, months: int) -> pl.Expr:
-    """Largest amount out in one movement, of the movements booked in the window, the observation date included, over the mean of
-    the known balances after each of them; at most 5.
+    """Largest amount that went out in one movement booked in the window, the observation date included, over the mean
+    of the known balances after each movement of the window; at most 5.
 
-    An amount out is one below 0, sign dropped, of any kind, whether or not its balance is known; 0 when there is none.
-    The mean gives each movement of a known balance the same weight. Missing when no balance is known in the window, or
+    An amount out is one below 0, sign dropped, of any kind but loan_payment, whether or not its balance is known; 0
+    when there is none. The mean gives each movement of a known balance the same weight. Missing when no balance is
+    known in the window, or
     their sum is not above 0.
     """
-    largest = -flows.amount.filter(flows.within(months) & flows.outgoing).min().fill_null(0)
+    largest = -flows.amount.filter(flows.within(months) & is_spending(flows)).min().fill_null(0)
     balances = flows.known(flows.balance, months)
     return ratio(largest * balances.len().cast(pl.Int64), balances.sum(), most=MOST_OF_BALANCE)
 
@@ -327,3 +274,48 @@ def regular_income_months_share(flows: Flows, months: int) -> pl.Expr:
     """
     regular = flows.incoming & flows.any_of("salary", "pension")
     return ratio(months_with(flows, regular, months), months_seen(flows, months))
+
+
+@feature(
+    group=Group.ABILITY,
+    unit=Unit.COUNT,
+    risk=Risk.RISES,
+    label=Text(en="days with an overdrawn account, last {months}", zh="近{months}账户透支天数"),
+    reason=Text(
+        en="days with movements that left the account below zero, last {months}: {value}",
+        zh="近{months}有流水且账户余额为负的日子共{value}天",
+    ),
+    missing=Text(en="account balances of the last {months} are not known", zh="近{months}账户余额未知"),
+    family="overdrawn account",
+    months=(12,),
+)
+def days_below_zero_count(flows: Flows, months: int) -> pl.Expr:
+    """Different booking days in the window, the observation date included, on which some known balance was below 0.
+
+    Days without a movement do not count, however the account stood. 0 when there was none; missing when no balance is
+    known in the window.
+    """
+    known = flows.known(flows.balance, months)
+    return pl.when(known.len() > 0).then(days_with(flows, flows.balance < 0, months))
+
+
+@feature(
+    group=Group.ABILITY,
+    unit=Unit.COUNT,
+    risk=Risk.RISES,
+    label=Text(en="penalty interest on the account, last {months}", zh="近{months}账户透支罚息次数"),
+    reason=Text(
+        en="times the account was charged penalty interest in the last {months}: {value}",
+        zh="近{months}账户被收取透支罚息{value}次",
+    ),
+    missing=NO_MOVEMENT,
+    family="overdrawn account",
+    months=(12,),
+)
+def sanction_interest_count(flows: Flows, months: int) -> pl.Expr:
+    """Movements of kind sanction_interest with an amount below 0, booked in the window, the observation date included.
+
+    What the bank gave back (an amount above 0) does not count and is not taken off. 0 when there was none; missing when
+    no movement was booked in the window.
+    """
+    return flows.count(flows.outgoing & flows.any_of("sanction_interest"), months)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.ability.flows import months_ago
+from features.account_flows import months_ago
 from features.declaration import Group, Risk, feature
 from features.views import Flows
 from features.words import Text, Unit

@@ -11,10 +11,10 @@ import msgspec
 import polars as pl
 
 from features.declared import declared_facts, kinds_of
-from features.errors import ConfigurationRefused, TablesRefused
+from features.errors import ConfigurationRefused, TablesRefused, UsageError
 from features.history import is_zone
 from features.portfolios import mapping
-from features.portfolios.portfolio import Portfolio
+from features.portfolios.portfolio import SHIPPED, Portfolio
 from features.portfolios.portfolio_file import Outcome, PortfolioFile, TableSource, read_file, refused
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, Tables, faults_of
@@ -25,6 +25,23 @@ OUTCOME_DAYS = 30
 """Days to the end of the performance window where neither the outcome nor the card says."""
 
 
+def shipped_file(name: str) -> Path:
+    """Return the portfolio file of a book that ships without its data.
+
+    Raises
+    ------
+    UsageError : there is none of that name
+    """
+    if name not in SHIPPED:
+        raise UsageError(
+            f"no portfolio file named '{name}'",
+            where="portfolio files of the release",
+            expected=f"one of {', '.join(SHIPPED)}",
+            do="correct the name",
+        )
+    return Path(str(files("features.portfolios").joinpath(BOOKS, f"{name}.toml")))
+
+
 def shipped(name: str, data: Path | None) -> Portfolio:
     """Return a book whose portfolio file ships with the release.
 
@@ -32,7 +49,7 @@ def shipped(name: str, data: Path | None) -> Portfolio:
     ------
     ConfigurationRefused : the folder of its data is not named; they do not ship
     """
-    path = Path(str(files("features.portfolios").joinpath(BOOKS, f"{name}.toml")))
+    path = shipped_file(name)
     if data is None:
         raise ConfigurationRefused(
             "a book whose data do not ship with the release",

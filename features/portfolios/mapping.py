@@ -259,12 +259,14 @@ def _assumed(frame: pl.DataFrame, schema: type[Table], zone: str) -> pl.Series:
 
 
 def _computed(source: Source, computed: Computed, table: str) -> pl.Series | None:
-    first, second = computed.minus or computed.over or ("", "")
+    first, second = computed.plus or computed.minus or computed.over or ("", "")
     texts = [source.column(name, table) for name in (first, second)]
     if texts[0] is None or texts[1] is None:
         return None
     a, b = (text.cast(pl.Float64, strict=False) for text in texts if text is not None)
-    return a - b if computed.minus is not None else a.set(b <= 0, None) / b
+    if computed.over is not None:
+        return a.set(b <= 0, None) / b
+    return a + b if computed.plus is not None else a - b
 
 
 def _kept(source: Source, condition: Condition, table: str) -> pl.Series | None:

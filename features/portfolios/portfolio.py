@@ -64,6 +64,11 @@ class Portfolio:
         """The lender's own features."""
         return declared_features(self.declared).features
 
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """The words that the lender's own features still lack."""
+        return declared_features(self.declared).unsaid
+
     @cached_property
     def catalog(self) -> Catalog:
         """The release's features and then the lender's own."""
@@ -109,10 +114,10 @@ def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | N
     DataRefused : a file of the book is missing or cannot be read
     TablesRefused : its tables break their declaration
     """
-    from features.portfolios import described, folder, taiwan
+    from features.portfolios import described, folder, simulated, taiwan
 
     _require_zone(zone)
-    built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book}
+    built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book, "simulated": simulated.book}
     if name_or_path in built_in:
         book = built_in[name_or_path]()
     elif name_or_path in SHIPPED:

@@ -84,8 +84,9 @@ class TableSource(_Strict, frozen=True):
 
 
 class Computed(_Strict, frozen=True):
-    """A column worked out from two others of the loans' file: the first less, or over, the second."""
+    """A column worked out from two others of the loans' file: the first and the second, less it, or over it."""
 
+    plus: tuple[str, str] | None = None
     minus: tuple[str, str] | None = None
     over: tuple[str, str] | None = None
 
@@ -255,8 +256,8 @@ def _faults(file: PortfolioFile) -> Iterator[str]:
                 yield from _source_faults(f"[tables.{name}.columns] {column}", source)
     yield from _feature_faults(file)
     for name, computed in file.computed.items():
-        if (computed.minus is None) == (computed.over is None):
-            yield f"[computed.{name}]: one of minus and over"
+        if sum(pair is not None for pair in (computed.plus, computed.minus, computed.over)) != 1:
+            yield f"[computed.{name}]: one of plus, minus and over"
     yield from _observation_faults(file)
     try:
         _ = file.allocation

@@ -1,10 +1,10 @@
-"""Do they choose to pay: whether bills are paid from the bank account month by month, and it is kept above zero."""
+"""Do they choose to pay: whether bills are paid from the bank account month by month."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from features.ability.flows import days_with, money_in, months_seen, months_with
+from features.account_flows import money_in, months_seen, months_with
 from features.declaration import Group, Risk, feature
 from features.views import Flows, ratio
 from features.words import Text, Unit
@@ -13,51 +13,6 @@ MOST_HOUSEHOLD = 1.0
 """Household bills that took all the money in were paid from savings; taking more of them says no more."""
 
 NO_MOVEMENT = Text(en="account movements of the last {months} are not known", zh="近{months}账户流水未知")
-
-
-@feature(
-    group=Group.WILLINGNESS,
-    unit=Unit.COUNT,
-    risk=Risk.RISES,
-    label=Text(en="days with an overdrawn account, last {months}", zh="近{months}账户透支天数"),
-    reason=Text(
-        en="days with movements that left the account below zero, last {months}: {value}",
-        zh="近{months}有流水且账户余额为负的日子共{value}天",
-    ),
-    missing=Text(en="account balances of the last {months} are not known", zh="近{months}账户余额未知"),
-    family="overdrawn account",
-    months=(12,),
-)
-def days_below_zero_count(flows: Flows, months: int) -> pl.Expr:
-    """Different booking days in the window, the observation date included, on which some known balance was below 0.
-
-    Days without a movement do not count, however the account stood. 0 when there was none; missing when no balance is
-    known in the window.
-    """
-    known = flows.known(flows.balance, months)
-    return pl.when(known.len() > 0).then(days_with(flows, flows.balance < 0, months))
-
-
-@feature(
-    group=Group.WILLINGNESS,
-    unit=Unit.COUNT,
-    risk=Risk.RISES,
-    label=Text(en="penalty interest on the account, last {months}", zh="近{months}账户透支罚息次数"),
-    reason=Text(
-        en="times the account was charged penalty interest in the last {months}: {value}",
-        zh="近{months}账户被收取透支罚息{value}次",
-    ),
-    missing=NO_MOVEMENT,
-    family="overdrawn account",
-    months=(12,),
-)
-def sanction_interest_count(flows: Flows, months: int) -> pl.Expr:
-    """Movements of kind sanction_interest with an amount below 0, booked in the window, the observation date included.
-
-    What the bank gave back (an amount above 0) does not count and is not taken off. 0 when there was none; missing when
-    no movement was booked in the window.
-    """
-    return flows.count(flows.outgoing & flows.any_of("sanction_interest"), months)
 
 
 @feature(

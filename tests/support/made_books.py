@@ -50,9 +50,9 @@ NASTY_DAYS = (
     date(2023, 2, 28),
     date(2023, 1, 29),
 )
-SUMS = (0, 1, 94, 95, 96, 100, 100, 105, 200, 333, 10**6, MOST_MONEY)
-BALANCES = (0, 100, -1, -100, 95, 250_000, 99_999_999, -MOST_MONEY, MOST_MONEY)
-PARTS = (0, 0, 0, 1, 50, 100, 100, 333, 10**9)
+SUMS = (100, 100, 95, 94, 96, 0, 1, 105, 200, 333, 10**6, MOST_MONEY)
+BALANCES = (100, 0, -1, -100, 95, 250_000, 99_999_999, -MOST_MONEY, MOST_MONEY)
+PARTS = (100, 0, 0, 0, 100, 50, 1, 333, 10**9)
 """Money due for one component of an instalment."""
 NEAR = (0, 0, 1, -1, 2, 3, 4, 31, 95, -40)
 """Days from a due date to something that happens because of it."""
@@ -99,11 +99,11 @@ class Tape:
 
     def near(self, due: Sequence[date]) -> date:
         """Return a day near a due date, or any day."""
-        return self.day() if not due or self.once_in(4) else _after(self.of(due), self.of(NEAR))
+        return self.day() if not due or self.once_in(5) else _after(self.of(due), self.of(NEAR))
 
     def money(self, asked: Sequence[int]) -> int:
         """Return what was asked for, a little more or less, the half, the double, or any sum."""
-        if not asked or self.once_in(4):
+        if self.once_in(4):
             return self.of(SUMS)
         whole = self.of(asked)
         return min(max(self.of((whole, whole, whole // 2, whole * 2, whole - 1, whole + 1)), 0), MOST_MONEY)
@@ -189,14 +189,15 @@ def months_after(day: date, months: int, *, at_the_end: bool = False) -> date:
 
 def _loan(draw: st.DrawFn, loan: str, borrower: str) -> dict[str, list[Row]]:
     tape = Tape(draw(tapes))
-    product, crossed = tape.of(PRODUCTS[::-1]), tape.once_in(5)  # a card may have a schedule, a loan statements
+    product, crossed = tape.of((*PRODUCTS[::-1], "instalment")), tape.once_in(5)  # a card may have a schedule, a loan statements
     begun = tape.recorded(tape.day()) if tape.once_in(5) else ALWAYS
     loans = [(loan, borrower, product, "CNY", *_terms(tape), begun)]
     if tape.once_in(4):  # the terms are changed, sometimes with the one who owes it
         changed, tape = begun + timedelta(days=1 + tape.below(900)), Tape(draw(tapes))
         loans.append((loan, tape.of((borrower, borrower, "B0")), product, "CNY", *_terms(tape), changed))
     scheduled = _schedules(draw, loan) if product == "instalment" or crossed else []
-    due, asked = sorted({row[3] for row in scheduled}), sorted({sum(row[4:7]) for row in scheduled})
+    due = sorted({row[3] for row in scheduled}) or NASTY_DAYS[:3]
+    asked = sorted({sum(row[4:7]) for row in scheduled}) or (100,)
 
     def near(tape: Tape) -> date:
         return tape.near(due)
@@ -211,7 +212,7 @@ def _loan(draw: st.DrawFn, loan: str, borrower: str) -> dict[str, list[Row]]:
         if product == "revolving" or crossed
         else [],
         "payments": told(
-            9, lambda own, day, t: (own, loan, day, t.money(asked), t.of((None, None, "borrower", *PAYERS)))
+            9, lambda own, day, t: (own, loan, day, t.money(asked), t.of((None, None, None, "borrower", "borrower", *PAYERS)))
         ),
         "contacts": told(
             4,
@@ -222,7 +223,7 @@ def _loan(draw: st.DrawFn, loan: str, borrower: str) -> dict[str, list[Row]]:
         ),
         "promises": told(
             4,
-            lambda own, day, t: (own, loan, day, _after(day, t.of((0, 1, 3, 10, 30))), max(t.money(asked), 1)),
+            lambda own, day, t: (own, loan, day, _after(day, t.of((10, 30, 3, 1, 0))), max(t.money(asked), 1)),
         ),
         "debits": told(3, lambda own, day, t: (own, loan, day, t.money(asked), t.of(DEBIT_RESULTS))),
         "events": told(3, lambda own, day, t: (own, loan, t.of(EVENT_KINDS), day)),

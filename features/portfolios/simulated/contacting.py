@@ -116,9 +116,7 @@ def _results(month: Month, at: Ints, means: Ints) -> Ints:
 
 
 def _write(month: Month, at: Ints, day: Ints, channel: Ints, direction: int, result: Ints) -> None:
-    month.book.records.add(
-        "contacts", month.loans[at], day=day, channel=channel, direction=direction, result=result
-    )
+    month.book.records.add("contacts", month.loans[at], day=day, channel=channel, direction=direction, result=result)
 
 
 def _find_dead_numbers(month: Month, at: Ints, day: Ints, result: Ints) -> None:

@@ -143,9 +143,7 @@ def _share_out(month: Month, asked: Floats, after: Floats, at_first: Floats) -> 
     month.cash_to_come = np.maximum(month.cash - first, 0)
 
 
-def _write_living(
-    month: Month, living: Bools, late: Bools, income: Floats, spending: Floats, others: Floats
-) -> None:
+def _write_living(month: Month, living: Bools, late: Bools, income: Floats, spending: Floats, others: Floats) -> None:
     told, day = month.book.world.money, month.day_of(month.who)
     paid = day + np.where(late, told.salary_late_days, -told.salary_before_days)
     works = month.book.shock[month.who] != OUT_OF_WORK

@@ -121,9 +121,7 @@ def _borrowers(dice: Dice, numbers: Ints, world: World) -> Borrowers:
     )
 
 
-def _loans(
-    dice: Dice, numbers: Ints, borrower: Ints, second: Bools, borrowers: Borrowers, world: World
-) -> Loans:
+def _loans(dice: Dice, numbers: Ints, borrower: Ints, second: Bools, borrowers: Borrowers, world: World) -> Loans:
     told, size, months = world.contract, len(numbers), months_of(world)
     applied = _applied(dice, second, world)
     later = np.where(happens(dice, told.opened_later_chance, size), between(dice, told.opened_later_days, size), 0)

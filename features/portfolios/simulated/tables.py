@@ -1,4 +1,4 @@
-"""The tables that the lender would send, made from what was written down: each row with the instant of its recording."""
+"""The tables that the lender would send: what was written down, each row with the instant of its recording."""
 
 from __future__ import annotations
 
@@ -21,44 +21,17 @@ from features.portfolios.simulated.chance import (
 from features.portfolios.simulated.days import day_number
 from features.schemas import FLOW_KINDS, PRODUCTS, SCORED, SECURITY_KINDS
 
-DAY_SECONDS, HOUR_SECONDS, MICROSECONDS = 86_400, 3_600, 1_000_000
-ID_DIGITS, ROW_DIGITS = 7, 2
-NONE = -1
-"""Stands for no day; becomes null."""
+HOUR_SECONDS = 3_600
+ROW_DIGITS = 2
 INSTALMENT = PRODUCTS.index("instalment")
 LOAN_PAYMENT = FLOW_KINDS.index("loan_payment")
 GUARANTEE, VEHICLE = SECURITY_KINDS.index("guarantee"), SECURITY_KINDS.index("vehicle")
-TRUTH = "truth"
-ARMS = pl.Enum(["policy", "hold_out"])
-Columns = dict[str, "Ints | pl.Series"]
 
 
 def tables_of(book: Book) -> dict[str, pl.DataFrame]:
     """Return the tables of a book and table `truth`, rows sorted by loan or borrower and then by time."""
-    made = {name: make(_Writer(book)) for name, make in MAKERS.items()}
-    return {**made, TRUTH: truth_of(book)}
-
-
-def truth_of(book: Book) -> pl.DataFrame:
-    """Return what no lender knows, one row per loan.
-
-    `ability`, `willingness`: standard normal; `arm`: worked by the policy, or never contacted; `contact_effect`:
-    log-odds of paying arrears that one talk adds for the rest of the month; `months_in_hardship`: months of illness or
-    without work while a loan ran.
-    """
-    people, owner = book.borrowers, book.loans.borrower
-    effect = book.world.contact.effect_reached * people.effect_share
-    return pl.DataFrame(
-        {
-            "loan_id": _ids("L", book.loans.number),
-            "borrower_id": _ids("B", people.number[owner]),
-            "ability": people.ability[owner],
-            "willingness": people.willingness[owner],
-            "arm": pl.Series(people.hold_out[owner].astype(np.uint8)).cat.to(ARMS),
-            "contact_effect": effect[owner],
-            "months_in_hardship": pl.Series(book.months_in_hardship[owner], dtype=pl.Int16),
-        }
-    )
+    writer = _Writer(book)
+    return {**{name: make(writer) for name, make in MAKERS.items()}, TRUTH: truth_of(book)}
 
 
 class _Writer:
@@ -71,20 +44,19 @@ class _Writer:
     def loans(self) -> pl.DataFrame:
         """Return one row per loan, and an earlier one without the opening where that came days later."""
         loans = self.book.loans
-        size, row = len(loans), np.arange(len(loans))
-        later = np.flatnonzero(loans.opened > loans.applied)
-        which = np.concatenate([row, later])
-        day = np.concatenate([np.where(loans.opened > loans.applied, loans.applied, loans.opened), loans.opened[later]])
-        opened = np.concatenate([np.where(loans.opened > loans.applied, NONE, loans.opened), loans.opened[later]])
+        waits = loans.opened > loans.applied
+        later = np.flatnonzero(waits)
+        which = np.concatenate([np.arange(len(loans)), later])
+        day = np.concatenate([loans.applied, loans.opened[later]])
+        opened = np.concatenate([np.where(waits, NO_DAY, loans.opened), loans.opened[later]])
         order = np.lexsort((day, which))
         which, day, opened = which[order], day[order], opened[order]
-        assert len(which) >= size
         return self._frame(
             "loans",
             day,
             self._in_office(day),
-            loan_id=_ids("L", loans.number[which]),
-            borrower_id=_ids("B", self.book.borrowers.number[loans.borrower[which]]),
+            loan_id=ids("L", loans.number[which]),
+            borrower_id=ids("B", self.book.borrowers.number[loans.borrower[which]]),
             product=np.full(len(which), INSTALMENT),
             currency=pl.repeat(self.book.world.currency, len(which), eager=True),
             applied_on=loans.applied[which],
@@ -98,7 +70,7 @@ class _Writer:
         names = ("schedule", "number", "due", "principal", "interest", "costs", "recorded")
         rows = self._rows("instalments", names, "schedule")
         seconds = self._seconds(self.told.day_hours, (2, len(self.book.loans)))
-        instants = _instants(rows["recorded"], seconds[np.minimum(rows["schedule"], 1), rows["about"]])
+        instants = instants(rows["recorded"], seconds[np.minimum(rows["schedule"], 1), rows["about"]])
         return self._frame(
             "instalments",
             rows["recorded"],
@@ -114,13 +86,14 @@ class _Writer:
 
     def payments(self) -> pl.DataFrame:
         """Return what was booked: most at once, some days later, a few wrong at first or taken back."""
-        paid, back = (self._rows(name, ("day", "amount")) for name in ("payments", "reversed"))
-        payer = np.concatenate([self.book.records.of("payments", ("payer",))["payer"], np.full(len(back["day"]), OWN)])
-        all_rows = {name: np.concatenate([paid[name], back[name]]) for name in paid}
-        reversed_ = np.arange(len(payer)) >= len(paid["day"])
-        order = np.lexsort((all_rows["day"], all_rows["about"]))
-        rows = {name: values[order] for name, values in all_rows.items()}
-        payer, reversed_ = payer[order], reversed_[order]
+        paid = self.book.records.of("payments", ("day", "amount", "payer"))
+        back = self.book.records.of("reversed", ("day", "amount"))
+        back["payer"] = np.full(len(back["day"]), OWN)
+        both = {name: np.concatenate([paid[name], back[name]]) for name in paid}
+        both["reversed"] = np.arange(len(both["day"])) >= len(paid["day"])
+        order = np.lexsort((both["day"], both["about"]))
+        rows = {name: values[order] for name, values in both.items()}
+        payer, reversed_ = rows["payer"], rows["reversed"].astype(np.bool_)
         delay = self._booked_after(len(payer))
         wrong = ~reversed_ & (payer == OWN) & happens(self.dice, self.told.corrected_payment_chance, len(payer))
         at_first = np.where(wrong, whole(rows["amount"] * self.told.corrected_payment_factor), rows["amount"])
@@ -257,7 +230,7 @@ class _Writer:
         kind = np.concatenate([np.full(len(guaranteed), GUARANTEE), np.full(len(vehicle), VEHICLE)])
         order = np.lexsort((kind, about))
         rows = {"about": about[order]}
-        day, share = loans.opened[rows["about"]], between_shares(self.dice, self._share_bounds(), len(about))
+        day, share = loans.opened[rows["about"]], between_shares(self.dice, self.book.world.contract.security_share, len(about))
         return self._frame(
             "security",
             day,
@@ -269,9 +242,6 @@ class _Writer:
             value=whole(share * loans.amount[rows["about"]], self.book.world.contract.amount_step),
         )
 
-    def _share_bounds(self) -> tuple[float, float]:
-        return self.book.world.contract.security_share
-
     def _balances(self, about: Ints, amount: Ints) -> Ints:
         """Return the balance after each movement, from the savings that the borrower began with."""
         running = np.cumsum(amount)
@@ -280,10 +250,10 @@ class _Writer:
         found: Ints = running - (running - amount)[before] + self.book.borrowers.savings[about].astype(np.int64)
         return found
 
-    def _rows(self, table: str, names: tuple[str, ...], *more: str) -> dict[str, Ints]:
+    def _rows(self, table: str, names: tuple[str, ...], by: str = "day") -> dict[str, Ints]:
         """Return the columns of a table sorted by its subject and day, or by other columns."""
         rows = self.book.records.of(table, names)
-        order = np.lexsort((rows[more[0] if more else "day"], rows["about"]))
+        order = np.lexsort((rows[by], rows["about"]))
         return {name: values[order] for name, values in rows.items()}
 
     def _restated(
@@ -303,28 +273,20 @@ class _Writer:
 
     def _frame(self, table: str, day: Ints, instants: Ints, **columns: Ints | pl.Series) -> pl.DataFrame:
         """Return a table as it is declared, without what was recorded after the world's last day."""
-        given = {**columns, "recorded_at": instants}
-        kinds = {name: kind.dtype for name, kind in SCORED[table].columns().items()}
-        size = len(day)
-        frame = pl.DataFrame(
-            {
-                name: _typed(given[name], dtype).alias(name) if name in given else pl.repeat(None, size, dtype=dtype, eager=True)
-                for name, dtype in kinds.items()
-            }
-        )  # fmt: skip
+        frame = declared_frame(table, {**columns, "recorded_at": instants_})
         return frame.filter(pl.Series(day <= self.last_day))
 
     def _loan(self, rows: Mapping[str, Ints]) -> pl.Series:
-        return _ids("L", self.book.loans.number)[rows["about"]]
+        return ids("L", self.book.loans.number)[rows["about"]]
 
     def _borrower(self, rows: Mapping[str, Ints]) -> pl.Series:
-        return _ids("B", self.book.borrowers.number)[rows["about"]]
+        return ids("B", self.book.borrowers.number)[rows["about"]]
 
     def _row_ids(
         self, letter: str, rows: Mapping[str, Ints], numbers: Ints | None = None, digits: int = ROW_DIGITS
     ) -> pl.Series:
         """Return an identifier for each row: of the loan or borrower it is about, and its number there."""
-        subject = _ids(letter, self.book.loans.number if numbers is None else numbers)[rows["about"]]
+        subject = ids(letter, self.book.loans.number if numbers is None else numbers)[rows["about"]]
         number = pl.Series(running_number(rows["about"])).cast(pl.String).str.zfill(digits)
         return pl.select(pl.concat_str([subject, pl.lit("-"), number])).to_series()
 
@@ -343,10 +305,10 @@ class _Writer:
         return found
 
     def _in_office(self, day: Ints) -> Ints:
-        return _instants(day, self._seconds(self.told.day_hours, len(day)))
+        return instants(day, self._seconds(self.told.day_hours, len(day)))
 
     def _at_night(self, day: Ints) -> Ints:
-        return _instants(day, self._seconds(self.told.night_hours, len(day)))
+        return instants(day, self._seconds(self.told.night_hours, len(day)))
 
 
 MAKERS: Mapping[str, Callable[[_Writer], pl.DataFrame]] = {
@@ -363,24 +325,3 @@ MAKERS: Mapping[str, Callable[[_Writer], pl.DataFrame]] = {
     "security": _Writer.security,
 }
 """The tables in the order in which chance is drawn for them; there are no statements: no account revolves."""
-
-
-def _instants(day: Ints, seconds: Ints) -> Ints:
-    found: Ints = (day * DAY_SECONDS + seconds) * MICROSECONDS
-    return found
-
-
-def _ids(letter: str, numbers: Ints) -> pl.Series:
-    return letter + pl.Series(numbers).cast(pl.String).str.zfill(ID_DIGITS)
-
-
-def _typed(values: Ints | pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Return whole numbers as the declared type: a member's place, a day, an instant or a number."""
-    if isinstance(values, pl.Series):
-        return values
-    if isinstance(dtype, pl.Enum):
-        return pl.Series(values.astype(np.uint8)).cat.to(dtype)
-    if isinstance(dtype, pl.Date):
-        days = pl.Series(values.astype(np.int32)).cast(pl.Date)
-        return days.set(pl.Series(values == NONE), None) if (values == NONE).any() else days
-    return pl.Series(values).cast(dtype)

@@ -1,0 +1,315 @@
+"""What the columns of a lender's file look like: numbers, days, a few texts, or what no feature reads."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from features.errors import DataRefused
+from features.portfolios.draft_words import DAY, MONTH, speaks, words
+from features.portfolios.portfolio_file import NULLS
+from features.portfolios.reading import PARQUET, rows_of, unreadable
+
+SEPARATORS = (",", ";", "\t", "|")
+ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".parquet", ".gz")
+LINES = 50
+"""Lines that the separator is guessed from, and values that are tried before a whole column is."""
+FEW = 30
+"""Most texts of a category."""
+LONGEST = 100
+"""Characters of the longest text of a category."""
+NO_VALUE = ("?", "n/a", "#N/A", "\\N", "Null")
+NO_NUMBER = ("-", "--", ".")
+"""Texts that stand for no value, wherever they come and where the others are numbers or days."""
+HEADER_LIKE_DATA = 0.2
+NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
+ZEROS_IN_FRONT = r"^[+-]?0[0-9]"
+A_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+AMONG_WORDS = r"(.*[\s<>=~(])?#([\s%+].*|months?|mths?|years?|yrs?|days?|个月|月|年|天|日|元|岁|期)?"
+EARLIEST, LATEST = 1900, 2100
+TIMES = ((r" [0-9]{1,2}:[0-9]{2}:[0-9]{2}$", " %H:%M:%S"), (r" [0-9]{1,2}:[0-9]{2}$", " %H:%M"))
+ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+
+N, NN = "[0-9]{1,2}", "[0-9]{2}"
+YYYY, MON = "[0-9]{4}", "[A-Za-z]{3,9}"
+FORMATS: tuple[tuple[str, str, str], ...] = (
+    (f"{YYYY}-{N}-{N}", "%Y-%m-%d", ""),
+    (f"{YYYY}/{N}/{N}", "%Y/%m/%d", ""),
+    (rf"{YYYY}\.{N}\.{N}", "%Y.%m.%d", ""),
+    (f"{YYYY}年{N}月{N}日", "%Y年%m月%d日", ""),
+    (r"(19|20)[0-9]{6}", "%Y%m%d", ""),
+    (rf"{N}\.{N}\.{YYYY}", "%d.%m.%Y", ""),
+    (rf"{N}\.{N}\.{NN}", "%d.%m.%y", DAY),
+    (f"{N}/{N}/{YYYY}", "%m/%d/%Y", ""),
+    (f"{N}/{N}/{YYYY}", "%d/%m/%Y", ""),
+    (f"{N}/{N}/{NN}", "%m/%d/%y", ""),
+    (f"{N}/{N}/{NN}", "%d/%m/%y", ""),
+    (f"{N}-{N}-{YYYY}", "%d-%m-%Y", ""),
+    (f"{N}-{N}-{YYYY}", "%m-%d-%Y", ""),
+    (f"{N}-{MON}-{YYYY}", "%d-%b-%Y", ""),
+    (f"{N}-{MON}-{NN}", "%d-%b-%y", ""),
+    (f"{N} {MON} {YYYY}", "%d %b %Y", ""),
+    (f"{MON} {N}, {YYYY}", "%b %d, %Y", ""),
+    (f"{MON}-{YYYY}", "%b-%Y", ""),
+    (f"{MON} {YYYY}", "%b %Y", ""),
+    (f"{MON}-{NN}", "%b-%y", ""),
+    (f"{YYYY}-{N}", "%Y-%m", ""),
+    (f"{YYYY}/{N}", "%Y/%m", ""),
+    (f"{YYYY}年{N}月", "%Y年%m月", ""),
+    (f"{N}/{YYYY}", "%m/%Y", ""),
+    (r"(19|20)[0-9]{4}", "%Y%m", MONTH),
+    ("[0-9]{6}", "%y%m%d", DAY),
+    ("[0-9]{6}", "%d%m%y", DAY),
+)
+"""How days are written: the shape, the format, and what the column's name must speak of where the shape says little."""
+
+Kind = Literal["empty", "number", "day", "text"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file.
+
+    Attributes
+    ----------
+    place : its place in the file, from 1
+    texts : its values as the file has them, null where there is none
+    numbers, days : its values, where all of them are numbers or days
+    format : how its days are written; None: as 2026-06-30
+    or_format : another format that all of them have as well
+    levels : its values, where each of a few stands for several rows; else nothing is told of them
+    """
+
+    name: str
+    place: int
+    kind: Kind
+    texts: pl.Series
+    numbers: pl.Series | None = None
+    days: pl.Series | None = None
+    format: str | None = None
+    or_format: str | None = None
+    levels: tuple[str, ...] = ()
+
+    def speaks(self, of: str) -> bool:
+        """Return whether the name speaks of something."""
+        return speaks(self.name, of)
+
+    @cached_property
+    def known(self) -> int:
+        """How many rows have a value."""
+        return len(self.texts) - self.texts.null_count()
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many values there are."""
+        return self.texts.drop_nulls().n_unique()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a value."""
+        return self.known == len(self.texts) > 0
+
+    @property
+    def unique(self) -> bool:
+        """Whether every row has a value of its own."""
+        return self.complete and self.distinct == self.known
+
+    @cached_property
+    def least(self) -> float:
+        """The smallest number."""
+        return float(self.numbers.min()) if self.numbers is not None else 0.0  # type: ignore[arg-type]
+
+    @cached_property
+    def most(self) -> float:
+        """The largest number."""
+        return float(self.numbers.max()) if self.numbers is not None else 0.0  # type: ignore[arg-type]
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many decimals its numbers have at most: 0, 1, 2, or 3 for more."""
+        if self.numbers is None:
+            return 0
+        for places in (0, 1, 2):
+            scaled = self.numbers * 10**places
+            if ((scaled - scaled.round()).abs() <= 1e-6).all():
+                return places
+        return 3
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its values are whole numbers."""
+        return self.numbers is not None and self.decimals == 0
+
+    @cached_property
+    def holds_one_number(self) -> bool:
+        """Whether each of its texts is one number among the same words, as in "36 months"."""
+        if self.kind != "text":
+            return False
+        rest = self.texts.drop_nulls().unique()
+        around = rest.str.replace(f"-?{A_NUMBER}", "#").str.strip_chars()
+        counted = rest.str.count_matches(A_NUMBER).eq(1).all()
+        return bool(counted) and around.n_unique() == 1 and re.fullmatch(AMONG_WORDS, around[0]) is not None
+
+
+@dataclass(frozen=True)
+class LenderFile:
+    """A file with its columns. `nulls` are the texts in it that stand for no value."""
+
+    path: Path
+    separator: str
+    nulls: tuple[str, ...]
+    rows: int
+    columns: tuple[Column, ...]
+
+    @property
+    def stem(self) -> str:
+        """Its name without its endings."""
+        name = self.path.name
+        while name.lower().endswith(ENDINGS):
+            name = name[: name.rindex(".")]
+        return name
+
+    def named(self, name: str) -> Column | None:
+        """Return the column of a name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def looked_at(path: Path) -> LenderFile:
+    """Return a file and what its columns look like.
+
+    Raises
+    ------
+    DataRefused : it cannot be read, or its first line names no columns
+    """
+    separator = "," if path.suffix == PARQUET else _separator(path)
+    raw = rows_of(path, "the names of its columns in a first line", separator=separator)
+    if path.suffix != PARQUET:
+        _require_names(path, raw.columns)
+    stripped = [(name, raw.get_column(name).cast(pl.String, strict=False)) for name in raw.columns]
+    more = sorted({text for name, texts in stripped for text in _no_values(name, texts)})
+    nulls = (*NULLS, *more)
+    columns = tuple(
+        _column(name, place, _without(texts, nulls)) for place, (name, texts) in enumerate(stripped, start=1)
+    )
+    return LenderFile(path, separator, nulls, raw.height, columns)
+
+
+def _separator(path: Path) -> str:
+    lines = _lines(path)
+    if not lines:
+        return ","
+    counts = {sign: [_outside_quotes(line).count(sign) for line in lines] for sign in SEPARATORS}
+    # A sign that comes equally often in every line, first; then the one that comes most often in the first line.
+    return max(SEPARATORS, key=lambda sign: (counts[sign][0] > 0 and len(set(counts[sign])) == 1, counts[sign][0]))
+
+
+def _lines(path: Path) -> list[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as stream:
+            found = [stream.readline() for _ in range(LINES)]
+    except OSError:
+        return []  # reading the whole file tells what is wrong with it
+    return [line.decode("utf-8-sig", errors="replace").rstrip("\r\n") for line in found if line.strip()]
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _require_names(path: Path, names: list[str]) -> None:
+    """Refuse a file whose first line is a borrower's: its values would be taken for the columns' names."""
+    like_data = [name for name in names if NUMBER.fullmatch(name.strip()) or re.match(ISO, name.strip())]
+    if len(like_data) >= HEADER_LIKE_DATA * len(names):
+        raise unreadable(
+            path,
+            "a first line with numbers or days in it, as if it were a row",
+            "the names of the columns in the first line",
+            "add a line with their names",
+        )
+
+
+def _no_values(name: str, texts: pl.Series) -> Iterator[str]:
+    """Yield the texts in a column that stand for no value and are not among the usual ones."""
+    stripped = texts.str.strip_chars()
+    yield from stripped.filter(stripped.is_in(NO_VALUE)).unique().to_list()
+    marks = stripped.filter(stripped.is_in(NO_NUMBER)).unique().to_list()
+    if marks:
+        rest = _without(texts, (*NULLS, *NO_VALUE, *NO_NUMBER))
+        if _column(name, 0, rest).kind in {"number", "day"}:
+            yield from marks
+
+
+def _without(texts: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
+    return texts.set(texts.str.strip_chars().is_in(list(nulls)).fill_null(value=True), None)
+
+
+def _column(name: str, place: int, texts: pl.Series) -> Column:
+    known = texts.drop_nulls().unique()
+    if not len(known):
+        return Column(name, place, "empty", texts)
+    levels = _levels(texts, known)
+    formats = list(_formats(name, known.str.strip_chars()))
+    if formats:
+        days = _days(texts, formats[0])
+        other = formats[1] if len(formats) > 1 else None
+        return Column(name, place, "day", texts, days=days, format=formats[0], or_format=other, levels=levels)
+    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    numbers = numbers.set(numbers.is_finite().not_().fill_null(value=False), None)
+    if numbers.null_count() == texts.null_count() and not known.str.strip_chars().str.contains(ZEROS_IN_FRONT).any():
+        return Column(name, place, "number", texts, numbers=numbers, levels=levels)
+    return Column(name, place, "text", texts, levels=levels)
+
+
+def _levels(texts: pl.Series, known: pl.Series) -> tuple[str, ...]:
+    """Return a column's values where they are few and each stands for two rows on average; no borrower's own value."""
+    if len(known) > FEW or len(texts) - texts.null_count() < 2 * len(known):
+        return ()
+    return tuple(sorted(known.to_list())) if (known.str.len_chars() <= LONGEST).all() else ()
+
+
+def _formats(name: str, known: pl.Series) -> Iterator[str | None]:
+    """Yield the formats in which every value is a day, at most two."""
+    if known.str.contains(ISO).all():
+        if _all_days(known, None):
+            yield None
+        return
+    sample = known.head(LINES)
+    tail, clock = next(((shape, sign) for shape, sign in TIMES if sample.str.contains(shape).all()), ("$", ""))
+    found = 0
+    for shape, form, must_speak in FORMATS:
+        if must_speak and not re.search(must_speak, words(name), re.ASCII):
+            continue
+        whole = f"^{shape}{tail}"
+        if sample.str.contains(whole).all() and known.str.contains(whole).all() and _all_days(known, form + clock):
+            yield form + clock
+            found += 1
+            if found == 2:  # noqa: PLR2004 - the day first, or the month first
+                return
+
+
+def _all_days(known: pl.Series, form: str | None) -> bool:
+    days = _days(known, form)
+    return days.null_count() == 0 and bool(days.dt.year().is_between(EARLIEST, LATEST).all())
+
+
+def _days(texts: pl.Series, form: str | None) -> pl.Series:
+    """Return days as a portfolio file reads them: without a day in the format, the first of the month."""
+    plain = texts.str.strip_chars()
+    if form is None:
+        return plain.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    if "%d" not in form:
+        return (plain + " 01").str.to_date(form + " %d", strict=False)
+    return plain.str.to_date(form, strict=False)
+
+
+def refused_files(found: str, do: str) -> DataRefused:
+    """Return the refusal of a set of files."""
+    return DataRefused(found, where="the files given", expected="the files of one book", do=do)

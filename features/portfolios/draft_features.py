@@ -1,0 +1,314 @@
+"""What each column of the loans' file could be: a feature, the outcome, protected, forbidden, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from features.catalog import catalog
+from features.declared import RESERVED
+from features.portfolios import draft_words as said
+from features.portfolios.draft_columns import EARLIEST, LATEST, Column
+from features.portfolios.draft_tables import facts_columns
+
+TEXTS_OF_OUTCOMES = 10
+LEAST_MONEY = 20
+"""Numbers of which the largest is smaller are hardly amounts of money."""
+FEW_BEFORE = 0.05
+"""Share of days after the application from which on a column speaks of what comes after the decision."""
+LOW_CODES = (*range(-9, 0), *range(-99, -95), *range(-999, -995), -9999)
+HIGH_CODES = (*range(96, 100), *range(996, 1000), *range(9996, 10000), *range(99996, 100000))
+"""Numbers that often stand for a reason why there is no number."""
+REPEATS = 3
+"""Rows that hold a code at least."""
+GAP = 0.25
+"""Distance of a high code from the other numbers, at least, as a share of their range."""
+NAMES_REPEAT = 10
+"""Rows for each text, at least, before a column with a personal name is taken for a category."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The column that says what became of the loans; without `bad`, its texts say nothing."""
+
+    column: Column
+    bad: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    indeterminate: tuple[str, ...] = ()
+    check: str = "which texts are bad, and when it was known"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A column that no feature reads, and why."""
+
+    column: Column
+    check: str
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A feature as the portfolio file writes it."""
+
+    name: str
+    column: Column
+    written: dict[str, Any]
+    checks: tuple[str, ...] = ()
+
+
+@dataclass
+class Parted:
+    """The columns of the loans' file that are no table's."""
+
+    features: list[Drafted] = field(default_factory=list)
+    protected: list[Listed] = field(default_factory=list)
+    forbidden: list[Listed] = field(default_factory=list)
+    unused: list[Listed] = field(default_factory=list)
+
+
+def outcome_of(columns: Sequence[Column]) -> Outcome | None:
+    """Return the column that most looks like the outcome; the last of several that look alike."""
+    found = [(points, outcome) for column in columns for points, outcome in _outcomes(column)]
+    return max(reversed(found), key=lambda pair: pair[0])[1] if found else None
+
+
+def looks_like_outcome(column: Column) -> bool:
+    """Return whether a column may say what became of the loans."""
+    return any(points >= 2 for points, _ in _outcomes(column))  # noqa: PLR2004 - not only by the word "status"
+
+
+def _outcomes(column: Column) -> Iterable[tuple[float, Outcome]]:
+    if not 2 <= len(column.levels) <= TEXTS_OF_OUTCOMES or column.kind == "day":  # noqa: PLR2004
+        return
+    surely = column.speaks(said.OUTCOME_SURELY)
+    if not surely and column.speaks(said.EARLIER):
+        return
+    points = 3 if surely else 2 if column.speaks(said.OUTCOME) else 1 if column.speaks(said.OUTCOME_PERHAPS) else 0
+    if not points:
+        return
+    told = _by_sign(column) if points > 1 else None
+    told = told or _by_words(column)
+    if told is not None:
+        yield points, told
+    elif points > 1 and column.kind == "text":
+        yield points - 1.5, Outcome(column)
+
+
+def _by_sign(column: Column) -> Outcome | None:
+    """Return an outcome written as 1 and 0, yes and no, or 1 and 2."""
+    if len(column.levels) != 2:  # noqa: PLR2004
+        return None
+    yes = [text for text in column.levels if text.strip().lower() in said.YES]
+    no = [text for text in column.levels if text.strip().lower() in said.NO]
+    check = "which text is bad, and when it was known"
+    if len(yes) == len(no) == 1:
+        turned = column.speaks(said.GOOD_NAME) and not column.speaks(said.BAD_NAME)
+        bad, good = (no[0], yes[0]) if turned else (yes[0], no[0])
+    elif column.whole and (column.least, column.most) == (1, 2):
+        good, bad = sorted(column.levels, key=float)
+        check = "taken for bad: 2. " + check
+    else:
+        return None
+    if column.texts.eq(bad).sum() * 2 > column.known:
+        check = "more than half of the loans would be bad: is it the other text? " + check
+    return Outcome(column, (bad,), (good,), (), check)
+
+
+def _by_words(column: Column) -> Outcome | None:
+    told = {text: said.meaning(text) for text in column.levels}
+    bad, good, undecided = (
+        tuple(text for text, meant in told.items() if meant == which) for which in ("bad", "good", "indeterminate")
+    )
+    return Outcome(column, bad, good, undecided) if bad and good and None not in told.values() else None
+
+
+def parted(columns: Iterable[Column], applied: pl.Series | None, outcome: Outcome | None) -> Parted:
+    """Return what each column could be.
+
+    Parameters
+    ----------
+    applied : the day of each loan's application, where the file has it
+    """
+    found = Parted()
+    names = _Names()
+    columns = list(columns)
+    unusable = facts_columns(column.name for column in columns) | RESERVED
+    for column in columns:
+        if outcome is not None and column is outcome.column:
+            if not outcome.bad:
+                found.forbidden.append(Listed(column, "is it the outcome?"))
+        elif column.speaks(said.PROTECTED):
+            found.protected.append(Listed(column, "may the law let a score read it?"))
+        elif column.name in unusable:
+            found.unused.append(Listed(column, "its name has a meaning of its own; rename it to use it"))
+        elif (reason := _afterwards(column, applied)) is not None:
+            found.forbidden.append(Listed(column, reason))
+        elif (reason := _useless(column)) is not None:
+            found.unused.append(Listed(column, reason))
+        else:
+            _feature(column, applied, names, found)
+    return found
+
+
+def _afterwards(column: Column, applied: pl.Series | None) -> str | None:
+    """Return why a column speaks of what comes after the decision; None when it does not seem to."""
+    if looks_like_outcome(column):
+        return "is it an outcome?"
+    earlier = column.speaks(r"\b\d+ ?(m|mths?|months?|mos?|yrs?|years?)\b|within|histor|历史|近")
+    if column.speaks(said.AFTERWARDS) and not earlier and not column.speaks(said.BEFOREHAND):
+        return "its name speaks of what comes after the decision"
+    if column.days is not None and applied is not None and _share_after(column.days, applied) >= FEW_BEFORE:
+        return "its days lie after the application"
+    return None
+
+
+def _share_after(days: pl.Series, applied: pl.Series) -> float:
+    return float((days > applied).fill_null(value=False).mean() or 0.0)  # type: ignore[arg-type]
+
+
+def _useless(column: Column) -> str | None:  # noqa: PLR0911 - one line for each reason
+    if column.kind == "empty":
+        return "no value in any row"
+    if column.distinct == 1:
+        return "the same value in every row"
+    if not column.name.strip() or column.speaks(r"^unnamed"):
+        return "a column without a name"
+    if column.speaks(said.ID):
+        return "an identifier"
+    if column.whole and column.speaks(said.YEAR) and EARLIEST <= column.least and column.most <= LATEST:
+        return "a calendar year says when, not who"
+    if column.kind != "text" or column.holds_one_number:
+        return None
+    if column.speaks(said.PERSONAL) and column.known < NAMES_REPEAT * column.distinct:
+        return "it looks personal"
+    if not column.levels:
+        return "a text of its own in many rows" if column.distinct * 2 > column.known else "too many texts"
+    return None
+
+
+def _feature(column: Column, applied: pl.Series | None, names: _Names, found: Parted) -> None:
+    written: dict[str, Any] = {"group": _group(column)}
+    checks: list[str] = []
+    yes = _yes(column)
+    if yes is not None:
+        written["yes"] = [yes]
+    elif column.kind == "day":
+        _day(column, applied, written, checks)
+    elif column.kind == "number":
+        _number(column, written, checks)
+    elif column.holds_one_number:
+        written["number_in"] = column.name
+    else:
+        written["levels"] = list(column.levels)
+    if column.speaks(said.PRICE):
+        checks.append("is it what the lender itself decided?")
+    name = names.of(column, written.get("codes", {}))
+    if not {"months_since", "number_in"} & set(written) and name != column.name:
+        written = {"group": written["group"], "column": column.name, **_without(written, "group")}
+    label = re.sub(r"[{}]", " ", column.name).strip() if not column.name.isascii() else said.words(column.name)
+    written["label"] = {"en" if column.name.isascii() else "zh": label or name}
+    found.features.append(Drafted(name, column, written, tuple(checks)))
+
+
+def _without(written: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in written.items() if key != name}
+
+
+def _yes(column: Column) -> str | None:
+    """Return the text for yes in a column of yes and no."""
+    plain = {text.strip().lower(): text for text in column.levels}
+    yes, no = set(plain) & said.YES, set(plain) & said.NO
+    return plain[yes.pop()] if len(column.levels) == 2 and len(yes) == len(no) == 1 else None  # noqa: PLR2004
+
+
+def _day(column: Column, applied: pl.Series | None, written: dict[str, Any], checks: list[str]) -> None:
+    written["months_since"] = column.name
+    if column.or_format is not None:
+        checks.append(f"the days fit {column.or_format} as well as {column.format}")
+    if applied is None or column.days is None or _share_after(column.days, applied) > 0:
+        written["least"] = 0.0
+        checks.append("days after the observation date count as that day")
+
+
+def _number(column: Column, written: dict[str, Any], checks: list[str]) -> None:
+    codes = codes_in(column)
+    if codes:
+        written["codes"] = {str(code): {} for code in codes}
+        checks.append("do the codes stand for a reason why there is no number, and for which?")
+    unit = _unit(column, codes)
+    if unit is not None:
+        written["unit"] = unit
+    if unit == "money" and not column.speaks(said.MINOR_UNITS):
+        written["per_unit"] = 100
+
+
+def _unit(column: Column, codes: Sequence[int]) -> str | None:  # noqa: PLR0911 - one line per unit
+    numbers = column.numbers
+    assert numbers is not None, "a column of numbers"
+    real = numbers.filter(numbers.is_in([float(code) for code in codes]).not_()).drop_nulls()
+    least, most = (float(real.min()), float(real.max())) if len(real) else (0.0, 0.0)  # type: ignore[arg-type]
+    if column.speaks(said.SHARE):
+        return "share" if 0 <= least and most <= 1 and column.decimals else None
+    window = column.speaks(r"\b(last|within|past)\b|近")
+    if least >= 0 and column.speaks(said.MONTHS) and not window:
+        return "months"
+    if least >= 0 and column.speaks(said.DAYS) and not window:
+        return "days"
+    counts = least >= 0 and column.whole
+    if counts and column.speaks(said.COUNTED):
+        return "count"
+    if column.speaks(said.MONEY) and most >= LEAST_MONEY:
+        return "money"
+    return "count" if counts and column.speaks(said.COUNTED_PERHAPS) else None
+
+
+def codes_in(column: Column) -> list[int]:
+    """Return numbers at the edge of the range that repeat and look like codes, in order."""
+    if column.numbers is None:
+        return []
+    counts = dict(column.numbers.drop_nulls().value_counts(name="rows").iter_rows())
+    low = [code for code in LOW_CODES if counts.get(float(code), 0) >= REPEATS]
+    rest = sorted(number for number in counts if number not in set(map(float, low)))
+    if low and (not rest or rest[0] < 0):
+        low, rest = [], sorted(counts)
+    high = [code for code in HIGH_CODES if counts.get(float(code), 0) >= REPEATS]
+    real = [number for number in rest if number not in set(map(float, high))]
+    if high and real:
+        gap = max(2.0, GAP * (real[-1] - real[0]))
+        high = [code for code in high if code - real[-1] >= gap] if real[-1] < min(high) else []
+    return sorted([*low, *(high if real else [])])
+
+
+def _group(column: Column) -> str:
+    if column.speaks(said.WILLINGNESS):
+        return "willingness"
+    return "ability" if column.speaks(said.ABILITY) else "circumstances"
+
+
+class _Names:
+    """Names of features: made from the columns' own, each given once, and none that the release uses."""
+
+    def __init__(self) -> None:
+        self.given = set(catalog().names) | RESERVED
+
+    def of(self, column: Column, codes: Iterable[str]) -> str:
+        """Return a name for a column's feature, such that those of its codes are free as well."""
+        plain = re.sub(r"[^a-z0-9]+", "_", said.CAMEL.sub("_", column.name).lower()).strip("_")
+        if not column.name.isascii() or not plain:
+            plain = f"column_{column.place}"
+        elif plain[0].isdigit():
+            plain = f"f_{plain}"
+        base, number = plain, 1
+        while not self.given.isdisjoint(named := [plain, *(f"{plain}_is_{_plain(code)}" for code in codes)]):
+            number += 1
+            plain = f"{base}_{number}"
+        self.given.update(named)
+        return plain
+
+
+def _plain(code: str) -> str:
+    return code.replace("-", "minus_")
