@@ -10,12 +10,13 @@ ENV PYTHONUNBUFFERED=1 \
     BENTOML_DO_NOT_TRACK=true \
     BENTOML_HOME=/tmp/bentoml \
     OMP_NUM_THREADS=1 \
+    NUMBA_CACHE_DIR=/tmp/numba \
     REPAYRANK_HOME=/store
 
 WORKDIR /app
 COPY constraints.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt \
-    bentoml cryptography dataframely httptools lightgbm msgspec numpy orjson polars pyarrow rich scikit-learn scipy \
+    bentoml cryptography dataframely httptools lightgbm msgspec numba numpy orjson polars pyarrow rich scikit-learn scipy \
     starlette typer uvicorn uvloop
 
 COPY pyproject.toml README.md repayrank.py ./

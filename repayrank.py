@@ -186,7 +186,7 @@ def evaluate(
         test_from=_day(test_from) or own_from,
         embargo_days=embargo_days,
     )
-    result = judge(cases, among, seed=seed, separable=separable, monotone=monotone, say=_say)
+    result = judge(cases, among, seed=seed, separable=separable, monotone=monotone, truth=book.truth, say=_say)
     if others:
         result["compared"] = compare(cases, among, others, say=_say)
     if as_json:
@@ -584,9 +584,17 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
         for name, figures in named.items()
     ]
     lines.append(
-        f"{result['rows']:,} cases, {result['base_rate']:.1%} bad, {result['features']} features; "
-        f"additivity error {result['additivity_error']:.1e}, monotone violations {result['monotone_violations']}"
+        f"{result['rows']:,} cases, {result['base_rate']:.1%} bad, {result['counts'].get('indeterminate', 0):,} more "
+        f"indeterminate, {result['features']} features; additivity error {result['additivity_error']:.1e}, "
+        f"monotone violations {result['monotone_violations']}"
     )
+    lines.append(result["against"]["words"])
+    if "truth" in result:
+        found, without = result["truth"]["spearman"], result["truth"]["auc_without"]
+        lines.append(
+            "rank correlation with the truth: " + ", ".join(f"{name} {told:.2f}" for name, told in found.items())
+        )
+        lines.append("AUC with a group shuffled: " + ", ".join(f"{name} {told:.4f}" for name, told in without.items()))
     return "\n".join(lines)
 
 

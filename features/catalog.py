@@ -191,21 +191,23 @@ class Catalog:
 
     def dictionary(self) -> list[dict[str, object]]:
         """Return the feature dictionary: what `repayrank features --json` and `GET /v1/features` answer."""
-        return [
-            {
-                "name": feature.name,
-                "group": feature.group.value,
-                "family": feature.family,
-                "unit": feature.unit.value,
-                "direction": feature.risk.name.lower(),
-                "label": feature.label.as_dict(),
-                "en": feature.reason.en,
-                "zh": feature.reason.zh,
-                "missing": feature.missing.as_dict(),
-                "definition": feature.definition,
-            }
-            for feature in self.features
-        ]
+        return [entry(feature) for feature in self.features]
+
+
+def entry(feature: Feature) -> dict[str, object]:
+    """Return a feature's entry in the dictionary."""
+    return {
+        "name": feature.name,
+        "group": feature.group.value,
+        "family": feature.family,
+        "unit": feature.unit.value,
+        "direction": feature.risk.name.lower(),
+        "label": feature.label.as_dict(),
+        "en": feature.reason.en,
+        "zh": feature.reason.zh,
+        "missing": feature.missing.as_dict(),
+        "definition": feature.definition,
+    }
 
 
 @lru_cache(maxsize=1)

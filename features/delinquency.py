@@ -85,12 +85,16 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     current, original : its schedule is the latest one; the first one
     within_1m, within_3m, ... : it fell due in the window
 
-    month_ends: `case`, `months_ago`, `days_past_due` by the schedule in force on that day, `days_past_due_original` by
-    the first schedule, and the marks of the windows
+    month_ends, from the first due date of any schedule on: `case`, `months_ago`, `days_past_due` by the schedule in
+    force on that day, `days_past_due_original` by the first schedule, and the marks of the windows
     """
-    due = instalments.filter(pl.sum_horizontal(COMPONENTS) > 0).sort("case", "schedule", "due_on", "number")
-    groups = due.group_by("case", "schedule", maintain_order=True).agg(
-        pl.len(), pl.col("observed_on").first(), pl.col("in_force_on").min()
+    # A schedule may ask for nothing any more: it is in force all the same.
+    latest = pl.col("schedule").max().over("case")
+    rows = instalments.with_columns(current=pl.col("schedule") == latest).sort("case", "schedule", "due_on", "number")
+    asks = pl.sum_horizontal(COMPONENTS) > 0
+    due = rows.filter(asks)
+    groups = rows.group_by("case", "schedule", maintain_order=True).agg(
+        asks.sum().alias("len"), pl.col("observed_on").first(), pl.col("in_force_on").min()
     )
     ends = _ends_of(groups)
     settled, paid, own, days_past_due = _met(due, groups, payments, ends, allocation)
@@ -107,16 +111,17 @@ def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amoun
         settled_on=pl.when(pl.Series(settled != NEVER)).then(settled_on),
         due=pl.col("due_on") <= pl.col("observed_on"),
     )
-    latest, past = pl.col("schedule").max().over("case"), pl.col("due") & (pl.col("due_on") < pl.col("observed_on"))
+    past = pl.col("due") & (pl.col("due_on") < pl.col("observed_on"))
     until = pl.coalesce("settled_on", pl.when("due").then(pl.col("observed_on")))
     days_late = (until - pl.col("due_on")).dt.total_days()
     rows = rows.with_columns(
         unpaid=pl.col("amount") - pl.col("paid"),
         overdue=(past & pl.col("settled_on").is_null()) if known else pl.lit(None, pl.Boolean),
         days_late=days_late if known else pl.lit(None, pl.Int64),
-        own=pl.col("settled_on").is_not_null() & (pl.col("own_paid") == pl.col("amount")),
+        own=(pl.col("settled_on").is_not_null() & (pl.col("own_paid") == pl.col("amount")))
+        if known
+        else pl.lit(None, pl.Boolean),
         ago=pl.when("due").then(pl.col("due").cum_sum(reverse=True).over("case", "schedule").cast(pl.Int64) - 1),
-        current=pl.col("schedule") == latest,
         original=pl.col("schedule") == 0,
     )
     return rows.with_columns((pl.col("days_late") > 0).alias("late"), *marks("due_on")).drop(
@@ -139,8 +144,6 @@ def _month_end_rows(
     groups: pl.DataFrame, ends: Days, days_past_due: Days, due: pl.DataFrame, *, known: bool
 ) -> pl.DataFrame:
     back = ends.shape[1]
-    first_due = due.group_by("case", "schedule", maintain_order=True).agg(first=pl.col("due_on").min())
-    repeated = groups.with_columns(first=first_due.get_column("first"))
     rows = pl.DataFrame(
         {
             "case": np.repeat(groups.get_column("case").to_numpy(), back),
@@ -151,12 +154,13 @@ def _month_end_rows(
         },
         schema_overrides={"case": groups.schema["case"]},
     ).join(
-        repeated.select("case", "schedule", "observed_on", "in_force_on", "first"),
+        groups.select("case", "schedule", "observed_on", "in_force_on"),
         on=["case", "schedule"],
         how="left",
         maintain_order="left",
     )
-    begun = rows.filter(pl.col("first") <= pl.col("day"))
+    first = due.group_by("case", maintain_order=True).agg(first=pl.col("due_on").min())
+    begun = rows.join(first, on="case", how="inner", maintain_order="left").filter(pl.col("first") <= pl.col("day"))
     of_first = begun.filter(pl.col("schedule") == 0).select(
         "case", "months_ago", days_past_due_original="days_past_due"
     )

@@ -3,6 +3,7 @@
     model.txt       the boosted trees, LightGBM's own text
     card.json       the card's declaration, features in order, groups, directions, calibration, reference, versions
     golden.json     fixed feature rows with their exact scores and contributions
+    recovery_any.txt, recovery_share.txt    the trees of the card's recovery model, where it has one
     manifest.json   SHA-256 of each file above
     manifest.sig    Ed25519 signature of manifest.json
 
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightgbm as lgb
 import numpy as np
@@ -34,12 +35,17 @@ from models.attribution import attribute
 from models.calibration import Calibration
 from models.cards import declaration, from_declaration
 from models.fitted_card import FittedCard
+from models.recovery import RecoveryModel, UnpaidShare
 from models.risk_model import Floats, RiskModel
 
 FORMAT = "repayrank-card/3"
 MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
 SIGNED_FILES = (MODEL, CARD, GOLDEN)
+RECOVERY_ANY, RECOVERY_SHARE = "recovery_any.txt", "recovery_share.txt"
+RECOVERY_FILES = (RECOVERY_ANY, RECOVERY_SHARE)
+"""Also hashed and signed, where a card has a recovery model."""
 RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
+M = TypeVar("M", bound=RiskModel)
 
 
 def canonical(plain: Any) -> bytes:
@@ -57,10 +63,12 @@ def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey)
     """
     folder.mkdir(parents=True, exist_ok=False)
     contents = {
-        MODEL: card.model.booster_.model_to_string().encode(),
+        MODEL: _text(card.model),
         CARD: canonical(_card(card)),
         GOLDEN: canonical(_golden(card, golden)),
     }
+    if card.recovery is not None:
+        contents |= {RECOVERY_ANY: _text(card.recovery.nothing), RECOVERY_SHARE: _text(card.recovery.unpaid)}
     manifest = canonical(
         {"format": FORMAT, "sha256": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}}
     )
@@ -82,25 +90,17 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
     declared = from_plain(plain["declared"])
     features = catalog().and_declared(declared_features(declared).features).chosen(plain["features"])
     _require_same_features(folder, plain, features.fingerprint)
-    model = RiskModel.fitted(
-        lgb.Booster(model_str=contents[MODEL].decode()),
-        Calibration.from_dict(plain["calibration"]),
-        groups=plain["groups"],
-        directions=plain["directions"],
-    )
-    model.trees_ = model.booster_.num_trees()
-    if model.base_ != plain["base"]:
-        raise _refused(folder, "the model's mean score is another here than where it was fitted")
     card = FittedCard(
         card=from_declaration(plain["declaration"]),
         version=plain["version"],
-        model=model,
+        model=_model(folder, RiskModel, contents[MODEL], plain, plain),
         catalog=features,
         fingerprint=plain["fingerprint"],
         reference=plain["reference"],
         provenance={**plain["provenance"], "manifest_sha256": hashlib.sha256(contents[MANIFEST]).hexdigest()},
         declared=declared,
         allocation=Allocation(tuple(plain["allocation"]["order"]), plain["allocation"]["across_instalments"]),
+        recovery=_recovery(folder, contents, plain),
     )
     _require_golden(folder, card, json.loads(contents[GOLDEN]))
     return card
@@ -108,19 +108,25 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
 
 def verified(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> dict[str, bytes]:
     """Return the bytes of the artefact's files once the signature and every hash hold."""
-    try:
-        contents = {name: (folder / name).read_bytes() for name in (*SIGNED_FILES, MANIFEST, SIGNATURE)}
-    except OSError as error:
-        raise _refused(folder, f"a file of the model cannot be read ({error.strerror})") from error
+    contents = _read(folder, (*SIGNED_FILES, MANIFEST, SIGNATURE))
     if not any(_signed_by(key, contents) for key in trusted):
         raise _refused(folder, "the manifest is not signed by a trusted key")
     manifest = json.loads(contents[MANIFEST])
     if manifest.get("format") != FORMAT:
         raise _refused(folder, "the manifest has another format")
-    for name in SIGNED_FILES:
+    present = tuple(name for name in RECOVERY_FILES if name in manifest["sha256"])
+    contents |= _read(folder, present)
+    for name in (*SIGNED_FILES, *present):
         if hashlib.sha256(contents[name]).hexdigest() != manifest["sha256"].get(name):
             raise _refused(folder, f"the content of {name} is not what was signed")
     return contents
+
+
+def _read(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    try:
+        return {name: (folder / name).read_bytes() for name in names}
+    except OSError as error:
+        raise _refused(folder, f"a file of the model cannot be read ({error.strerror})") from error
 
 
 def _signed_by(key: Ed25519PublicKey, contents: Mapping[str, bytes]) -> bool:
@@ -131,16 +137,49 @@ def _signed_by(key: Ed25519PublicKey, contents: Mapping[str, bytes]) -> bool:
     return True
 
 
+def _text(model: RiskModel) -> bytes:
+    return bytes(model.booster_.model_to_string().encode())
+
+
+def _model(folder: Path, kind: type[M], text: bytes, part: Mapping[str, Any], plain: Mapping[str, Any]) -> M:
+    """Return a model from its trees, its own part of the card's description and the columns in the whole of it."""
+    model = kind.fitted(
+        lgb.Booster(model_str=text.decode()),
+        Calibration.from_dict(part["calibration"]),
+        groups=plain["groups"],
+        directions=plain["directions"],
+    )
+    model.trees_ = model.booster_.num_trees()
+    if model.base_ != part["base"]:
+        raise _refused(folder, "the model's mean score is another here than where it was fitted")
+    return model
+
+
+def _recovery(folder: Path, contents: Mapping[str, bytes], plain: Mapping[str, Any]) -> RecoveryModel | None:
+    described = plain.get("recovery")
+    if (described is not None) != all(name in contents for name in RECOVERY_FILES):
+        raise _refused(folder, "the recovery model is not whole")
+    if described is None:
+        return None
+    return RecoveryModel(
+        _model(folder, RiskModel, contents[RECOVERY_ANY], described["any"], plain),
+        _model(folder, UnpaidShare, contents[RECOVERY_SHARE], described["share"], plain),
+    )
+
+
+def _part(model: RiskModel) -> dict[str, Any]:
+    return {"base": model.base_, "calibration": model.calibration_.as_dict()}
+
+
 def _card(card: FittedCard) -> dict[str, Any]:
-    return {
+    described = {
         "card": card.card.name,
         "declaration": declaration(card.card),
         "version": card.version,
         "features": list(card.catalog.names),
         "groups": [feature.group.value for feature in card.catalog],
         "directions": [int(feature.risk) for feature in card.catalog],
-        "base": card.model.base_,
-        "calibration": card.model.calibration_.as_dict(),
+        **_part(card.model),
         "fingerprint": card.fingerprint,
         "texts_version": card.catalog.texts_version,
         "declared": plain_of(card.declared),
@@ -152,16 +191,22 @@ def _card(card: FittedCard) -> dict[str, Any]:
             "packages": {name: installed(name) for name in RECORDED_PACKAGES},
         },
     }
+    if card.recovery is not None:
+        described["recovery"] = {"any": _part(card.recovery.nothing), "share": _part(card.recovery.unpaid)}
+    return described
 
 
 def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:
     told = attribute(card.model, card.catalog, golden)
-    return {
+    known = {
         "values": [[None if np.isnan(value) else value for value in row] for row in golden.tolist()],
         "contributions": told.contributions.tolist(),
         "log_odds": told.log_odds.tolist(),
         "probability": card.model.calibration_.probability(told.log_odds).tolist(),
     }
+    if card.recovery is not None:
+        known["expected_share"] = card.recovery.expected_share(golden).tolist()
+    return known
 
 
 def _require_same_features(folder: Path, plain: Mapping[str, Any], fingerprint: str) -> None:
@@ -182,6 +227,8 @@ def _require_golden(folder: Path, card: FittedCard, golden: Mapping[str, Any]) -
         told.contributions.tolist() == golden["contributions"]
         and told.log_odds.tolist() == golden["log_odds"]
         and card.model.calibration_.probability(told.log_odds).tolist() == golden["probability"]
+        and (None if card.recovery is None else card.recovery.expected_share(values).tolist())
+        == golden.get("expected_share")
     )
     if not same:
         raise _refused(folder, "the model scores its golden rows differently here than where it was fitted")

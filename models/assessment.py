@@ -24,13 +24,21 @@ from models.policy import LossShare, Policy
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
 from models.reasons import Reason, reasons
+from models.recovery import loss_share
 from models.risk_model import Floats
 from models.scale import band_names, points
+
+BY_MODEL = "model"
+"""What an answer calls a loss share that the card's own recovery model expects."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Many cases, assessed by one model under one policy. Arrays run over cases, in the cases' order."""
+    """Many cases, assessed by one model under one policy. Arrays run over cases, in the cases' order.
+
+    `expected_share` is the share of each amount at risk that the card's recovery model expects back within the
+    window; `loss_shares` are the policy's entries, of which there are none where the model speaks.
+    """
 
     model: FittedCard
     policy: Policy
@@ -45,6 +53,7 @@ class Assessment:
     owed_minor: npt.NDArray[np.int64]
     loss_shares: list[LossShare]
     currencies: list[str]
+    expected_share: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -58,6 +67,18 @@ class Assessment:
     def loan_ids(self) -> list[str]:
         """The loan of each case."""
         return [str(loan) for loan in self.cases.get_column("loan_id")]
+
+    @property
+    def loss_share_status(self) -> list[str]:
+        """Where the loss share of each case comes from: the policy's own word, or `BY_MODEL`."""
+        if self.expected_share is not None:
+            return [BY_MODEL] * len(self)
+        return [entry.status for entry in self.loss_shares]
+
+    @property
+    def expected_recovery_minor(self) -> Floats | None:
+        """Money expected back within the window, in minor units; None without a recovery model."""
+        return None if self.expected_share is None else self.ledger.exposure_minor * self.expected_share
 
     @cached_property
     def currency(self) -> str:
@@ -138,7 +159,8 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
     calibration = model.model.calibration_
     owed = money.get_column("owed_minor").to_numpy()
     scored = points(calibration.log_odds(attribution.log_odds), policy.points)
-    shares = _loss_shares(matrix.cases, money, policy)
+    expected = None if model.recovery is None else model.recovery.expected_share(matrix.values)
+    shares = _loss_shares(matrix.cases, money, policy) if expected is None else []
     return Assessment(
         model=model,
         policy=policy,
@@ -153,12 +175,13 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
             calibration,
             attribution.log_odds,
             owed,
-            np.array([entry.share for entry in shares], dtype=np.float64),
+            np.array([entry.share for entry in shares], dtype=np.float64) if expected is None else loss_share(expected),
             least_minor=policy.exposure.least_minor,
         ),
         owed_minor=owed,
         loss_shares=shares,
         currencies=[str(currency) for currency in money.get_column("currency")],
+        expected_share=expected,
     )
 
 

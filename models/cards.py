@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ import polars as pl
 
 from features.errors import UsageError
 from features.history import CASE, History
-from features.portfolios import Portfolio
 from features.words import Text
+
+if TYPE_CHECKING:
+    from features.portfolios import Portfolio
 
 
 class Population(StrEnum):

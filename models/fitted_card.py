@@ -12,6 +12,7 @@ from features.declared import Declaration, facts_of
 from features.delinquency import LAWFUL, Allocation
 from features.schemas import Table
 from models.cards import Card
+from models.recovery import RecoveryModel
 from models.risk_model import RiskModel
 
 
@@ -22,7 +23,8 @@ class FittedCard:
     `reference` describes the population the model was fitted on: rows, share of bad loans, observation date.
     `provenance` is what the artefact records of its making: data hash, seed, library versions, training run.
     `declared` are the features that the lender declared itself; they are in the catalog, and a service that has never
-    seen the lender's portfolio file makes them from here. `allocation` is how payments meet what is due.
+    seen the lender's portfolio file makes them from here. `allocation` is how payments meet what is due. `recovery`
+    expects what comes back of each loan; without it the loss share is the policy's.
     """
 
     card: Card
@@ -34,6 +36,7 @@ class FittedCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     declared: Mapping[str, Declaration] = field(default_factory=dict)
     allocation: Allocation = LAWFUL
+    recovery: RecoveryModel | None = None
 
     @cached_property
     def facts(self) -> type[Table] | None:

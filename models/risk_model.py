@@ -46,7 +46,15 @@ class Size:
 SIZES = (
     Size(max_depth=4, num_leaves=7),
     Size(),
-    Size(max_depth=4, num_leaves=7, min_data_in_leaf=10, lambda_l2=5.0, feature_fraction=0.3, bagging_fraction=0.6),
+    Size(
+        max_depth=4,
+        num_leaves=7,
+        min_data_in_leaf=10,
+        lambda_l2=5.0,
+        feature_fraction=0.3,
+        bagging_fraction=0.6,
+        most_trees=700,
+    ),
     Size(feature_fraction=0.3, bagging_fraction=0.6, most_trees=700),
 )
 """The sizes that inner cross-validation chooses from.

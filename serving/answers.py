@@ -60,13 +60,15 @@ def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
         "calibrated_log_odds": calibrated,
         "quadrant": assessment.quadrants,
     }
+    recovered = assessment.expected_recovery_minor
     ledger = {
         "chance": assessment.ledger.chance.tolist(),
         "exposure": assessment.ledger.exposure.tolist(),
         "loss_share": assessment.ledger.loss_share.tolist(),
         "priority": assessment.ledger.priority.tolist(),
         "expected_loss_minor": assessment.ledger.expected_loss_minor.tolist(),
-        "loss_share_status": [entry.status for entry in assessment.loss_shares],
+        "loss_share_status": assessment.loss_share_status,
+        "expected_recovery_minor": [None] * len(assessment) if recovered is None else recovered.tolist(),
     }
     exposure = {
         "amount_minor": assessment.ledger.exposure_minor.tolist(),

@@ -113,6 +113,7 @@ WRITERS: Mapping[str, Callable[[pl.DataFrame, Any], None]] = {".parquet": _write
 def _facts(assessment: Assessment) -> dict[str, Any]:
     ledger, attribution = assessment.ledger, assessment.attribution
     treatments = [assessment.policy.treatment(quadrant) for quadrant in assessment.quadrants]
+    recovered = assessment.expected_recovery_minor
     return {
         "loan_id": assessment.cases.get_column("loan_id"),
         "observed_on": assessment.cases.get_column("observed_on"),
@@ -135,6 +136,10 @@ def _facts(assessment: Assessment) -> dict[str, Any]:
         "chance": ledger.chance,
         "exposure": ledger.exposure,
         "loss_share": ledger.loss_share,
+        "loss_share_status": pl.Series(assessment.loss_share_status, dtype=pl.String),
+        "expected_recovery_minor": (
+            pl.Series([None] * len(assessment), dtype=pl.Float64) if recovered is None else recovered
+        ),
     }
 
 

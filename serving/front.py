@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
-from features.catalog import catalog
 from features.errors import RepayrankError
 from models.fitted_card import FittedCard
 from serving import metrics, openapi, page
@@ -89,7 +88,7 @@ class Front:
             "/": Answer(
                 page.page(loaded.cards.values(), loaded.policy.version), content_type=HTML, policy=page.CONTENT_POLICY
             ),
-            "/v1/features": Answer(scoring.written({"features": catalog().dictionary()})),
+            "/v1/features": Answer(scoring.written({"features": loaded.dictionary()})),
             "/v1/openapi.json": Answer(scoring.written(openapi.document(loaded, settings))),
         }
         self._loaded = loaded

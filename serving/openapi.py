@@ -200,7 +200,15 @@ def _entry(loaded: Loaded) -> Schema:
                 "loss_share": {**NUMBER, "description": "log of the share that is lost"},
                 "priority": {**NUMBER, "description": "chance + exposure + loss_share, added in that order"},
                 "expected_loss_minor": NUMBER,
-                "loss_share_status": STRING,
+                "loss_share_status": {
+                    **STRING,
+                    "description": "model: the card's recovery model; else the policy's word for its own loss share",
+                },
+                "expected_recovery_minor": {
+                    "type": ["number", "null"],
+                    "minimum": 0,
+                    "description": "exposure x expected recovered share; null without a recovery model",
+                },
             }
         ),
         "reasons": _list(_ref("Reason"), maxItems=policy.reasons.raising + policy.reasons.lowering),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from features.catalog import catalog, entry
 from features.errors import ConfigurationRefused, ModelRefused
 from features.probes import probe_history
 from models.assessment import assess
@@ -28,6 +29,16 @@ class Loaded:
     def names(self) -> tuple[str, ...]:
         """The cards' names."""
         return tuple(self.cards)
+
+    def dictionary(self) -> list[dict[str, object]]:
+        """Return the release's features, and those that the lenders of the cards declared themselves."""
+        own = {
+            (feature.name, feature.definition): feature
+            for card in self.cards.values()
+            for feature in card.catalog
+            if feature.reads
+        }
+        return [*catalog().dictionary(), *(entry(feature) for feature in own.values())]
 
 
 def load(settings: Settings) -> Loaded:

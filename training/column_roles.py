@@ -12,6 +12,9 @@ from features.portfolios.portfolio_file import ColumnSource, PortfolioFile, Tabl
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS
 
+OF_FACTS = "facts."
+"""Before the name of a column that features read from a file of its own, not from the loans'."""
+
 
 class Role(IntEnum):
     """What a column is to the book; where it is several things, the first counts."""
@@ -28,7 +31,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """One column of the loans' file that something reads: the column, its role, and what reads it, as in `loans.amount`."""
+    """That something reads a column of the loans' file: the role it has so, and what reads it, as `loans.amount`."""
 
     column: str
     role: Role
@@ -66,7 +69,7 @@ def roles_of(file: PortfolioFile, columns: list[str]) -> Roles:
     """
     readings = list(_readings(file, columns))
     # A computed column may be worked out from one before it: the last is followed first.
-    for name, computed in reversed(file.computed.items()):
+    for name, computed in reversed(list(file.computed.items())):
         behind = computed.minus or computed.over or ()
         read = [reading for reading in readings if reading.column == name]
         readings += [Reading(column, reading.role, reading.by) for column in behind for reading in read]
@@ -79,10 +82,10 @@ def _readings(file: PortfolioFile, columns: list[str]) -> Iterator[Reading]:
         yield Reading(file.outcome.column, Role.OUTCOME, "outcome")
         if file.outcome.recovered is not None:
             yield from _of_source(file.outcome.recovered, Role.OUTCOME, "outcome.recovered")
-    if FACTS not in file.tables:
-        for name, told in file.features.items():
-            for column in kinds_of({name: told}):
-                yield Reading(column, Role.FEATURE, f"feature '{name}'")
+    behind = "" if FACTS not in file.tables else OF_FACTS
+    for name, told in file.features.items():
+        for column in kinds_of({name: told}):
+            yield Reading(behind + column, Role.FEATURE, f"feature '{name}'")
     own = file.tables["loans"].file
     for name, table in file.tables.items():
         if table.file == own:

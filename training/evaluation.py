@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from models.attribution import attribute
 from models.risk_model import Floats
+from training.benchmark import NAME, logistic, score_of
 from training.cohort import Cohort, catalog_of
 from training.fitting import fit
-from training.metrics import performance
+from training.metrics import Bools, performance
 from training.monotonicity import monotone_violations
+from training.paired import auc_difference
 from training.splits import Split
+from training.truth import against_truth
 
 Told = Callable[[str], None]
 
@@ -25,6 +30,7 @@ def evaluate(
     seed: int = 0,
     separable: bool = True,
     monotone: bool = True,
+    truth: pl.DataFrame | None = None,
     say: Told = lambda _: None,
 ) -> dict[str, Any]:
     """Return figures of our card on loans it has not seen, each split fitted through the same function as `train`.
@@ -32,14 +38,18 @@ def evaluate(
     Parameters
     ----------
     among : the splits to fit and judge on (`training.splits`)
+    truth : a simulated lender's truth about its borrowers; adds `truth` (`training.truth`), the mean over splits
 
     Returns
     -------
     rows, judged, base_rate, features; auc, ks, brier, log_loss as means over splits and auc_sd as their standard
-    deviation; additivity_error, the largest over all rows; monotone_violations, the sum over splits
+    deviation; against, the paired difference to logistic regression on the same splits; additivity_error, the largest
+    over all rows; monotone_violations, the sum over splits; counts of bad, good and indeterminate cases
     """
     seen: list[dict[str, float]] = []
     errors, violations = [], 0
+    paired: list[tuple[Bools, Floats, Floats]] = []
+    truths: list[dict[str, Any]] = []
     for split in among:
         model = fit(cohort.rows(split.fit_on), seed=seed, separable=separable, monotone=monotone)
         values, bad = cohort.matrix.values[split.judge_on], cohort.bad[split.judge_on]
@@ -47,11 +57,26 @@ def evaluate(
         seen.append(performance(bad, told.log_odds, model.calibration_.probability(told.log_odds)))
         errors.append(told.error)
         violations += monotone_violations(model, values)
+        simple = logistic(cohort.matrix.features).fit(cohort.matrix.values[split.fit_on], cohort.bad[split.fit_on])
+        paired.append((bad, told.log_odds, score_of(simple, values)))
+        if truth is not None:
+            truths.append(against_truth(model, told, cohort.rows(split.judge_on), truth, seed=seed))
         say(f"{split.words}: AUC {seen[-1]['auc']:.4f}, {model.trees_} trees, {model.calibration_.kind}")
+    difference = auc_difference(paired)
     return {
         **_summary(cohort, among, seen),
+        "against": {"benchmark": NAME, **asdict(difference), "words": difference.words(NAME)},
+        **({"truth": _mean(truths)} if truths else {}),
+        "counts": dict(cohort.counts),
         "additivity_error": max(errors),
         "monotone_violations": violations,
+    }
+
+
+def _mean(truths: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    return {
+        part: {name: float(np.mean([one[part][name] for one in truths])) for name in truths[0][part]}
+        for part in truths[0]
     }
 
 

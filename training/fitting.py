@@ -12,9 +12,14 @@ from features.catalog import Catalog, FeatureMatrix
 from features.declared import Declaration
 from features.delinquency import LAWFUL, Allocation
 from features.probes import probe_history
+from models.cards import Population
 from models.fitted_card import FittedCard
+from models.recovery import RecoveryModel, teaches
 from models.risk_model import Floats, Helpers, RiskModel
 from training.cohort import Cohort, catalog_of
+
+COLLECTION = "collection"
+"""The card that expects recoveries whatever population a lender gives it."""
 
 
 def fit(cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool = True) -> RiskModel:
@@ -36,6 +41,19 @@ def _helpers(cohort: Cohort) -> Helpers | None:
     return Helpers(cohort.helpers.matrix.values, cohort.helpers.bad, cohort.card.helper_weight)
 
 
+def fit_recovery(cohort: Cohort, *, seed: int = 0) -> RecoveryModel | None:
+    """Return the model of what comes back, or None: the policy's loss share then stays.
+
+    Only a card of loans in collection has one, and only where enough recovered shares are known.
+    """
+    in_collection = cohort.card.population is Population.OVERDUE or cohort.card.name == COLLECTION
+    if not in_collection or not teaches(cohort.recovered):
+        return None
+    return RecoveryModel.fit(
+        catalog_of(cohort), cohort.matrix.values, cohort.recovered, borrowers=cohort.borrowers, seed=seed
+    )
+
+
 def fitted_card(
     cohort: Cohort,
     *,
@@ -52,7 +70,7 @@ def fitted_card(
     declared : the lender's own features, which travel with the card
     allocation : how payments met what was due in the cohort's history
     """
-    features = catalog_of(cohort)
+    features, recovery = catalog_of(cohort), fit_recovery(cohort, seed=seed)
     return FittedCard(
         card=cohort.card,
         version=version,
@@ -66,11 +84,22 @@ def fitted_card(
             "observed_on": sorted({str(day) for day in cohort.matrix.cases.get_column("observed_on")}),
             "outcomes": dict(cohort.counts),
             "values_sha256": data_hash(cohort),
+            **({} if recovery is None else {"recovered": _recovered(cohort)}),
         },
         provenance={**provenance, "seed": seed},
         declared=declared or {},
         allocation=allocation,
+        recovery=recovery,
     )
+
+
+def _recovered(cohort: Cohort) -> dict[str, Any]:
+    """Return what describes the recovered shares that a recovery model was fitted on."""
+    return {
+        "loans": int((~np.isnan(cohort.recovered)).sum()),
+        "mean_share": float(np.nanmean(cohort.recovered)),
+        "sha256": hashlib.sha256(np.ascontiguousarray(cohort.recovered).tobytes()).hexdigest(),
+    }
 
 
 def golden_rows(cohort: Cohort) -> Floats:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy.stats import binom
-from sklearn.metrics import roc_auc_score
 
 from models.risk_model import Floats
 from training.cohort import LEAST_OF_EACH
@@ -27,8 +26,8 @@ TOO_GOOD = 0.95
 LEAST_ROWS = 20
 """Of fewer rows one outcome only is no sign; and what so few rows give away moves no card."""
 A_FIFTIETH = 0.02
-"""The other outcome is rarer by this factor than in all the loans: "almost only". The best grade of a good card has a
-fifth to a tenth of the usual bad loans."""
+"""Where the other outcome is so much rarer than in all the loans, a column has "almost only" one of them. LendingClub's
+best of 35 grades has a fifth of the usual bad loans, the best category of German credit a third."""
 CHANCE = 1e-6
 """Probability below which so few of the other outcome are no accident: of 20 files with 1,000 columns of 50 levels, one
 would show one such level by chance."""
@@ -43,11 +42,20 @@ SAME = 1e-6
 FIRST_YEAR, LAST_YEAR = 1900, 2098
 """Years of days that mean a day; 9999-12-31 stands for "open"."""
 SEED = 0
-DAYS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y", "%Y年%m月%d日",
-    "%b-%Y", "%Y-%m",
-)  # fmt: skip
-"""How days are written; without a day of the month they are the first of it."""
+DAYS = {
+    "%Y-%m-%d": r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ].*)?$",
+    "%Y/%m/%d": r"^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}$",
+    "%Y%m%d": r"^[0-9]{8}$",
+    "%d.%m.%Y": r"^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}$",
+    "%d/%m/%Y": r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$",
+    "%m/%d/%Y": r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$",
+    "%d-%b-%Y": r"^[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}$",
+    "%Y年%m月%d日": r"^[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日$",
+    "%b-%Y": r"^[A-Za-z]{3}-[0-9]{4}$",
+    "%Y-%m": r"^[0-9]{4}-[0-9]{1,2}$",
+    "%Y%m": r"^[0-9]{6}$",
+}
+"""How days are written, and how such a text looks; without a day of the month they are the first of it."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,13 @@ class Column:
     @cached_property
     def days(self) -> pl.Series | None:
         """The column as days; None when it holds none."""
-        begun = self.texts.str.strip_chars().str.replace(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ].*$", "${1}")
-        for written in DAYS:
+        given = self.texts.str.strip_chars()
+        for written, looks in DAYS.items():
+            like = given.str.contains(looks)
+            if like.sum() < NEARLY_ALL * given.count() or not like.any():
+                continue
             whole = "%d" in written
+            begun = given.set(like.not_(), None).str.replace(r"[T ].*$", "")
             told = (begun if whole else begun + " 01").str.to_date(written if whole else f"{written} %d", strict=False)
             of_now = told.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
             open_ended = told.dt.year() > LAST_YEAR
@@ -119,18 +131,8 @@ class Column:
         return read.count() > 0 and read.count() >= NEARLY_ALL * self.texts.count()
 
 
-def signs(column: Column, cases: Cases, *, by_name: bool = True) -> tuple[str, ...]:
-    """Return every sign that a column knows what became of the loan, a sentence each; none for an honest one.
-
-    Parameters
-    ----------
-    by_name : its name counts; not where the file says that the column is one of ours, such as the amount
-    """
-    return tuple(_signs(column, cases, by_name=by_name))
-
-
-def _signs(column: Column, cases: Cases, *, by_name: bool) -> Iterator[str]:
-    word = of_what_comes_after(column.name, applicants=cases.applicants) if by_name else None
+def signs_of_values(column: Column, cases: Cases) -> Iterator[str]:
+    """Yield every sign in its values that a column knows what became of the loan; none for an honest one."""
     later = share_after(column, cases)
     if later is not None:
         yield f"days after the observation date in {later:.0%} of the loans where it is filled"
@@ -143,9 +145,15 @@ def _signs(column: Column, cases: Cases, *, by_name: bool) -> Iterator[str]:
             beside = auc_by_amount(column, cases, bad)
             if beside > TOO_GOOD:
                 yield f"beside the amount it tells bad loans from good almost without fault (AUC {beside:.3f})"
-        yield from one_outcome_only(column, bad)
-    if word is not None:
-        yield f"its name speaks of what comes after ('{word}')"
+        only = one_outcome_only(column, bad)
+        if only is not None:
+            yield only
+
+
+def sign_of_name(name: str, cases: Cases) -> str | None:
+    """Return the sign in the name of a column, or None."""
+    word = of_what_comes_after(name, applicants=cases.applicants)
+    return None if word is None else f"its name speaks of what comes after ('{word}')"
 
 
 def share_after(column: Column, cases: Cases) -> float | None:
@@ -163,7 +171,7 @@ def share_after(column: Column, cases: Cases) -> float | None:
 def auc_alone(column: Column, cases: Cases, bad: Bools) -> float:
     """Return the AUC of the column alone, 0.5 to 1: of its numbers or days, its levels, or of whether it is filled.
 
-    The direction does not matter. Ties count half. Levels are told by their share of bad loans in the other half of
+    The direction does not matter. Levels are told by their share of bad loans in the other half of
     the cases, so that a level of few loans is not told by these loans themselves.
     """
     found = [auc(column.known.astype(np.float64), bad)]
@@ -190,33 +198,30 @@ def auc_by_amount(column: Column, cases: Cases, bad: Bools) -> float:
     return max(auc(share, bad), auc(equal, bad))
 
 
-def one_outcome_only(column: Column, bad: Bools) -> Iterator[str]:
-    """Yield for which outcome only the column is filled or empty, 0 or not, or has one of its levels.
+def one_outcome_only(column: Column, bad: Bools) -> str | None:
+    """Return for which outcome only the column is filled or empty, 0 or not, or has one of its values; None: for none.
 
     A field that is filled in once a loan is settled says by being filled that the loan went bad.
     """
-    of_states = list(_states(column, bad))
-    yield from of_states
-    if column.levels is None or of_states:
-        return
-    for level in range(int(column.levels.max(initial=-1)) + 1):
-        only = _only(column.levels == level, bad)
-        if only is not None:
-            yield f"one of its values stands almost only where the loan went {only}"
-            return
+    told = _state(column, bad)
+    if told is not None or column.levels is None:
+        return told
+    found = (_only(column.levels == level, bad) for level in np.unique(column.levels))
+    only = next((outcome for outcome in found if outcome is not None), None)
+    return None if only is None else f"one of its values stands almost only where the loan went {only}"
 
 
-def _states(column: Column, bad: Bools) -> Iterator[str]:
+def _state(column: Column, bad: Bools) -> str | None:
     states = {"filled": column.known, "empty": ~column.known}
     if column.numbers is not None:
-        number = column.known & ~np.isnan(column.numbers)
-        states |= {"0": number & (column.numbers == 0), "other than 0": number & (column.numbers != 0)}
+        number = ~np.isnan(column.numbers)
+        states |= {"other than 0": number & (column.numbers != 0), "0": number & (column.numbers == 0)}
     for state, members in states.items():
-        # What is filled for all, or other than 0 wherever it is filled, says nothing more.
-        if 0 < members.sum() < len(bad) and not (state == "other than 0" and not states["0"].any()):
-            only = _only(members, bad)
-            if only is not None:
-                yield f"{state} almost only where the loan went {only} ({_count(members, bad, only)})"
+        only = _only(members, bad)
+        if only is not None:
+            of_it = int((members & (bad if only == "bad" else ~bad)).sum())
+            return f"{state} almost only where the loan went {only} ({of_it:,} of {int(members.sum()):,})"
+    return None
 
 
 def _only(members: Bools, bad: Bools) -> str | None:
@@ -235,13 +240,10 @@ def _only(members: Bools, bad: Bools) -> str | None:
     return None
 
 
-def _count(members: Bools, bad: Bools, outcome: str) -> str:
-    of_it = int((members & (bad if outcome == "bad" else ~bad)).sum())
-    return f"{of_it:,} of {int(members.sum()):,}"
-
-
 def auc(values: Floats, bad: Bools, *, either: bool = True) -> float:
-    """Return the AUC of values, NaN left out; 0.5 when too few of either outcome are left.
+    """Return the AUC of values by their ranks; 0.5 when too few of one outcome are left.
+
+    Ties count half, NaN is left out.
 
     Parameters
     ----------
@@ -254,7 +256,10 @@ def auc(values: Floats, bad: Bools, *, either: bool = True) -> float:
     left = bad[given]
     if min(left.sum(), (~left).sum()) < LEAST_OF_EACH:
         return 0.5
-    told = float(roc_auc_score(left, values[given]))
+    _, place, ties = np.unique(values[given], return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[place]
+    went_bad, did_not = int(left.sum()), int((~left).sum())
+    told = float((ranks[left].sum() - went_bad * (went_bad + 1) / 2) / (went_bad * did_not))
     return max(told, 1 - told) if either else told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from features.words import Text, written_money
 from models.assessment import Assessment
 from models.attribution import ADDITIVITY_BOUND
@@ -21,7 +23,7 @@ def grounds(assessment: Assessment, bad: Bools | None, source: str) -> Markup:
         limits.append(words.LIMIT_ONE_WINDOW.filled(days=assessment.model.card.window_days))
     facts: list[tuple[Text, Markup]] = [
         (words.POLICY, both(words.POLICY_TOLD.filled(version=policy.version, digest=policy.digest[:SHORT_HASH]), "p")),
-        (words.LOSS_SHARE, joined(map(_loss_share, _in_force(assessment)))),
+        (words.LOSS_SHARE, _loss_shares(assessment)),
         (words.LEAST, both(_least(assessment), "p")),
         (
             words.ADDITIVITY,
@@ -55,9 +57,21 @@ def grounds(assessment: Assessment, bad: Bools | None, source: str) -> Markup:
     )
 
 
-def status_of(entry: LossShare) -> Text:
-    """Return what the policy calls a loss share: an assumption, or what a lender measured."""
-    return words.STATUS.get(entry.status, Text(en=entry.status, zh=entry.status))
+def status_of(status: str) -> Text:
+    """Return what a loss share is called: an assumption, what a lender measured, or what a model expects."""
+    return words.STATUS.get(status, Text(en=status, zh=status))
+
+
+def _loss_shares(assessment: Assessment) -> Markup:
+    if assessment.expected_share is None:
+        return joined(map(_loss_share, _in_force(assessment)))
+    money = assessment.ledger.exposure_minor
+    told = words.LOSS_SHARE_EXPECTED.filled(
+        share=f"{np.average(np.exp(assessment.ledger.loss_share), weights=money):.0%}",
+        count=f"{assessment.model.reference['recovered']['loans']:,}",
+        days=assessment.model.card.window_days,
+    )
+    return both(told, "p")
 
 
 def _in_force(assessment: Assessment) -> list[LossShare]:
@@ -70,7 +84,7 @@ def _loss_share(entry: LossShare) -> Markup:
         share=f"{entry.share:.0%}",
         product=words.PRODUCTS.get(entry.product, Text(en=entry.product, zh=entry.product)),
         day=str(entry.valid_from),
-        status=status_of(entry),
+        status=status_of(entry.status),
     )
     return joined([both(told, "p"), element("p", entry.source, class_="quiet")])
 

@@ -128,7 +128,10 @@ EQUATION = Text(
 RAISES = Text(en="Raises the risk", zh="提高风险")
 LOWERS = Text(en="Lowers the risk", zh="降低风险")
 POINTS_BAND = Text(en="{points} points, band {band}", zh="{points}分，{band}级")
-STATUS: Mapping[str, Text] = {"assumption": Text(en="assumption", zh="假设")}
+STATUS: Mapping[str, Text] = {
+    "assumption": Text(en="assumption", zh="假设"),
+    "model": Text(en="by the recovery model", zh="回收模型估计"),
+}
 QUADRANTS: Mapping[str, Text] = {
     "able_willing": Text(en="able, willing", zh="有能力，有意愿"),
     "able_unwilling": Text(en="able, unwilling", zh="有能力，意愿低"),
@@ -189,6 +192,11 @@ POLICY_TOLD = Text(en="version {version}, SHA-256 {digest}", zh="版本{version}
 LOSS_SHARE = Text(en="Loss share", zh="损失率")
 LOSS_SHARE_TOLD = Text(
     en="{share} for {product} loans from {day} on: {status}", zh="{product}类借据自{day}起为{share}：{status}"
+)
+LOSS_SHARE_EXPECTED = Text(
+    en="by the recovery model, loan by loan, fitted on {count} loans: what it does not expect back within {days} days; "
+    "here {share} of the money at risk",
+    zh="由回收模型逐笔估计（建模{count}笔）：预计{days}天内收不回的部分；本报告合计占风险敞口的{share}",
 )
 PRODUCTS: Mapping[str, Text] = {
     "revolving": Text(en="revolving", zh="循环信用"),

@@ -165,7 +165,7 @@ def _equation(assessment: Assessment, case: int) -> Text:
         chance=f"{assessment.probability[case]:.1%}",
         amount=written_money(int(ledger.exposure_minor[case]), assessment.currency),
         share=f"{np.exp(ledger.loss_share[case]):.0%}",
-        status=status_of(assessment.loss_shares[case]),
+        status=status_of(assessment.loss_share_status[case]),
         loss=rounded(float(ledger.expected_loss_minor[case]), assessment.currency),
     )
 

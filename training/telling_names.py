@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 WHAT_BECAME = (
     "recover*", "charge off", "charged off", "chargeoff*", "write off", "writeoff*", "written off", "settle*",
-    "default*", "outcome*", "loan status", "account status", "late fee*", "repaid",
+    "default*", "outcome*",
     "核销", "回收", "结清", "违约", "坏账", "代偿",
 )  # fmt: skip
 """Words for the end of a loan, of whatever card."""
 AFTER_LENDING = (
-    "paid", "pymnt*", "pymt*", "payment*", "repay*", "collect*", "total rec", "out prncp", "outstanding principal",
-    "dpd", "days past due", "hardship*", "还款", "逾期天数", "催收",
+    "late fee*", "paid", "repaid", "pymnt*", "pymt*", "payment*", "repay*", "collect*", "loan status", "account status",
+    "total rec", "out prncp", "outstanding principal", "dpd", "days past due", "hardship*", "还款", "逾期天数", "催收",
 )  # fmt: skip
 """Words for what happens once a loan runs: of an applicant they cannot be known."""
 ABOUT_THE_PAST = (
@@ -29,7 +29,7 @@ OF_A_BUREAU = ("chargeoff*", "charge off", "collect*", "delinq*", "dpd", "late",
 """What bureaus count over months that have passed: `collections_12_mths_ex_med`."""
 AS_AGREED = (
     "down", "monthly", "planned", "scheduled", "method", "type", "frequency", "ratio", "income", "ability", "capacity",
-    "rent", "mortgage", "due day", "方式", "能力", "来源", "周期", "期限", "还款日", "月还款",
+    "rent", "mortgage", "due day", "方式", "能力", "来源", "周期", "期限", "月还款", "应还",
 )  # fmt: skip
 """Words that make of a payment a term of the contract, or a means to pay: `down_payment`, `payment_to_income`."""
 OF_A_PERSON = ("name", "job", "employ*", "salary", "address", "degree", "school", "income")

@@ -18,6 +18,8 @@ from models.cards import Card
 from models.fitted_card import FittedCard
 from models.risk_model import Floats
 from models.store import ModelStore
+from training.benchmark import NAME as BENCHMARK
+from training.benchmark import against_benchmark
 from training.cohort import Cohort, cohort
 from training.fitting import fitted_card, golden_rows
 from training.metrics import Bools, performance
@@ -88,8 +90,14 @@ def train(
             allocation=portfolio.allocation,
         )
         judged_on, log_odds = _judged(fitted, fitted_on, held_out)
+        assert fitted.model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"
+        compared = against_benchmark(fitted_on, fitted.model.out_of_fold_, folds=fitted.model.inner_folds, seed=seed)
+        say(f"inner folds: {compared.words(BENCHMARK)}")
         metrics = {
             **performance(judged_on.bad, log_odds, fitted.model.calibration_.probability(log_odds)),
+            "auc_against_logistic": compared.auc,
+            "auc_against_logistic_low": compared.low,
+            "auc_against_logistic_high": compared.high,
             "rows_fitted": float(len(fitted_on)),
             "rows_judged": float(len(judged_on)),
             "monotone_violations": float(monotone_violations(fitted.model, judged_on.matrix.values)),
@@ -147,7 +155,7 @@ def _by_borrower(whole: Cohort, hold_out: float, seed: int) -> Split:
 
 def _judged(fitted: FittedCard, fitted_on: Cohort, held_out: Cohort | None) -> tuple[Cohort, Floats]:
     if held_out is None:
-        assert fitted.model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"
+        assert fitted.model.out_of_fold_ is not None, "see above"
         return fitted_on, fitted.model.out_of_fold_
     return held_out, attribute(fitted.model, fitted.catalog, held_out.matrix.values).log_odds
 

@@ -262,7 +262,7 @@ def largest_out_to_balance(flows: Flows, months: int) -> pl.Expr:
         en="a salary or pension came in during {value} of the months seen, last {months}",
         zh="近{months}已知流水中有{value}的月份有工资或养老金入账",
     ),
-    missing=Text(en="no account movement is known in the last {months}", zh="近{months}没有已知账户流水"),
+    missing=Text(en="no account movement is known in the last {months}", zh="近{months}账户流水情况未知"),
     family="regular income",
     months=(6,),
 )

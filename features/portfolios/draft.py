@@ -1,4 +1,4 @@
-"""A first portfolio file, guessed from a lender's own files: it can be read at once, and says where a person decides."""
+"""A first portfolio file, guessed from a lender's own files: it can be read at once, and says where to decide."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class _Draft:
     def _head(self) -> Iterator[str]:
         file = self.loans.file
         folder = file.path.parent.name
-        yield "# A first portfolio file, guessed from the files' columns. Decide where it says \"check\", then run"
-        yield "# `repayrank portfolio check` on it. Files that are named without a folder are looked for beside this one."
+        yield '# A first portfolio file, guessed from the files\' columns. Decide where it says "check", then run'
+        yield "# `repayrank portfolio check` on it. The names of files count from the folder that this one lies in."
         yield f"name = {_toml(folder if file.stem.lower() == 'loans' and folder else file.stem)}"
         yield 'source = ""  # check: where the data come from'
         yield 'zone = "UTC"  # check: the zone in which your days end, such as Asia/Shanghai'
@@ -161,7 +161,7 @@ class _Draft:
         if told:
             yield from ("", f"[tables.{placed_file.table}.columns]")
             if any("per_unit" in mapped.source for mapped in told.values()):
-                yield "# check: per_unit = 100 where amounts are in yuan or dollars; leave it out where they are in cents"
+                yield "# check: per_unit = 100 stands for yuan or dollars; leave it out where amounts are in cents"
             for name, mapped in told.items():
                 yield from _mapping(name, mapped)
 
@@ -204,7 +204,7 @@ class _Draft:
         for name, words in PROTECTED_COLUMNS.items():
             for listed in self.parted.protected:
                 column = listed.column
-                fits = column.whole and 0 <= column.least and column.most <= OLDEST
+                fits = column.whole and column.least >= 0 and column.most <= OLDEST
                 if name not in told and column.speaks(words) and (fits if name == "age_years" else column.levels):
                     told[name] = column.name
         if told:
@@ -236,19 +236,19 @@ class _Draft:
         if self.application:
             yield f"{mark}after_days = {APPLICATION_DAYS}  # check: days from the application to when this was known"
         if told.bad and self.application:
-            column, texts = told.column.name, " / ".join(told.bad)
-            said = {"en": f"{column}: {texts}", "zh": f"{column}：{texts}"}
+            column, bad = told.column.name, " / ".join(told.bad)
+            words = {"en": f"{column}: {bad}", "zh": f"{column}：{bad}"}
             yield from ("", "[cards.application]", f"window_days = {APPLICATION_DAYS}")
-            yield f"outcome = {_toml(said)}  # check: what bad means, in words"
+            yield f"outcome = {_toml(words)}  # check: what bad means, in words"
 
     def _features(self) -> Iterator[str]:
         if not self.parted.features:
             return
         yield ""
-        yield "# check: each feature's group (ability, willingness, circumstances) and unit, and its words in both languages."
-        yield '# Say which way risk goes with risk = "rises" or "falls", where the law and your policy know it; put the levels'
-        yield "# of a category in order, from the least to the most, before you do. For money, per_unit = 100 stands for yuan"
-        yield "# or dollars."
+        yield "# check: each feature's group (ability, willingness or circumstances), its unit, and its words in both"
+        yield '# languages. Say which way risk goes with risk = "rises" or "falls", where law and policy know it; put'
+        yield "# the levels of a category in order first, from the least to the most. For money, per_unit = 100 stands"
+        yield "# for yuan or dollars."
         for feature in self.parted.features:
             yield from _feature(feature)
 
@@ -321,7 +321,7 @@ def _comment(text: str, before: str = "") -> str:
 
 
 def _key(name: str) -> str:
-    return name if name and set(name) <= BARE else _toml(name)
+    return name if name[:1].isalpha() and set(name) <= BARE else _toml(name)
 
 
 def _toml(value: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Literal
 
 import polars as pl
 
-from features.errors import DataRefused
 from features.portfolios.draft_words import DAY, MONTH, speaks, words
+from features.portfolios.mapping import NEARLY_WHOLE
 from features.portfolios.portfolio_file import NULLS
 from features.portfolios.reading import PARQUET, rows_of, unreadable
 
@@ -138,7 +138,7 @@ class Column:
             return 0
         for places in (0, 1, 2):
             scaled = self.numbers * 10**places
-            if ((scaled - scaled.round()).abs() <= 1e-6).all():
+            if ((scaled - scaled.round()).abs() <= NEARLY_WHOLE).all():
                 return places
         return 3
 
@@ -308,8 +308,3 @@ def _days(texts: pl.Series, form: str | None) -> pl.Series:
     if "%d" not in form:
         return (plain + " 01").str.to_date(form + " %d", strict=False)
     return plain.str.to_date(form, strict=False)
-
-
-def refused_files(found: str, do: str) -> DataRefused:
-    """Return the refusal of a set of files."""
-    return DataRefused(found, where="the files given", expected="the files of one book", do=do)

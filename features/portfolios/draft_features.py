@@ -85,7 +85,7 @@ def _outcomes(column: Column) -> Iterable[tuple[float, Outcome]]:
     if not 2 <= len(column.levels) <= TEXTS_OF_OUTCOMES or column.kind == "day":  # noqa: PLR2004
         return
     surely = column.speaks(said.OUTCOME_SURELY)
-    if not surely and column.speaks(said.EARLIER):
+    if column.speaks(said.LONG_AGO) or (not surely and column.speaks(said.EARLIER)):
         return
     points = 3 if surely else 2 if column.speaks(said.OUTCOME) else 1 if column.speaks(said.OUTCOME_PERHAPS) else 0
     if not points:
@@ -179,12 +179,12 @@ def _useless(column: Column) -> str | None:  # noqa: PLR0911 - one line for each
         return "a column without a name"
     if column.speaks(said.ID):
         return "an identifier"
-    if column.whole and column.speaks(said.YEAR) and EARLIEST <= column.least and column.most <= LATEST:
+    if column.whole and column.speaks(said.YEAR) and column.least >= EARLIEST and column.most <= LATEST:
         return "a calendar year says when, not who"
-    if column.kind != "text" or column.holds_one_number:
-        return None
     if column.speaks(said.PERSONAL) and column.known < NAMES_REPEAT * column.distinct:
         return "it looks personal"
+    if column.kind != "text" or column.holds_one_number:
+        return None
     if not column.levels:
         return "a text of its own in many rows" if column.distinct * 2 > column.known else "too many texts"
     return None
@@ -246,14 +246,14 @@ def _number(column: Column, written: dict[str, Any], checks: list[str]) -> None:
         written["per_unit"] = 100
 
 
-def _unit(column: Column, codes: Sequence[int]) -> str | None:  # noqa: PLR0911 - one line per unit
+def _unit(column: Column, codes: Sequence[int]) -> str | None:
     numbers = column.numbers
     assert numbers is not None, "a column of numbers"
     real = numbers.filter(numbers.is_in([float(code) for code in codes]).not_()).drop_nulls()
     least, most = (float(real.min()), float(real.max())) if len(real) else (0.0, 0.0)  # type: ignore[arg-type]
     if column.speaks(said.SHARE):
-        return "share" if 0 <= least and most <= 1 and column.decimals else None
-    window = column.speaks(r"\b(last|within|past)\b|近")
+        return "share" if least >= 0 and most <= 1 and column.decimals else None
+    window = column.speaks(r"\b(last|within|past) ?\d|近")
     if least >= 0 and column.speaks(said.MONTHS) and not window:
         return "months"
     if least >= 0 and column.speaks(said.DAYS) and not window:

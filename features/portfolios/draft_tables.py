@@ -70,9 +70,10 @@ class Placed:
 
     @property
     def used(self) -> set[str]:
-        """The file's columns that the table reads."""
+        """The columns that the table reads, and those it would read by their names."""
         signs = {name for mapped in self.columns.values() for name in mapped.source.get("negative_where", {})}
-        return {mapped.reads for mapped in self.columns.values() if mapped.reads is not None} | signs
+        own = set(SCHEMAS[self.table].columns()) if self.table in SCHEMAS else set()
+        return {mapped.reads for mapped in self.columns.values() if mapped.reads is not None} | signs | own
 
 
 @dataclass(frozen=True)
@@ -317,9 +318,10 @@ def _read_as(  # noqa: PLR0911 - one return for each type
 ) -> Mapped | None:
     source: dict[str, Any] = {"column": column.name}
     if isinstance(kind, dy.String):
-        told = column.unique or guess.table in BESIDE if name.endswith("_id") else column.kind != "empty"
         if name == "currency":
-            told = bool(column.levels) and all(len(text) == 3 and text.isupper() for text in column.levels)  # noqa: PLR2004
+            codes = column.texts.str.contains("^[A-Z]{3}$").fill_null(value=False)
+            return Mapped(source) if len(codes) and codes.all() else None
+        told = column.unique or guess.table in BESIDE if name.endswith("_id") else column.kind != "empty"
         return Mapped(source) if by_name or told else None
     if isinstance(kind, (dy.Date, dy.Datetime)):
         if column.kind != "day":
@@ -328,7 +330,7 @@ def _read_as(  # noqa: PLR0911 - one return for each type
     if isinstance(kind, dy.Int64):
         return _money(guess, column, kind, by_name=by_name)
     if isinstance(kind, dy.Int16):
-        return _count(column, kind)
+        return _count(column, kind, by_name=by_name)
     if isinstance(kind, dy.Bool):
         return _truth(column)
     return _one_of(column, kind) if isinstance(kind, dy.Enum) else None
@@ -347,6 +349,9 @@ def _money(guess: _Guess, column: Column, kind: dy.Int64, *, by_name: bool) -> M
     if column.decimals > 2 or (column.decimals and "per_unit" not in source):  # noqa: PLR2004 - cents are whole
         source["rounded"] = True
     below = column.least < 0
+    unfit = (below and kind.min == 0) or column.most * source.get("per_unit", 1) > (kind.max or 0)
+    if unfit and kind.nullable and not by_name:
+        return None
     if guess.table == "transactions" and not below and guess.found.get("amount") is None and kind.name == "amount":
         sign = _sign(guess.file, guess.taken | {column.name})
         if sign is None:
@@ -366,10 +371,10 @@ def _sign(file: LenderFile, taken: set[str]) -> tuple[str, tuple[str, ...]] | No
     return None
 
 
-def _count(column: Column, kind: dy.Int16) -> Mapped | None:
+def _count(column: Column, kind: dy.Int16, *, by_name: bool) -> Mapped | None:
     least, most = kind.min or 0, kind.max or 0
     source: dict[str, Any] = {"column": column.name}
-    if column.speaks(said.YEAR):
+    if column.speaks(said.YEAR) and not by_name:
         return None
     if column.holds_one_number and column.levels:
         numbers = pl.Series(column.levels).str.extract(r"([0-9]+)", 1).to_list()

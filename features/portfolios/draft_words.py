@@ -14,8 +14,10 @@ MONTH = r"month|\bym\b|period|date|年月|月份"
 YEAR = r"\byears?\b|\byr\b|年份|年度|^年$"
 
 ID = (
-    r"\bids?\b|\b(loan|cust|customer|client|member|user|account|acct|borrower|contract|order|trans|payment)id\b|\b(uuid|guid|key|ref)\b|编号|单号|借据号|合同号|客户号|账号|卡号|身份证|证件号|流水号|主键"
-    r"|\b(account|acct|loan|contract|customer|client|member|card|application|payment) ?(no|nr|num|nbr|number|code|ref)\b"
+    r"\bids?\b|\b(loan|cust|customer|client|member|user|account|acct|borrower|contract|order|trans|payment)id\b"
+    r"|\b(uuid|guid|key|ref)\b|编号|单号|借据号|合同号|客户号|账号|卡号|身份证|证件号|流水号|主键"
+    r"|\b(account|acct|loan|contract|customer|client|member|card|application|payment)"
+    r" ?(no|nr|num|nbr|number|code|ref)\b"
 )
 LOAN_ID = (
     r"^id$|借据号|借据编号|贷款编号|贷款号|合同号|合同编号|申请编号|申请号|进件"
@@ -23,7 +25,8 @@ LOAN_ID = (
 )
 BORROWER_ID = (
     r"客户号|客户编号|客户id|用户|借款人|身份证|证件号"
-    r"|\b(borrower|customer|cust|client|member|user|person|party|applicant|obligor) ?(id|no|nr|num|nbr|number|key|ref)\b"
+    r"|\b(borrower|customer|cust|client|member|user|person|party|applicant|obligor)"
+    r" ?(id|no|nr|num|nbr|number|key|ref)\b"
 )
 ACCOUNT_ID = r"\b(account|acct) ?(id|no|nr|num|nbr|number|key)\b|账户|账号"
 PERSONAL = (
@@ -32,8 +35,8 @@ PERSONAL = (
 )
 
 OUTCOME_SURELY = (
-    r"^((is )?(bad|default|defaulted)( flag)?|target|label|outcome|good bad|bad good|gb|(gb|good bad) flag|creditability"
-    r"|class|y|serious ?dlq.*)$|违约|好坏|坏客户|坏账户|是否逾期|逾期标志|标签|目标变量|^结果$"
+    r"^((is )?(bad|default|defaulted)( flag)?|target|label|outcome|good bad|bad good|gb|(gb|good bad) flag"
+    r"|creditability|class|y|serious ?dlq.*)$|违约|好坏|坏客户|坏账户|是否逾期|逾期标志|标签|目标变量|^结果$"
 )
 OUTCOME = (
     r"\b(bad|default|defaulted|target|label|outcome|creditability|charged? ?off|dlq|credit risk)\b|^(loan )?status$"
@@ -46,9 +49,12 @@ EARLIER = (
     r"prev|\bpast\b|histor|\bever\b|prior|before|within|\blast\b|\b\d+ ?(m|mo|mths?|months?|y|yrs?|years?|days?)\b"
     r"|历史|曾|近|过去|以往"
 )
-"""A name that speaks of a time before the decision."""
+LONG_AGO = r"历史|曾|近|过去|以往|\bever\b|\bprev|histor|\bprior\b"
+"""A name that speaks of a time before the decision, and one that does so whatever else it says."""
 
-NOT_GOOD = r"\bun(re)?paid\b|\bnot (yet |been |fully )*(re)?paid\b|未还|未结清|不正常|\bnon ?performing\b|\bnot good\b|不好"
+NOT_GOOD = (
+    r"\bun(re)?paid\b|\bnot (yet |been |fully )*(re)?paid\b|未还|未结清|不正常|\bnon ?performing\b|\bnot good\b|不好"
+)
 NOT_BAD = (
     r"\b(no|non|not|never|without) (in |a )?(bad|default|defaulted|late|overdue|delinquent|charged off|loss)\b"
     r"|\bnondefault\b|未违约|未逾期|无逾期|非违约|不违约|不逾期|非坏|不坏|无违约"
@@ -57,14 +63,17 @@ BAD_TEXT = (
     r"\bbad\b|default|\bcharge[ds]? ?off\b|\bwritten ?off\b|\bloss\b|\blate\b|overdue|past due|delinquen|arrear"
     r"|\bdebt\b|\bnpl\b|坏|违约|逾期|核销|不良|损失|失信"
 )
-UNDECIDED_TEXT = r"current|running|grace|issued|pending|ongoing|active|存续|未到期|在贷|还款中|indeterminate|不确定|unknown"
+UNDECIDED_TEXT = (
+    r"current|running|grace|issued|pending|ongoing|\bactive\b|存续|未到期|在贷|还款中|indeterminate|不确定|unknown"
+)
 GOOD_TEXT = r"\bgood\b|\bpaid\b|\brepaid\b|performing|closed|settled|\bok\b|normal|\bdone\b|好|正常|结清|已还|履约"
 YES = frozenset(["1", "1.0", "yes", "y", "true", "t", "是", "有"])
 NO = frozenset(["0", "0.0", "no", "n", "false", "f", "否", "无"])
 
 PROTECTED = (
     r"\b(sex|gender|race|racial|religion|religious|marital|married|marriage|nationality|national|foreign\w*|birth\w*|dob"
-    r"|disab\w*|pregnan\w*|age|ages|ethnic\w*|veteran)\b|personal status|性别|年龄|民族|种族|婚姻|婚否|宗教|出生|生日|籍贯|户籍|残疾|国籍"
+    r"|disab\w*|pregnan\w*|age|ages|ethnic\w*|veteran)\b|personal status"
+    r"|性别|年龄|民族|种族|婚姻|婚否|宗教|出生|生日|籍贯|户籍|残疾|国籍"
 )
 PROTECTED_COLUMNS: Mapping[str, str] = {
     "sex": r"\b(sex|gender)\b|性别",

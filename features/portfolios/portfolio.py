@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -19,6 +19,8 @@ from features.errors import ConfigurationRefused, UsageError
 from features.history import History, is_zone
 from features.tables import Tables
 
+BUILT_IN = ("taiwan", "simulated")
+"""Books that are there at once: one that ships, one that is made."""
 SHIPPED = ("german", "lendingclub", "lendingclub_recovery", "berka")
 """Books whose portfolio file ships with the release and whose data do not."""
 
@@ -114,12 +116,11 @@ def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | N
     DataRefused : a file of the book is missing or cannot be read
     TablesRefused : its tables break their declaration
     """
-    from features.portfolios import described, folder, simulated, taiwan
+    from features.portfolios import described, folder
 
     _require_zone(zone)
-    built_in: Mapping[str, Callable[[], Portfolio]] = {"taiwan": taiwan.book, "simulated": simulated.book}
-    if name_or_path in built_in:
-        book = built_in[name_or_path]()
+    if name_or_path in BUILT_IN:
+        book = _built_in(name_or_path)
     elif name_or_path in SHIPPED:
         book = described.shipped(name_or_path, data)
     elif name_or_path.endswith(".toml"):
@@ -127,8 +128,18 @@ def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | N
     elif (Path(name_or_path) / described.FILE).is_file():
         book = described.book(Path(name_or_path) / described.FILE, data)
     else:
-        return folder.book(name_or_path, zone=zone or "UTC", built_in=(*built_in, *SHIPPED))
+        return folder.book(name_or_path, zone=zone or "UTC", built_in=(*BUILT_IN, *SHIPPED))
     return book if zone is None else replace(book, zone=zone)
+
+
+def _built_in(name: str) -> Portfolio:
+    if name == "taiwan":
+        from features.portfolios import taiwan
+
+        return taiwan.book()
+    from features.portfolios import simulated
+
+    return simulated.book()
 
 
 def _require_zone(zone: str | None) -> None:

@@ -7,6 +7,6 @@ from types import ModuleType
 
 def modules() -> tuple[ModuleType, ...]:
     """Return the group's modules in the order of their features' columns."""
-    from features.willingness import contacts, debits, flows, instalments, promises, statements
+    from features.willingness import contacts, debits, flows, instalments, promises, spells, statements
 
-    return (statements, instalments, promises, contacts, debits, flows)
+    return (statements, instalments, promises, spells, contacts, debits, flows)

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from features.catalog import catalog
 from features.declaration import Group
 from models.attribution import ADDITIVITY_BOUND, attribute
 from models.risk_model import RiskModel, Size
+from training.cohort import catalog_of
 from training.monotonicity import monotone_violations
 
 SMALL = (Size(most_trees=40),)
 
 
-def small(**parameters):
-    return RiskModel.of(catalog(), sizes=SMALL, inner_folds=2, **parameters)
+def small(cases, **parameters):
+    return RiskModel.of(catalog_of(cases), sizes=SMALL, inner_folds=2, **parameters)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -46,7 +46,7 @@ def test_each_tree_speaks_of_one_group_only(collection):
 
 
 def test_without_the_constraint_trees_do_mix_groups(overdue):
-    model = small(separable=False).fit(overdue.matrix.values, overdue.bad)
+    model = small(overdue, separable=False).fit(overdue.matrix.values, overdue.bad)
     groups = model.groups
     assert any(len({groups[column] for column in used}) > 1 for used in trees_of(model))
 
@@ -105,14 +105,14 @@ def test_no_step_of_the_calibrated_risk_goes_against_a_declared_direction(collec
 
 
 def test_the_sweep_finds_a_model_that_breaks_its_directions(overdue):
-    model = small().set_params(directions=None).fit(overdue.matrix.values, overdue.bad)
-    model.directions = [int(feature.risk) for feature in catalog()]
+    model = small(overdue).set_params(directions=None).fit(overdue.matrix.values, overdue.bad)
+    model.directions = [int(feature.risk) for feature in catalog_of(overdue)]
     assert monotone_violations(model, overdue.matrix.values) > 0
 
 
 def test_the_same_seed_and_data_give_the_same_model_on_one_thread_and_on_two(overdue):
     texts = {
-        small(threads=threads, seed=3)
+        small(overdue, threads=threads, seed=3)
         .fit(overdue.matrix.values, overdue.bad)
         .booster_.model_to_string()
         .split("parameters:")[0]
@@ -122,5 +122,5 @@ def test_the_same_seed_and_data_give_the_same_model_on_one_thread_and_on_two(ove
 
 
 def test_another_seed_gives_another_model(overdue):
-    one, other = (small(seed=seed).fit(overdue.matrix.values, overdue.bad) for seed in (0, 1))
+    one, other = (small(overdue, seed=seed).fit(overdue.matrix.values, overdue.bad) for seed in (0, 1))
     assert one.booster_.model_to_string() != other.booster_.model_to_string()

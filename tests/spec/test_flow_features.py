@@ -12,6 +12,7 @@ from spec_tables import CENTS, noon, on, table
 
 from features.ability import flows as ability
 from features.ability.flows import (
+    days_below_zero_count,
     income_steadiness,
     instalment_to_flow_income,
     largest_out_to_balance,
@@ -19,10 +20,11 @@ from features.ability.flows import (
     lowest_balance_to_income,
     lowest_balance_to_instalment,
     money_out_to_in,
-    months_ago,
     regular_income_months_share,
+    sanction_interest_count,
     thin_balance_days_share,
 )
+from features.account_flows import months_ago
 from features.catalog import Catalog
 from features.circumstances import flows as circumstances
 from features.circumstances.flows import account_months
@@ -31,12 +33,7 @@ from features.history import History
 from features.schemas import PRODUCTS, SCORED
 from features.tables import Tables
 from features.willingness import flows as willingness
-from features.willingness.flows import (
-    bill_months_share,
-    days_below_zero_count,
-    household_to_income,
-    sanction_interest_count,
-)
+from features.willingness.flows import bill_months_share, household_to_income
 from features.windows import WINDOWS, first_day, mark, marks
 
 CATALOG = Catalog(tuple(feature for module in (ability, willingness, circumstances) for feature in declared_in(module)))

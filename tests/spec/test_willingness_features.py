@@ -14,10 +14,10 @@ from features.declaration import declared_in
 from features.history import History
 from features.schemas import SCORED
 from features.tables import Tables
-from features.willingness import contacts, debits, instalments, promises
+from features.willingness import contacts, debits, instalments, promises, spells
 
 FEATURES = Catalog(
-    tuple(feature for module in (instalments, promises, contacts, debits) for feature in declared_in(module))
+    tuple(feature for module in (instalments, promises, spells, contacts, debits) for feature in declared_in(module))
 )
 LONG_AGO = "2000-01-01"
 DAY = "2024-06-30"

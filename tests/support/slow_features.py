@@ -12,6 +12,7 @@ from typing import Any
 
 DAY = timedelta(days=1)
 Value = Fraction | int | None
+Payment = tuple[date, int, str | None]
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Statement:
     overdue: int
     ago: int
     paid: int | None
+    received: int | None
     due: int | None
     spent: int | None
 
@@ -39,7 +41,7 @@ class Statement:
 
     @property
     def shortfall(self) -> int | None:
-        return max(self.due - self.paid, 0) if self.judged else None  # type: ignore[operator]
+        return max(self.due - self.received, 0) if self.judged else None  # type: ignore[operator]
 
 
 def first_day(last: date, months: int) -> date:
@@ -64,16 +66,20 @@ def summed(values: list[Any]) -> Any:
     return sum(values) if values else None
 
 
-def ledger(statements: list[tuple[date, int, str, int]], payments: list[tuple[date, int]] | None) -> list[Statement]:
+def ledger(statements: list[tuple[date, int, str, int]], payments: list[Payment] | None) -> list[Statement]:
     rows: list[Statement] = []
     ordered = sorted(statements)
     for place, (on, balance, state, overdue) in enumerate(ordered):
         before = ordered[place - 1] if place else None
         opens = before[0] + DAY if before else first_day(on, 1)
-        paid = None if payments is None else sum(amount for day, amount in payments if opens <= day <= on)
+        paid = received = None
+        if payments is not None:
+            cycle = [(amount, payer) for day, amount, payer in payments if opens <= day <= on]
+            paid = sum(amount for amount, payer in cycle if payer in (None, "borrower"))
+            received = sum(amount for amount, payer in cycle if payer != "write_off")
         due = None if before is None else max(before[1], 0)
-        spent = None if paid is None or before is None else balance - before[1] + paid
-        rows.append(Statement(on, balance, state, overdue, len(ordered) - 1 - place, paid, due, spent))
+        spent = None if received is None or before is None else balance - before[1] + received
+        rows.append(Statement(on, balance, state, overdue, len(ordered) - 1 - place, paid, received, due, spent))
     return rows
 
 
@@ -81,9 +87,9 @@ def features(  # noqa: PLR0915 - one statement per feature, as in the catalog
     limit: int | None,
     observed_on: date,
     statements: list[tuple[date, int, str, int]],
-    payments: list[tuple[date, int]] | None,
+    payments: list[Payment] | None,
 ) -> dict[str, Value]:
-    """Return every feature of one account from what is known of it: (day, balance, state, months), (day, amount)."""
+    """Return the statement features of an account: of (day, balance, state, months) and (day, amount, payer)."""
     rows = ledger(statements, payments)
     last: dict[int, list[Statement]] = {
         months: [row for row in rows if first_day(observed_on, months) <= row.on <= observed_on] for months in (1, 3, 6)

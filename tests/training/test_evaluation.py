@@ -25,6 +25,8 @@ KEYS = [
     "ks",
     "brier",
     "log_loss",
+    "against",
+    "counts",
     "additivity_error",
     "monotone_violations",
 ]

@@ -11,8 +11,8 @@ from datetime import date
 import polars as pl
 
 from features.portfolios.portfolio import Portfolio
-from features.portfolios.simulated.chunks import chunk_count, chunk_tables
-from features.portfolios.simulated.tables import TRUTH
+from features.portfolios.simulated.chunks import chunk_numbers, chunk_tables
+from features.portfolios.simulated.truth import TRUTH
 from features.portfolios.simulated.world import WORLD, World
 from features.portfolios.simulated.writing import write
 from features.tables import Tables
@@ -32,7 +32,7 @@ class Simulated:
     ----------
     tables : what the lender knows
     truth : what it does not: `loan_id`, `borrower_id`, `ability`, `willingness`, `arm`, `contact_effect`,
-        `months_in_hardship`; see `tables.truth_of`
+        `months_in_hardship`; see `truth.truth_of`
     observed_on : the observation date that the book is meant for
     zone : IANA time zone in which the lender's days end
     """
@@ -48,9 +48,9 @@ def simulate(loans: int, seed: int, *, world: World = WORLD) -> Simulated:
 
     Raises
     ------
-    UsageError : there is no loan
+    UsageError : there is no loan, or the seed is below 0
     """
-    chunks = [chunk_tables(loans, seed, number, world) for number in range(chunk_count(loans, world))]
+    chunks = [chunk_tables(loans, seed, number, world) for number in chunk_numbers(loans, seed, world)]
     frames = {name: pl.concat([chunk[name] for chunk in chunks]) for name in chunks[0]}
     truth = frames.pop(TRUTH)
     tables = Tables.checked(frames, where=f"portfolio '{NAME}'")

@@ -62,7 +62,8 @@ class Book:
         """Return the column of the first instalment that is not settled."""
         charges = (self.schedules.charges_to[loans] <= self.charges_paid[loans, None]).sum(axis=1)
         principal = (self.schedules.principal_to[loans] <= self.principal_paid[loans, None]).sum(axis=1)
-        return np.minimum(charges, principal)
+        found: Ints = np.minimum(charges, principal)
+        return found
 
     def owed(self, loans: Ints) -> Ints:
         """Return what is due and not paid."""
@@ -203,7 +204,8 @@ class Month:
         loans = self.loans[at]
         month = self.book.schedules.month[loans, self.book.first_unpaid(loans)]
         due = self.book.months.days(month, self.book.borrowers.due_day[self.borrower[at]])
-        return np.maximum(days - due, 0)
+        found: Ints = np.maximum(days - due, 0)
+        return found
 
     def pay(self, at: Ints, days: Ints, amounts: Ints, payer: int = OWN) -> None:
         """Let some loans be paid; no more than is owed, and no more than is there when the money is the borrower's."""

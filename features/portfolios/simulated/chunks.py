@@ -12,18 +12,20 @@ from features.portfolios.simulated.tables import tables_of
 from features.portfolios.simulated.world import World
 
 
-def chunk_count(loans: int, world: World) -> int:
-    """Return how many chunks a book of so many loans has.
+def chunk_numbers(loans: int, seed: int, world: World) -> range:
+    """Return the numbers of the chunks of a book of so many loans.
 
     Raises
     ------
-    UsageError : there is no loan
+    UsageError : there is no loan, or the seed is below 0
     """
     if loans < 1:
         raise UsageError(
             f"{loans} loans", where="simulate", expected="at least 1 loan", do="ask for the number of loans you need"
         )
-    return -(-loans // world.loans_per_chunk)
+    if seed < 0:
+        raise UsageError(f"seed {seed}", where="simulate", expected="0 or above", do="choose another seed")
+    return range(-(-loans // world.loans_per_chunk))
 
 
 def chunk_tables(loans: int, seed: int, number: int, world: World) -> dict[str, pl.DataFrame]:

@@ -21,7 +21,7 @@ def ids(letter: str, numbers: Ints) -> pl.Series:
     return letter + pl.Series(numbers).cast(pl.String).str.zfill(ID_DIGITS)
 
 
-def instants(days: Ints, seconds: Ints) -> Ints:
+def instants_of(days: Ints, seconds: Ints) -> Ints:
     """Return instants in microseconds from days and seconds after their beginning, both UTC."""
     found: Ints = (days * DAY_SECONDS + seconds) * MICROSECONDS
     return found

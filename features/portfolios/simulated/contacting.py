@@ -130,14 +130,15 @@ def _find_dead_numbers(month: Month, at: Ints, day: Ints, result: Ints) -> None:
 def _promises(month: Month, at: Ints, day: Ints) -> Promised:
     """Return and write down the promises that come of talks with borrowers."""
     told, dice = month.book.world.contact, month.book.dice
-    short = month.ready[at] < month.owed[at]
+    willing, short = month.willingness[at], month.ready[at] < month.owed[at]
     empty = month.ready[at] < month.book.world.habit.part_least * month.owed[at]
-    odds = told.promise + told.promise_by_willingness * month.willingness[at]
-    odds += np.where(empty, told.promise_empty, np.where(short, told.promise_short, 0.0))
+    with_little = np.where(short, told.promise_short, 0.0)
+    with_none = told.promise_empty + told.promise_empty_by_willingness * willing
+    odds = told.promise + told.promise_by_willingness * willing + np.where(empty, with_none, with_little)
     gives = happens(dice, of_log_odds(odds), len(at))
-    at, day, short, empty = at[gives], day[gives], short[gives], empty[gives]
-    all_of_it = np.where(short, told.promise_whole_short_chance, told.promise_whole_chance)
-    all_of_it = np.where(empty, 1.0, all_of_it)
+    at, day, willing, short, empty = at[gives], day[gives], willing[gives], short[gives], empty[gives]
+    too_much = of_log_odds(told.promise_whole_short + told.promise_whole_short_by_willingness * willing)
+    all_of_it = np.where(empty, 1.0, np.where(short, too_much, told.promise_whole_chance))
     part = np.where(short, told.promise_part_short * month.ready[at], told.promise_part * month.owed[at])
     amount = np.where(happens(dice, all_of_it, len(at)), month.owed[at], np.maximum(whole(part, YUAN), YUAN))
     amount = np.minimum(amount, month.owed[at])

@@ -27,7 +27,7 @@ def earn_and_live(month: Month) -> None:
     big = happens(book.dice, told.big_expense_chance, size)
     spending += np.where(big, told.big_expense_months * people.expenses[who], 0.0)
     others = people.other_instalments[who]
-    asked = np.bincount(month.place, weights=month.owed, minlength=size)
+    asked: Floats = np.bincount(month.place, weights=month.owed, minlength=size).astype(np.float64)
     short = book.savings[who] + income - spending - others < asked
     cut = told.squeeze_most * of_log_odds(told.squeeze_by_willingness * people.willingness[who])
     spending = np.where(short, spending * (1 - cut), spending)

@@ -161,7 +161,7 @@ def _applied(dice: Dice, second: Bools, world: World) -> Ints:
     volume = (1 + calendar.book_growth) ** np.arange(count)
     month = np.minimum(one_of(dice, volume / volume.sum(), len(second)), count - 1)
     length = months.starts[month + 1] - months.starts[month]
-    day = np.minimum(months.starts[month] + (dice.random(len(second)) * length).astype(np.int64), last)
+    day: Ints = np.minimum(months.starts[month] + (dice.random(len(second)) * length).astype(np.int64), last)
     again = np.flatnonzero(second)
     early, late = np.minimum(day[again - 1], day[again]), np.maximum(day[again - 1], day[again])
     late = np.maximum(late, early + gap)

@@ -18,8 +18,10 @@ from features.portfolios.simulated.chance import (
     running_number,
     whole,
 )
+from features.portfolios.simulated.columns import NO_DAY, declared_frame, ids, instants_of
 from features.portfolios.simulated.days import day_number
-from features.schemas import FLOW_KINDS, PRODUCTS, SCORED, SECURITY_KINDS
+from features.portfolios.simulated.truth import TRUTH, truth_of
+from features.schemas import FLOW_KINDS, PRODUCTS, SECURITY_KINDS
 
 HOUR_SECONDS = 3_600
 ROW_DIGITS = 2
@@ -68,13 +70,13 @@ class _Writer:
     def instalments(self) -> pl.DataFrame:
         """Return every schedule of every loan."""
         names = ("schedule", "number", "due", "principal", "interest", "costs", "recorded")
-        rows = self._rows("instalments", names, "schedule")
+        rows = self._rows("instalments", names, by="schedule")
         seconds = self._seconds(self.told.day_hours, (2, len(self.book.loans)))
-        instants = instants(rows["recorded"], seconds[np.minimum(rows["schedule"], 1), rows["about"]])
+        at = instants_of(rows["recorded"], seconds[np.minimum(rows["schedule"], 1), rows["about"]])
         return self._frame(
             "instalments",
             rows["recorded"],
-            instants,
+            at,
             loan_id=self._loan(rows),
             schedule=rows["schedule"],
             number=rows["number"],
@@ -96,7 +98,9 @@ class _Writer:
         payer, reversed_ = rows["payer"], rows["reversed"].astype(np.bool_)
         delay = self._booked_after(len(payer))
         wrong = ~reversed_ & (payer == OWN) & happens(self.dice, self.told.corrected_payment_chance, len(payer))
-        at_first = np.where(wrong, whole(rows["amount"] * self.told.corrected_payment_factor), rows["amount"])
+        at_first = np.where(
+            wrong, whole(rows["amount"].astype(np.float64) * self.told.corrected_payment_factor), rows["amount"]
+        )
         return self._restated(
             "payments",
             rows["day"] + delay,
@@ -113,7 +117,9 @@ class _Writer:
         """Return the statements of means, a few of them wrong at first."""
         rows = self._rows("borrowers", ("day", "income", "expenses", "others", "employment"))
         wrong = happens(self.dice, self.told.corrected_means_chance, len(rows["day"]))
-        at_first = np.where(wrong, whole(rows["income"] * self.told.corrected_means_factor), rows["income"])
+        at_first = np.where(
+            wrong, whole(rows["income"].astype(np.float64) * self.told.corrected_means_factor), rows["income"]
+        )
         return self._restated(
             "borrowers",
             rows["day"],
@@ -230,7 +236,10 @@ class _Writer:
         kind = np.concatenate([np.full(len(guaranteed), GUARANTEE), np.full(len(vehicle), VEHICLE)])
         order = np.lexsort((kind, about))
         rows = {"about": about[order]}
-        day, share = loans.opened[rows["about"]], between_shares(self.dice, self.book.world.contract.security_share, len(about))
+        day, share = (
+            loans.opened[rows["about"]],
+            between_shares(self.dice, self.book.world.contract.security_share, len(about)),
+        )
         return self._frame(
             "security",
             day,
@@ -257,23 +266,31 @@ class _Writer:
         return {name: values[order] for name, values in rows.items()}
 
     def _restated(
-        self, table: str, day: Ints, instants: Ints, again: Bools, values: Mapping[str, tuple[Ints, Ints]],
+        self,
+        table: str,
+        day: Ints,
+        at: Ints,
+        again: Bools,
+        values: Mapping[str, tuple[Ints, Ints]],
         **columns: Ints | pl.Series,
-    ) -> pl.DataFrame:  # fmt: skip
+    ) -> pl.DataFrame:
         """Return a table in which some rows are sent again, days later, with the values that are right."""
-        first = self._frame(table, day, instants, **columns, **{name: pair[0] for name, pair in values.items()})
         which = np.flatnonzero(again)
         later = day[which] + between(self.dice, self.told.corrected_after_days, len(which))
-        repeated = {name: column[which] for name, column in columns.items()}
-        right = {name: pair[1][which] for name, pair in values.items()}
-        second = self._frame(table, later, self._in_office(later), **repeated, **right)
-        identity = SCORED[table].identity()
-        subject = [SCORED[table].about, *(name for name in identity if name != SCORED[table].about)]
-        return pl.concat([first, second]).sort([*subject, "recorded_at"], maintain_order=True)
+        source = np.concatenate([np.arange(len(day)), which])
+        order = np.argsort(source, kind="stable")
+        sent = {name: np.concatenate([first, right[which]])[order] for name, (first, right) in values.items()}
+        return self._frame(
+            table,
+            np.concatenate([day, later])[order],
+            np.concatenate([at, self._in_office(later)])[order],
+            **{name: column[source[order]] for name, column in columns.items()},
+            **sent,
+        )
 
-    def _frame(self, table: str, day: Ints, instants: Ints, **columns: Ints | pl.Series) -> pl.DataFrame:
+    def _frame(self, table: str, day: Ints, at: Ints, **columns: Ints | pl.Series) -> pl.DataFrame:
         """Return a table as it is declared, without what was recorded after the world's last day."""
-        frame = declared_frame(table, {**columns, "recorded_at": instants_})
+        frame = declared_frame(table, {**columns, "recorded_at": at})
         return frame.filter(pl.Series(day <= self.last_day))
 
     def _loan(self, rows: Mapping[str, Ints]) -> pl.Series:
@@ -305,10 +322,10 @@ class _Writer:
         return found
 
     def _in_office(self, day: Ints) -> Ints:
-        return instants(day, self._seconds(self.told.day_hours, len(day)))
+        return instants_of(day, self._seconds(self.told.day_hours, len(day)))
 
     def _at_night(self, day: Ints) -> Ints:
-        return instants(day, self._seconds(self.told.night_hours, len(day)))
+        return instants_of(day, self._seconds(self.told.night_hours, len(day)))
 
 
 MAKERS: Mapping[str, Callable[[_Writer], pl.DataFrame]] = {

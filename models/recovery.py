@@ -1,0 +1,138 @@
+"""How much of what is at risk on a loan comes back: the chance that anything is paid, times the share paid then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from features.catalog import Catalog
+from models.calibration import IDENTITY
+from models.reference import with_reference
+from models.risk_model import MORE_TREES, PATIENCE, Floats, RiskModel, Size, inner_folds
+
+LEAST_OF_EACH = 50
+"""Fewer loans that paid something, or fewer that paid nothing, teach no recovery model."""
+
+LEAST_LOSS_SHARE = 0.01
+"""The smallest share of a loan that a recovery model lets the ledger call lost: the logarithm of 0 has no place there.
+"""
+
+SHARE_SIZES = (
+    Size(max_depth=3, num_leaves=4, most_trees=400),
+    Size(max_depth=4, num_leaves=7, most_trees=400),
+)
+"""The sizes that inner folds choose from for the share paid; the loans that paid something are few."""
+
+Names = npt.NDArray[np.str_]
+
+
+class UnpaidShare(RiskModel):
+    """The share left unpaid by those who pay something: the card's kind of trees, grown on a share, not an outcome.
+
+    What a risk model calls the probability of the bad outcome is here the expected unpaid share, so that directions
+    and signs stay those of a risk.
+    """
+
+    def fit_share(self, values: Floats, unpaid: Floats, borrowers: Names | None = None) -> Self:
+        """Fit on cases x features and the unpaid share of each, 0 to 1, by cross-entropy.
+
+        Parameters
+        ----------
+        borrowers : the borrower of each case; inner folds keep a borrower's cases together
+        """
+        self.classes_, self.n_features_in_ = np.array([False, True]), values.shape[1]
+        folds = inner_folds(values, unpaid > np.median(unpaid), borrowers, self.inner_folds, self.seed)
+        losses = [self._losses(size, values, unpaid, folds) for size in self.sizes]
+        best = min(range(len(losses)), key=lambda tried: float(losses[tried].min()))
+        self.size_, self.trees_ = self.sizes[best], round((int(np.argmin(losses[best])) + 1) * MORE_TREES)
+        grown = lgb.train(self._parameters(self.size_), _dataset(values, unpaid), num_boost_round=self.trees_)
+        self.booster_, self.calibration_ = with_reference(grown, values), IDENTITY
+        self._find_base()
+        return self
+
+    def _losses(self, size: Size, values: Floats, unpaid: Floats, folds: list[tuple[Any, Any]]) -> Floats:
+        """Return the mean held-out loss after each tree."""
+        told = lgb.cv(
+            self._parameters(size),
+            _dataset(values, unpaid),
+            num_boost_round=size.most_trees,
+            folds=[(np.append(fit_on, len(values)), held_out) for fit_on, held_out in folds],
+            callbacks=[lgb.early_stopping(PATIENCE, verbose=False)],
+        )
+        return np.asarray(told["valid cross_entropy-mean"], dtype=np.float64)
+
+    def _parameters(self, size: Size) -> dict[str, Any]:
+        own = {"objective": "cross_entropy", "metric": "cross_entropy", "num_threads": self.threads or 1}
+        return {**super()._parameters(size), **own}
+
+
+def _dataset(values: Floats, unpaid: Floats) -> lgb.Dataset:
+    """Return the rows to grow trees on, and one without any value that weighs nothing, as for the card itself."""
+    return lgb.Dataset(
+        np.vstack([values, np.full((1, values.shape[1]), np.nan)]),
+        np.append(unpaid, 0.0),
+        weight=np.append(np.ones(len(unpaid)), 0.0),
+        free_raw_data=False,
+    )
+
+
+@dataclass(frozen=True)
+class RecoveryModel:
+    """The two parts of an expected recovered share. Each is separable by group, exactly explained and monotone.
+
+    Attributes
+    ----------
+    nothing : its bad outcome is that nothing is paid within the window; calibrated
+    unpaid : its "probability" is the share left unpaid by those who pay something
+    """
+
+    nothing: RiskModel
+    unpaid: UnpaidShare
+
+    @classmethod
+    def fit(
+        cls,
+        catalog: Catalog,
+        values: Floats,
+        recovered: Floats,
+        *,
+        borrowers: Names | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Return the model of cases x features and the recovered share of each, 0 to 1 (see `teaches`).
+
+        Parameters
+        ----------
+        recovered : NaN where nobody knows; such cases take no part
+        """
+        known, paid = ~np.isnan(recovered), recovered > 0
+        nothing = RiskModel.of(catalog, seed=seed)
+        unpaid = UnpaidShare.of(catalog, sizes=SHARE_SIZES, seed=seed)
+        return cls(
+            nothing.fit(values[known], ~paid[known], borrowers=None if borrowers is None else borrowers[known]),
+            unpaid.fit_share(values[paid], 1 - recovered[paid], None if borrowers is None else borrowers[paid]),
+        )
+
+    def any_payment(self, values: Floats) -> Floats:
+        """Return the calibrated probability that anything is paid within the window."""
+        return np.asarray(expit(-self.nothing.decision_function(values)))
+
+    def expected_share(self, values: Floats) -> Floats:
+        """Return the expected recovered share of each case, above 0 and below 1: P(any payment) x E(share | any)."""
+        return np.asarray(self.any_payment(values) * expit(-self.unpaid.log_odds(values)))
+
+
+def loss_share(expected: Floats) -> Floats:
+    """Return the share that is lost where `expected` is recovered, never below `LEAST_LOSS_SHARE`."""
+    return np.maximum(1 - expected, LEAST_LOSS_SHARE)
+
+
+def teaches(recovered: Floats) -> bool:
+    """Return whether recovered shares, NaN where nobody knows, are enough to fit on."""
+    paid, nothing = int((recovered > 0).sum()), int((recovered <= 0).sum())
+    return min(paid, nothing) >= LEAST_OF_EACH

@@ -1,0 +1,84 @@
+"""What is taken to be so because a portfolio file does not say: above all, when things were known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from features.portfolios import Portfolio
+from features.portfolios.portfolio_file import ColumnSource, PortfolioFile, TableSource
+from features.portfolios.reading import PARQUET
+from features.schemas import BESIDE
+from features.tables import FACTS, declaration
+from models.cards import Card
+
+KEYS = {"loan_id": "loan", "borrower_id": "borrower"}
+
+
+def assumed(
+    portfolio: Portfolio, file: PortfolioFile, folder: Path, card: Card, stands_on: date | None
+) -> Iterator[str]:
+    """Yield each assumption in a sentence.
+
+    Parameters
+    ----------
+    folder : where the files lie
+    stands_on : the day on which the check stands because the file names none
+    """
+    if stands_on is not None:
+        yield f"no observation date is given: this check stands on {stands_on}, the last day of which the book knows"
+    for name, table in file.tables.items():
+        if name not in BESIDE and not _has(table, "recorded_at", folder):
+            yield f"table '{name}' has no recorded_at: {_instead(portfolio, name)}"
+    if file.features and FACTS not in file.tables:
+        yield (
+            "what features read counts as known when the loan's row was recorded: the loans' file must hold it as it "
+            "was then, not as it is now"
+        )
+    yield from _keys(file)
+    if portfolio.outcomes is not None and card.said is None:
+        yield (
+            f"[cards.{card.name}] has no outcome in words: reports will say that bad means {card.outcome.en}, whatever "
+            "the outcomes sent mean"
+        )
+    if file.outcome is not None and file.outcome.after_days is None:
+        yield f"[outcome] has no after_days: outcomes are those at the end of the card's {card.window_days} days"
+    loans = portfolio.tables.loans
+    if loans.get_column("amount").null_count() == loans.height == loans.get_column("credit_limit").null_count():
+        yield "no amount and no credit_limit is read: money at risk is not known, and no column was compared with it"
+
+
+def _instead(portfolio: Portfolio, name: str) -> str:
+    """Return when the rows of a table count as recorded."""
+    frame: pl.DataFrame | None = getattr(portfolio.tables, name)
+    days = [day for day in (declaration(name).happened, "applied_on", "opened_on") if day is not None]
+    given = (
+        []
+        if frame is None
+        else [d for d in days if d in frame.columns and frame.get_column(d).null_count() < frame.height]
+    )
+    if not given:
+        return "no day says when a row came to be known, and each counts as always known"
+    return f"each row counts as recorded at noon of its {given[0]}"
+
+
+def _keys(file: PortfolioFile) -> Iterator[str]:
+    for target, of_whom in KEYS.items():
+        source = file.tables["loans"].columns.get(target)
+        if isinstance(source, ColumnSource) and source.row is not None:
+            more = "; a borrower with several loans cannot be seen" if target == "borrower_id" else ""
+            yield f"each row is another {of_whom}: {target} is the number of the row{more}"
+
+
+def _has(table: TableSource, column: str, folder: Path) -> bool:
+    return column in table.columns or column in _columns_in(folder / table.file, table.separator)
+
+
+def _columns_in(path: Path, separator: str) -> list[str]:
+    """Return the columns that a file has, from its first line."""
+    if path.suffix == PARQUET:
+        return list(pl.read_parquet_schema(path))
+    return pl.read_csv(path, n_rows=0, infer_schema=False, separator=separator, glob=False).columns
