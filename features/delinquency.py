@@ -85,8 +85,9 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     current, original : its schedule is the latest one; the first one
     within_1m, within_3m, ... : it fell due in the window
 
-    month_ends, from the first due date of any schedule on: `case`, `months_ago`, `days_past_due` by the schedule in
-    force on that day, `days_past_due_original` by the first schedule, and the marks of the windows
+    month_ends, from the first due date of a schedule that counted on the day on: `case`, `months_ago`,
+    `days_past_due` by the schedule in force on that day, `days_past_due_original` by the first schedule, and the marks
+    of the windows
     """
     # A schedule may ask for nothing any more: it is in force all the same.
     latest = pl.col("schedule").max().over("case")
@@ -159,13 +160,17 @@ def _month_end_rows(
         how="left",
         maintain_order="left",
     )
-    first = due.group_by("case", maintain_order=True).agg(first=pl.col("due_on").min())
-    begun = rows.join(first, on="case", how="inner", maintain_order="left").filter(pl.col("first") <= pl.col("day"))
+    first = due.group_by("case", "schedule", maintain_order=True).agg(first=pl.col("due_on").min())
+    counts = (pl.col("in_force_on") <= pl.col("day")) | (pl.col("schedule") == 0)
+    falls_due = (counts & (pl.col("first") <= pl.col("day"))).fill_null(value=False)
+    begun = rows.join(first, on=["case", "schedule"], how="left", maintain_order="left").filter(
+        falls_due.any().over("case", "months_ago")
+    )
     of_first = begun.filter(pl.col("schedule") == 0).select(
         "case", "months_ago", days_past_due_original="days_past_due"
     )
     in_force = (
-        begun.filter((pl.col("in_force_on") <= pl.col("day")) | (pl.col("schedule") == 0))
+        begun.filter(counts)
         .sort("case", "months_ago", "schedule")
         .unique(["case", "months_ago"], keep="last", maintain_order=True)
         .sort("case", "months_ago", descending=[False, True])

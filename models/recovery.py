@@ -13,7 +13,7 @@ from scipy.special import expit
 from features.catalog import Catalog
 from models.calibration import IDENTITY
 from models.reference import with_reference
-from models.risk_model import MORE_TREES, PATIENCE, Floats, RiskModel, Size, inner_folds
+from models.risk_model import MORE_TREES, PATIENCE, SIZES, Floats, RiskModel, Size, inner_folds
 
 LEAST_OF_EACH = 50
 """Fewer loans that paid something, or fewer that paid nothing, teach no recovery model."""
@@ -22,11 +22,18 @@ LEAST_LOSS_SHARE = 0.01
 """The smallest share of a loan that a recovery model lets the ledger call lost: the logarithm of 0 has no place there.
 """
 
+ANY_SIZES = (SIZES[0], SIZES[2])
+"""The card's sizes of seven leaves: loans in collection are few."""
+
 SHARE_SIZES = (
     Size(max_depth=3, num_leaves=4, most_trees=400),
     Size(max_depth=4, num_leaves=7, most_trees=400),
 )
-"""The sizes that inner folds choose from for the share paid; the loans that paid something are few."""
+"""The sizes for the share paid: the loans that paid something are fewer still.
+
+On out-of-fold loans of the simulated book and of LendingClub's recoveries, three leaves, a smaller penalty or the
+card's own sizes moved the mean absolute error of the expected share by less than 0.002.
+"""
 
 Names = npt.NDArray[np.str_]
 
@@ -111,7 +118,7 @@ class RecoveryModel:
         recovered : NaN where nobody knows; such cases take no part
         """
         known, paid = ~np.isnan(recovered), recovered > 0
-        nothing = RiskModel.of(catalog, seed=seed)
+        nothing = RiskModel.of(catalog, sizes=ANY_SIZES, seed=seed)
         unpaid = UnpaidShare.of(catalog, sizes=SHARE_SIZES, seed=seed)
         return cls(
             nothing.fit(values[known], ~paid[known], borrowers=None if borrowers is None else borrowers[known]),

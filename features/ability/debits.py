@@ -20,7 +20,7 @@ from features.words import Text, Unit
     ),
     missing=Text(
         en="no direct debit of the last {months} is known that shows whether there were funds",
-        zh="近{months}没有已知的可反映账户余额的代扣",
+        zh="近{months}没有可反映账户余额的代扣或情况未知",
     ),
     family="lack of funds",
     months=(1, 3, 6, 12),
@@ -62,7 +62,7 @@ def insufficient_funds_count(debits: Debits, months: int) -> pl.Expr:
     label=Text(en="latest direct debit lacked funds", zh="最近一次代扣余额不足"),
     reason=Text(en="the latest direct debit lacked funds: {value}", zh="最近一次代扣余额不足：{value}"),
     missing=Text(
-        en="no direct debit is known that shows whether there were funds", zh="没有已知的可反映账户余额的代扣"
+        en="no direct debit is known that shows whether there were funds", zh="没有可反映账户余额的代扣或情况未知"
     ),
     family="lack of funds",
 )

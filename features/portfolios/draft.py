@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,8 @@ NO_DAY = date(2000, 1, 1)
 OLDEST = 130
 BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 WIDTH = 110
+CONTROL = re.compile("[\x00-\x1f\x7f]")
+"""Signs that a comment must not hold; a name of a column may."""
 
 
 def draft(files: Sequence[Path]) -> str:
@@ -317,7 +320,7 @@ def _feature(feature: Drafted) -> Iterator[str]:
 
 
 def _comment(text: str, before: str = "") -> str:
-    return f"{before}# {text}"
+    return f"{before}# {CONTROL.sub(' ', text)}"
 
 
 def _key(name: str) -> str:

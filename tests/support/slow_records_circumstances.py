@@ -161,8 +161,8 @@ def _money(told: Told) -> Values:
         window = happened_within(received, "paid_on", told, months)
         others = sum(row["amount"] for row in window if not is_own(row))
         found[f"others_paid_share_{months}m"] = ratio(others, sum(row["amount"] for row in window))
-    numbers = [row["schedule"] for row in told.of("instalments") or []]
-    found["schedule_revision_count"] = max(numbers, default=None)
+    # A schedule that asks for nothing is none, as in all features of the schedule.
+    found["schedule_revision_count"] = told.instalments[0].schedule if told.instalments else None
     movements = [row["booked_on"] for row in told.of("transactions") or []]
     found["account_months"] = month_of(min(movements), told) if movements else None
     return found

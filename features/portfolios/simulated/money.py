@@ -153,6 +153,20 @@ def _write_living(month: Month, living: Bools, late: Bools, income: Floats, spen
     _write_flow(month, "household", living, day + told.living_after_days, -spending)
 
 
+def raise_money(month: Month, after_days: int) -> None:
+    """Let some who are short raise the rest of what they owe, so many days after the due day."""
+    book, told, who = month.book, month.book.world.money, month.borrower
+    chance = grown(told.raised_chance, told.raised_by_willingness, month.willingness)
+    chance *= np.exp(told.raised_by_ability * book.borrowers.ability[who] + told.raised_by_bucket * month.buckets)
+    short = (month.owed > month.ready) & ~book.dead[who]
+    at = np.flatnonzero(short & happens(book.dice, chance, len(who)))
+    rest = month.owed[at] - month.ready[at]
+    month.cash[at] += rest
+    np.add.at(book.savings, who[at], rest)
+    raised = np.bincount(month.place[at], weights=rest, minlength=len(month.who)).astype(np.float64)
+    _write_flow(month, "transfer", raised > 0, month.day_of(month.who) + after_days, raised)
+
+
 def spend_surplus(month: Month) -> None:
     """Let savings beyond what the household keeps be spent, and overdrafts cost interest, when the month is over."""
     book, who, told = month.book, month.who, month.book.world.money

@@ -7,7 +7,7 @@ import numpy as np
 from features.portfolios.simulated.book import Book, Month, begun_month, opened_book
 from features.portfolios.simulated.chance import Dice, between, grown, happens
 from features.portfolios.simulated.contacting import calls_of_their_own, look_at_overdue, lose_numbers
-from features.portfolios.simulated.money import apply_with_means, earn_and_live, spend_surplus, state_means
+from features.portfolios.simulated.money import apply_with_means, earn_and_live, raise_money, spend_surplus, state_means
 from features.portfolios.simulated.paying import (
     Promised,
     by_others,
@@ -48,6 +48,7 @@ def _live(month: Month) -> None:
         if look == 0:
             debit_again(month)
         if look == 1:
+            raise_money(month, day)
             promised = _together(promised, calls_of_their_own(month, look))
         until = looks[look + 1] - 1 if look + 1 < len(looks) else last
         in_a_part_of_the_month(month, (day + 1, until), promised)

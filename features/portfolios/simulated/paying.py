@@ -9,6 +9,7 @@ import numpy as np
 from features.portfolios.simulated.book import Month
 from features.portfolios.simulated.chance import (
     Bools,
+    Floats,
     Ints,
     between,
     between_shares,
@@ -47,7 +48,7 @@ def on_the_due_day(month: Month) -> None:
     at = np.flatnonzero(owing & ~by_debit & (month.ready >= month.owed))
     told = month.book.world.habit
     odds = told.on_time + told.on_time_by_willingness * month.willingness[at] + told.on_time_by_stress * month.stress
-    odds += told.on_time_by_bucket * month.buckets[at]
+    odds = np.where(month.arrears_days[at] > 0, _late_odds(month, at) + told.late_on_due_day, odds)
     at = at[happens(month.book.dice, of_log_odds(odds), len(at))]
     early = np.minimum(one_of(month.book.dice, told.early_days, len(at)), len(told.early_days) - 1)
     early = np.where(month.arrears_days[at] > 0, 0, early)
@@ -69,8 +70,8 @@ def in_a_part_of_the_month(month: Month, days: tuple[int, int], promised: Promis
     has_promised[promised.at] = True
     at = np.flatnonzero((month.owed > 0) & ~month.book.dead[month.borrower])
     willing, ready, owed = month.willingness[at], month.ready[at], month.owed[at]
-    odds = told.late + told.late_by_willingness * willing + told.late_by_bucket * month.buckets[at]
-    odds += month.effect[at] + told.late_in_dispute * (month.book.disputed_until[month.loans[at]] > month.day[at])
+    odds = _late_odds(month, at) + month.effect[at]
+    odds += told.late_in_dispute * (month.book.disputed_until[month.loans[at]] > month.day[at])
     pays = (ready >= owed) & ~has_promised[at] & happens(dice, of_log_odds(odds), len(at))
     odds = told.part + told.part_by_willingness * willing + told.part_by_bucket * month.buckets[at] + month.effect[at]
     enough = (ready < owed) & (ready >= told.part_least * owed)
@@ -81,6 +82,12 @@ def in_a_part_of_the_month(month: Month, days: tuple[int, int], promised: Promis
     month.pay(at[pays], day[pays], owed[pays])
     in_part &= month.owed[at] == owed
     month.pay(at[in_part], day[in_part], part[in_part].astype(np.int64))
+
+
+def _late_odds(month: Month, at: Ints) -> Floats:
+    """Return the log-odds of paying arrears of one's own accord when the money is there."""
+    told = month.book.world.habit
+    return told.late + told.late_by_willingness * month.willingness[at] + told.late_by_bucket * month.buckets[at]
 
 
 def _keep_promises(month: Month, promised: Promised) -> None:
@@ -155,6 +162,7 @@ def _try_debits(month: Month, at: Ints, day: Ints) -> None:
     """Try to collect all that is owed; a debit takes all or nothing."""
     told, dice = month.book.world.habit, month.book.dice
     odds = told.account_emptied + told.account_emptied_by_willingness * month.willingness[at]
+    odds += told.account_emptied_in_arrears * (month.arrears_days[at] > 0)
     empty: Bools = happens(dice, of_log_odds(odds), len(at)) | (month.ready[at] < month.owed[at])
     technical = happens(dice, told.debit_technical, len(at))
     result = np.where(technical, TECHNICAL, np.where(empty, EMPTY, PAID))

@@ -100,6 +100,10 @@ class Money:
     overdraft_rate: float = 0.008  # interest on it, a month
     savings_most_months: float = 1.8  # savings above so many months of expenses are spent
     savings_most_by_ability: float = 0.5  # change of the logarithm of that, with ability
+    raised_chance: float = 0.20  # who is short raises the rest: an advance, a friend, something sold; an overdue loan
+    raised_by_willingness: float = 0.9  # change of its logarithm: who wants to pay finds a way
+    raised_by_ability: float = 0.25
+    raised_by_bucket: float = -0.45  # for each 30 days past due
     salary_before_days: int = 2  # the salary comes so many days before the due day: the lender set it so
     salary_late_chance: float = 0.02  # or some days after it
     salary_late_days: int = 4  # so many
@@ -124,15 +128,15 @@ class Money:
 class Habit:
     """How a borrower pays who can, and who cannot."""
 
-    on_time: float = 2.45  # log-odds of paying an instalment by its due day when the money is there
+    on_time: float = 2.7  # log-odds of paying an instalment by its due day when the money is there
     on_time_by_willingness: float = 1.0
     on_time_by_stress: float = -0.35
-    on_time_by_bucket: float = -1.0  # for each 30 days past due: who is behind gives up
-    most_buckets: int = 4  # beyond so many it gets no worse
+    most_buckets: int = 4  # of 30 days past due; beyond so many habits get no worse
     early_days: tuple[float, ...] = (0.55, 0.25, 0.12, 0.08)  # of those on time: on the day, 1, 2, 3 days before
-    late: float = -0.45  # log-odds of paying arrears within a part of the month when the money is there
-    late_by_willingness: float = 0.70
-    late_by_bucket: float = -0.40
+    late: float = -0.55  # log-odds of paying arrears within a part of the month when the money is there
+    late_by_willingness: float = 1.35
+    late_by_bucket: float = -0.40  # for each 30 days past due: who is far behind gives up
+    late_on_due_day: float = 0.8  # added on a due day, for who is in arrears already
     late_in_dispute: float = -1.5
     part: float = -0.7  # log-odds of paying a part, in a part of the month, when the money is not enough
     part_by_willingness: float = 0.80
@@ -146,6 +150,7 @@ class Habit:
     account_closed_share: float = 0.15  # of those: the account is closed instead
     account_emptied: float = -3.7  # log-odds: the money was there, and elsewhere on the day
     account_emptied_by_willingness: float = -0.80
+    account_emptied_in_arrears: float = 1.5
     debit_technical: float = 0.004  # chance that a debit fails for no one's fault
     debit_again_chance: float = 0.7  # the debit is tried again
     debit_again_after_days: int = 6
