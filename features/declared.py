@@ -27,6 +27,7 @@ DAYS_PER_MONTH = 30.4375
 Kind = Literal["number", "text", "date"]
 COLUMNS: Mapping[str, Any] = {"number": dy.Float64, "text": dy.String, "date": dy.Date}
 RESERVED = frozenset({"case", "loan_id", "observed_on", "recorded_at", "closed_at", "borrower_id"})
+BRACES = frozenset("{}")
 FIRST_NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
 FORMS = ("ratio", "months_since", "months_between", "number_in", "length_of")
 """What a declaration may say instead of naming one column; only one of them."""
@@ -97,7 +98,7 @@ class Told:
     unsaid: tuple[str, ...]
 
 
-def faults_of(name: str, told: Declaration) -> Iterator[str]:
+def faults_of(name: str, told: Declaration) -> Iterator[str]:  # noqa: PLR0912 - one line per fault
     """Yield what is wrong with one declaration, in words."""
     forms = [form for form in FORMS if getattr(told, form) is not None]
     if len(forms) > 1:
@@ -118,8 +119,13 @@ def faults_of(name: str, told: Declaration) -> Iterator[str]:
     if told.per_unit < 1:
         yield f"feature '{name}': per_unit is at least 1"
     for column in _columns_of(name, told):
-        if column in RESERVED:
+        if column in RESERVED or column.startswith("__") or hasattr(Table, column):
             yield f"feature '{name}': column '{column}' has a meaning of its own and is no fact"
+    for words in (told.label, told.missing):
+        if BRACES & {*words.en, *words.zh}:
+            yield f"feature '{name}': braces stand in a reason only, as {{value}}"
+    if BRACES & {*told.reason.en.replace("{value}", ""), *told.reason.zh.replace("{value}", "")}:
+        yield f"feature '{name}': a reason has no other braces than {{value}}"
     if not name.isidentifier() or not name.isascii() or not name.islower():
         yield f"feature '{name}': a name is written with small letters, digits and underscores"
 

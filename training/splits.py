@@ -118,6 +118,14 @@ def _day(day: np.datetime64) -> date:
 
 
 def _by_borrower(cohort: Cohort, folds: int, seed: int) -> list[Split]:
+    found = len(np.unique(cohort.borrowers))
+    if found < folds:
+        raise UsageError(
+            f"{folds} folds for {found} borrowers",
+            where="--split borrower",
+            expected="a borrower for every fold",
+            do="ask for fewer folds, or send more of the book",
+        )
     grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
         cohort.matrix.values, cohort.bad, groups=cohort.borrowers
     )

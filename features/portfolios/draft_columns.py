@@ -15,7 +15,7 @@ import polars as pl
 from features.portfolios.draft_words import DAY, MONTH, speaks, words
 from features.portfolios.mapping import NEARLY_WHOLE
 from features.portfolios.portfolio_file import NULLS
-from features.portfolios.reading import PARQUET, rows_of, unreadable
+from features.portfolios.reading import PARQUET, other_text, rows_of, unreadable
 
 SEPARATORS = (",", ";", "\t", "|")
 ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".parquet", ".gz")
@@ -190,6 +190,9 @@ def looked_at(path: Path) -> LenderFile:
     """
     separator = "," if path.suffix == PARQUET else _separator(path)
     raw = rows_of(path, "the names of its columns in a first line", separator=separator)
+    # Polars takes names in another encoding for text, with signs in them that nobody can read.
+    if (refusal := other_text(path)) is not None:
+        raise refusal
     if path.suffix != PARQUET:
         _require_names(path, raw.columns)
     stripped = [(name, raw.get_column(name).cast(pl.String, strict=False)) for name in raw.columns]

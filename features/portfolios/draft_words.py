@@ -78,7 +78,6 @@ PROTECTED = (
 PROTECTED_COLUMNS: Mapping[str, str] = {
     "sex": r"\b(sex|gender)\b|性别",
     "age_years": r"\bages?\b|年龄",
-    "education": r"\beducation\w*\b|学历|教育",
     "marital_status": r"\b(marital|married|marriage)\b|婚姻|婚否",
 }
 AFTERWARDS = (
@@ -105,7 +104,7 @@ MONTHS = r"(?<!\d )\b(months?|mths?|mob|tenure|duration|term)\b|月数|期限|�
 DAYS = r"(?<!\d )\bdays?\b|天数"
 COUNTED = r"\b(number|num|count|cnt|nbr|times)\b|次数|数量|笔数|个数|人数|户数"
 MONEY = (
-    r"\b(amount|amnt|amt|limit|price|value|installment|instalment|payments?|fee|turnover|money)\b|incom|\binc\b|salar|wage"
+    r"\b(amount|amnt|amt\d*|limit|price|value|installment|instalment|payments?|fee|turnover|money)\b|incom|\binc\b|salar|wage"
     r"|balanc|\bbal\b|\bdebts?\b|saving|asset|expens|\bcost|revenue|金额|收入|余额|额度|工资|薪|月供|价|支出|存款|资产|负债|欠款"
 )
 COUNTED_PERHAPS = r"\b(inq\w*|delinq\w*|accs?|accts?|accounts?|recs?|dependents?)\b"

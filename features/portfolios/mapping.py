@@ -11,7 +11,7 @@ import polars as pl
 
 from features.errors import Fault, TablesRefused
 from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Outcome, TableSource
-from features.portfolios.reading import rows_of
+from features.portfolios.reading import other_text, rows_of, unreadable
 from features.schemas import OutcomeTable, Table, type_words
 from features.tables import with_empty_columns
 
@@ -22,9 +22,11 @@ INSTANT = (
 )
 BEGINNING = "1900-01-01"
 """A fact whose day the file does not know counts as always known."""
+NO_LETTER = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no letter: the file is in another encoding."""
 NEARLY_WHOLE = 1e-6
 """Minor units by which a decimal amount, read as a binary number, may miss the whole number it was."""
-TRUTH = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
+TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 
 @dataclass
@@ -54,7 +56,10 @@ def opened(
     ------
     DataRefused : the file cannot be read
     """
-    raw = rows_of(folder / spec.file, "the columns that the portfolio file names", separator=spec.separator)
+    file = folder / spec.file
+    raw = rows_of(file, "the columns that the portfolio file names", separator=spec.separator)
+    if any(NO_LETTER in column for column in raw.columns):
+        raise other_text(file) or unreadable(file, "names that are no text", "UTF-8", "write the table again")
     text = raw.with_columns(pl.all().cast(pl.String, strict=False)).with_row_index("row__")
     source = Source(text, spec.nulls, zone)
     for target, worked_out in computed.items():
@@ -82,7 +87,7 @@ def table_from(source: Source, spec: TableSource, schema: type[Table], name: str
             columns.append(read.alias(column))
     source.faults += [Fault(name, None, column, f"one of the columns {', '.join(schema.columns())}") for column in told]
     frame = pl.DataFrame(columns)
-    if "recorded_at" not in frame.columns and "recorded_at" in schema.columns() and frame.height:
+    if "recorded_at" not in frame.columns and "recorded_at" in schema.columns():
         frame = frame.with_columns(recorded_at=_assumed(frame, schema, source.zone))
     return with_empty_columns(frame, schema)
 
@@ -188,7 +193,7 @@ def _typed(  # noqa: PLR0911 - one line per type
         _lost(source, text, cast, table, column, type_words(dtype))
         return cast
     if isinstance(dtype, pl.Boolean):
-        truth = text.replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+        truth = text.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
         _lost(source, text, truth, table, column, "true or false")
         return truth
     number = _number(source, text, table, column)

@@ -27,7 +27,7 @@ from models.recovery import LEAST_LOSS_SHARE, RecoveryModel, loss_share, teaches
 from models.risk_model import Size
 from serving import answers, openapi
 from serving.batch import frame
-from training.cohort import Cohort
+from training.cohort import Cohort, catalog_of
 from training.fitting import golden_rows
 from training.monotonicity import monotone_violations
 
@@ -50,8 +50,6 @@ def fitted(part) -> Iterator[RecoveryModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recovery, "ANY_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
         patch.setattr(recovery, "SHARE_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
-        from training.cohort import catalog_of
-
         yield RecoveryModel.fit(catalog_of(part), part.matrix.values, made_up(part), borrowers=part.borrowers, seed=0)
 
 
@@ -193,7 +191,8 @@ def test_a_missing_recovery_file_is_refused(copied, key, name):
 def test_two_recovery_files_that_changed_places_are_refused(copied, key):
     one, other = (copied / name for name in artefact.RECOVERY_FILES)
     swapped = one.read_bytes(), other.read_bytes()
-    one.write_bytes(swapped[1]), other.write_bytes(swapped[0])
+    one.write_bytes(swapped[1])
+    other.write_bytes(swapped[0])
     with pytest.raises(ModelRefused, match="not what was signed"):
         artefact.load(copied, [key.public_key()])
 

@@ -22,6 +22,8 @@ from features.schemas import CONTACT_RESULTS, MOST_MONEY, SCORED
 from features.tables import Tables
 
 SIMILAR = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COSTLY = settings(SIMILAR, max_examples=12)
+"""For what computes all features many times."""
 DAY = timedelta(days=1)
 EARLIER = (OBSERVED_ON, date(2023, 12, 31), date(2023, 11, 15))
 """Days on which the probe borrowers are looked at: month ends, and one that is none."""
@@ -80,7 +82,7 @@ def assert_every_value_is_what_its_definition_says(matrix: FeatureMatrix, book: 
 # No other borrower, no order of rows, nothing later
 
 
-@SIMILAR
+@COSTLY
 @given(books(most_loans=4), observation_days)
 def test_each_loan_alone_has_the_same_features_as_in_the_book(book: Tables, day: date):
     together = computed(day, book)
@@ -241,7 +243,7 @@ def moved(day: date, before: Tables, after: Tables) -> dict[str, set[int]]:
     }
 
 
-@SIMILAR
+@COSTLY
 @given(own_money_books(), events_back, sums)
 def test_one_more_payment_of_the_borrowers_own_never_raises_risk(drawn: tuple[Tables, date], back: int, amount: int):
     book, day = drawn
@@ -251,7 +253,7 @@ def test_one_more_payment_of_the_borrowers_own_never_raises_risk(drawn: tuple[Ta
         assert_no_way(1, moved(day, book, paid), PAYMENT_EXEMPT)
 
 
-@SIMILAR
+@COSTLY
 @given(own_money_books(), events_back, st.sampled_from([0, 1, 30]))
 def test_one_more_broken_promise_never_lowers_risk(drawn: tuple[Tables, date], back: int, ahead: int):
     book, day = drawn
@@ -264,7 +266,7 @@ def test_one_more_broken_promise_never_lowers_risk(drawn: tuple[Tables, date], b
         assert_no_way(-1, moved(day, book, promised))
 
 
-@SIMILAR
+@COSTLY
 @given(own_money_books(), events_back)
 def test_one_more_debit_that_lacked_funds_never_lowers_risk(drawn: tuple[Tables, date], back: int):
     book, day = drawn
@@ -274,7 +276,7 @@ def test_one_more_debit_that_lacked_funds_never_lowers_risk(drawn: tuple[Tables,
         assert_no_way(-1, moved(day, book, tried), DEBIT_EXEMPT)
 
 
-@SIMILAR
+@COSTLY
 @given(own_money_books(), events_back, st.sampled_from(CONTACT_RESULTS))
 def test_one_more_contact_made_by_the_borrower_never_raises_risk(drawn: tuple[Tables, date], back: int, result: str):
     book, day = drawn

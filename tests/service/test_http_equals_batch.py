@@ -39,6 +39,8 @@ def flat(entry: dict[str, Any], reasons: int = 6) -> dict[str, Any]:
     row |= {
         "observed_on": entry["observation_date"],
         "expected_loss_minor": entry["ledger"]["expected_loss_minor"],
+        "loss_share_status": entry["ledger"]["loss_share_status"],
+        "expected_recovery_minor": entry["ledger"]["expected_recovery_minor"],
         "quadrant": entry["quadrant"],
         "treatment": entry["treatment"]["rung"],
         "treatment_en": entry["treatment"]["text"]["en"],

@@ -374,6 +374,13 @@ def test_a_first_line_without_names_is_refused_and_not_shown(tmp_path: Path):
     assert CANARY not in str(caught.value)
 
 
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
+    path = tmp_path / "credits.csv"
+    path.write_bytes("贷款编号,金额\nC1,2\n".encode("gbk"))
+    with pytest.raises(DataRefused, match="UTF-8"):
+        draft([path])
+
+
 def test_no_file_is_refused(tmp_path: Path):
     with pytest.raises(UsageError):
         draft([])

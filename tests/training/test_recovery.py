@@ -1,4 +1,4 @@
-"""A card of loans in collection learns what comes back where the book says so, and is judged on loans it has not seen."""
+"""A card of loans in collection learns what comes back, and is judged on loans it has not seen."""
 
 from __future__ import annotations
 

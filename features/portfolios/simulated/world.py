@@ -128,15 +128,15 @@ class Money:
 class Habit:
     """How a borrower pays who can, and who cannot."""
 
-    on_time: float = 2.7  # log-odds of paying an instalment by its due day when the money is there
+    on_time: float = 2.6  # log-odds of paying an instalment by its due day when the money is there
     on_time_by_willingness: float = 1.0
     on_time_by_stress: float = -0.35
     most_buckets: int = 4  # of 30 days past due; beyond so many habits get no worse
     early_days: tuple[float, ...] = (0.55, 0.25, 0.12, 0.08)  # of those on time: on the day, 1, 2, 3 days before
-    late: float = -0.55  # log-odds of paying arrears within a part of the month when the money is there
-    late_by_willingness: float = 1.35
-    late_by_bucket: float = -0.40  # for each 30 days past due: who is far behind gives up
-    late_on_due_day: float = 0.8  # added on a due day, for who is in arrears already
+    late: float = -0.25  # log-odds of paying arrears within a part of the month when the money is there
+    late_by_willingness: float = 1.15
+    late_by_bucket: float = -0.30  # for each 30 days past due: who is far behind gives up
+    late_on_due_day: float = 1.0  # added on a due day, for who is in arrears already
     late_in_dispute: float = -1.5
     part: float = -0.7  # log-odds of paying a part, in a part of the month, when the money is not enough
     part_by_willingness: float = 0.80
