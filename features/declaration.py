@@ -47,7 +47,7 @@ class Feature:
     `months` is the look-back of a feature that is declared for several windows, else None. `family` names the
     features that say nearly the same thing; a list of reasons shows one of a family. A value of `capped_at` stands for
     that much or more, and is said so. The values of a category are the positions of its `levels`. A feature that the
-    lender declared itself `reads` columns of table `facts`, each with its kind.
+    lender declared itself `reads` columns of table `facts`, each with its kind; `samples` are texts it knows in them.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Feature:
     capped_at: float | None = None
     levels: tuple[Text, ...] = ()
     reads: tuple[tuple[str, str], ...] = ()
+    samples: tuple[str, ...] = ()
 
     def written(self, value: float, currency: str) -> Text:
         """Return a known value as a reader expects to see it; money is given in minor units."""

@@ -205,6 +205,7 @@ def _feature(name: str, told: Declaration, words: _Words) -> Feature:
         capped_at=told.most,
         levels=words.levels,
         reads=tuple(_columns_of(name, told).items()),
+        samples=(*(told.yes or ()), *(_level(level).value for level in told.levels or ()), *told.codes),
     )
 
 
@@ -226,6 +227,7 @@ def _of_codes(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
             view=Facts,
             formula=lambda _, value=value: (pl.col(column) == value).last(),
             reads=((column, "number"),),
+            samples=(code,),
         )
 
 
@@ -246,6 +248,7 @@ def _of_levels(name: str, told: Declaration, words: _Words) -> Iterator[Feature]
             view=Facts,
             formula=lambda _, value=level.value: (pl.col(column) == value).last(),
             reads=((column, "text"),),
+            samples=(level.value,),
         )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 import polars as pl
 
+from features.declaration import Feature
 from features.history import History
 from features.probe_loans import probe_rows
 from features.schemas import NO_CURRENCY, PRODUCTS, SCORED
@@ -126,9 +129,43 @@ def _account(loan: str, limit: int | None, opened: datetime) -> tuple[object, ..
     return (loan, loan, PRODUCTS[0], CURRENCY, limit, None, None, None, None, opened)
 
 
-def probe_history() -> History:
-    """Return what is known of the probe accounts on their observation date, a 29 February."""
-    return History.as_of(OBSERVED_ON, probe_tables())
+def probe_history(features: Iterable[Feature] = ()) -> History:
+    """Return what is known of the probe borrowers on their observation date, a 29 February.
+
+    Parameters
+    ----------
+    features : those that a lender declared itself are given made-up facts to read
+    """
+    tables = probe_tables()
+    facts = _facts(tables.loans, tuple(feature for feature in features if feature.reads))
+    return History.as_of(OBSERVED_ON, tables if facts is None else replace(tables, facts=facts))
+
+
+NUMBERS = ("0", "1", "2.5", "-3", "48", "1000", "250000")
+TEXTS = ("", "36 months", "7", "another word")
+DAYS = ("2024-02-29", "2023-08-31", "2019-01-01", "1987-06-15")
+EMPTY_EVERY = 6
+
+
+def _facts(loans: pl.DataFrame, features: tuple[Feature, ...]) -> pl.DataFrame | None:
+    if not features:
+        return None
+    columns: dict[str, list[str | None]] = {}
+    kinds = {column: kind for feature in features for column, kind in feature.reads}
+    for place, (column, kind) in enumerate(kinds.items()):
+        known = [text for feature in features if (column, kind) in feature.reads for text in feature.samples]
+        pool = [*dict.fromkeys([*known, *{"number": NUMBERS, "text": TEXTS, "date": DAYS}[kind]])]
+        columns[column] = [
+            None if (row + place) % EMPTY_EVERY == 0 else pool[(row * (place + 1) + row // len(pool)) % len(pool)]
+            for row in range(loans.height)
+        ]
+    types = {"number": pl.Float64, "text": pl.String, "date": pl.Date}
+    texts = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    read = texts.select(
+        pl.col(column).str.to_date() if kind == "date" else pl.col(column).cast(types[kind])
+        for column, kind in kinds.items()
+    )
+    return loans.select("loan_id", "recorded_at").hstack(read)
 
 
 def _statement(loan: str, day: date, state: str, balance: int, recorded: date) -> tuple[object, ...]:

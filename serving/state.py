@@ -81,5 +81,5 @@ def _with_champion(store: ModelStore) -> list[str]:
 def _warm_up(card: FittedCard, policy: Policy) -> None:
     # A policy may begin after the probe borrowers' day; it is then still good for later ones.
     with suppress(ConfigurationRefused):
-        assessment = assess(probe_history(), card, policy)
+        assessment = assess(probe_history(card.catalog), card, policy)
         assessment.reasons(0)

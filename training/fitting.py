@@ -109,7 +109,7 @@ def golden_rows(cohort: Cohort) -> Floats:
 
 def probe_rows(features: Catalog) -> FeatureMatrix:
     """Return features of the made-up probe borrowers, for whatever shows rows outside the lender's own tables."""
-    return features.values(probe_history())
+    return features.values(probe_history(features))
 
 
 def data_hash(cohort: Cohort) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import slow_records
+from crowded_books import crowded_book
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_books import NAMES, books, cohorts, observation_days, shuffled
@@ -128,6 +129,13 @@ def test_every_feature_is_what_its_definition_says_worked_out_by_hand(book: Tabl
 @pytest.mark.parametrize("day", EARLIER)
 def test_every_feature_of_the_probe_borrowers_is_what_its_definition_says(day: date):
     assert_every_value_is_what_its_definition_says(at(day, probe_tables()), probe_tables())
+
+
+@pytest.mark.parametrize("day", EARLIER)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_feature_is_what_its_definition_says_where_much_falls_on_its_edges(day: date, seed: int):
+    book = crowded_book(day, seed)
+    assert_every_value_is_what_its_definition_says(at(day, book), book)
 
 
 def test_every_feature_takes_several_values_on_the_probe_borrowers():
