@@ -25,7 +25,6 @@ NO_OWN_ANSWER = Text(
 )
 
 
-
 def tells(instalments: Instalments) -> pl.Expr:
     """Return the mark of instalments that tell how the borrower pays: settled with own money alone, or late.
 

@@ -1,4 +1,4 @@
-"""A card of a lender's own columns is served from its artefact alone: the same numbers, and strict about the columns."""
+"""A card of a lender's own columns is served from its artefact alone, with the same numbers as the batch."""
 
 from __future__ import annotations
 

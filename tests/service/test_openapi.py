@@ -22,9 +22,9 @@ from models.cards import card_named
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
 from serving import openapi, requests
+from serving.asking import rows as request_rows
 from serving.front import ROUTES, Front
 from serving.settings import Settings
-from serving.asking import rows as request_rows
 from serving.state import Loaded
 
 

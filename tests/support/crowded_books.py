@@ -26,11 +26,11 @@ from features.tables import Tables
 
 NEAR = (0, 0, 0, 1, -1, 2, 3, 4, 5, 9, 10, 11, 29, 30, 31, 32, 60, 61, 90, 91)
 """Days from a due date to what happens because of it."""
-SUMS = (0, 50, 94, 95, 96, 100, 100, 100, 200, 300, 1000)
+SUMS = (0, 0, 1, 50, 94, 95, 96, 100, 100, 100, 200, 300, 9000)
 STATES = ("unused", "paid_in_full", "part_paid", "overdue")
 
 
-def crowded_book(observed_on: date, seed: int, loans: int = 40) -> Tables:
+def crowded_book(observed_on: date, seed: int, loans: int = 80) -> Tables:
     """Return a book of some loans, each with rows in every table, on days that matter on the observation date."""
     dice = Random(seed)
     edges = [observed_on, observed_on - timedelta(days=1)]
@@ -49,23 +49,24 @@ def _loan(dice: Random, loan: str, borrower: str, edges: list[date]) -> dict[str
     days = sorted(of(edges) for _ in range(4))
     due = days + [max(edges) + timedelta(days=31 * k) for k in range(dice.randrange(3))]
     schedules = [
-        (loan, schedule, number, day, of((0, 100, 100, 200)), of((0, 0, 100)), of((0, 0, 0, 100)))
+        (loan, schedule, number, day, of((0, 1, 100, 100, 200, 9000)), of((0, 0, 100)), of((0, 0, 0, 100)))
         for schedule in range(of((1, 1, 2)) if dice.randrange(6) else 0)
         for number, day in enumerate(due, 1)
     ]
 
-    def day() -> date:
-        return min(of(days) + timedelta(days=of(NEAR)), max(edges) + timedelta(days=2))
+    last = max(edges)
+    crowd = [min(of(days) + timedelta(days=of(NEAR)), last + timedelta(days=2)) for _ in range(5)]
+    crowd += [of(days), last - timedelta(days=of((3, 4)))]
 
     def maybe(choices: Any) -> Any:
         return of((None, of(choices), of(choices)))
 
     def several(most: int, row: Callable[[str, date], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        drawn = [(f"{loan}-{place}", day()) for place in range(dice.randrange(most + 1))]
+        drawn = [(f"{loan}-{place}", of(crowd)) for place in range(dice.randrange(most + 1))]
         return [(*row(own, on), _noon(on)) for own, on in drawn]
 
     def promise(own: str, on: date) -> tuple[Any, ...]:
-        return own, loan, on, on + timedelta(days=of((0, 1, 3, 9))), of((100, 100, 200))
+        return own, loan, on, max(on, of(crowd)), of((100, 100, 200))
 
     def statement(_: str, on: date) -> tuple[Any, ...]:
         state = of(STATES)
@@ -94,7 +95,7 @@ def _loan(dice: Random, loan: str, borrower: str, edges: list[date]) -> dict[str
         ),
         "promises": several(5, promise),
         "debits": several(5, lambda own, on: (own, loan, on, of(SUMS), of(DEBIT_RESULTS))),
-        "events": several(5, lambda own, on: (own, loan, of(EVENT_KINDS[:6]), on)),
+        "events": several(6, lambda own, on: (own, loan, of(EVENT_KINDS[:8]), on)),
         "security": several(4, lambda own, on: (own[:-1] + of("01"), on, loan, of(SECURITY_KINDS[-2:]), of(SUMS))),
         "borrowers": several(4, lambda _, on: (borrower, on, maybe(SUMS), maybe(SUMS), maybe(SUMS), maybe(EMPLOYMENT))),
         "transactions": several(

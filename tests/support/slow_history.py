@@ -365,7 +365,7 @@ def _month_ends(told: Told) -> list[MonthEnd]:
     for months in range(MONTHS_BACK, -1, -1):
         day = months_before(told.observed_on, months)
         so_far = [schedule for schedule in told.schedules if schedule.number == 0 or schedule.in_force_on <= day]
-        if so_far and any(schedule.begun(day) for schedule in told.schedules):
+        if any(schedule.begun(day) for schedule in so_far):
             original = None if first is None else first.days_past_due(day)
             found.append(MonthEnd(told.observed_on, months, day, so_far[-1].days_past_due(day), original))
     return found
