@@ -16,10 +16,12 @@ from features.history import is_zone
 from features.portfolios import mapping
 from features.portfolios.portfolio import SHIPPED, Portfolio
 from features.portfolios.portfolio_file import Outcome, PortfolioFile, TableSource, read_file, refused
+from features.portfolios.reading import rows_of
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, Tables, faults_of
 
 FILE = "portfolio.toml"
+TRUTH = "truth.parquet"
 BOOKS = "books"
 OUTCOME_DAYS = 30
 """Days to the end of the performance window where neither the outcome nor the card says."""
@@ -91,8 +93,10 @@ def loans_file(path: Path, data: Path | None = None) -> pl.DataFrame:
     source, rows = reading.opened("loans")
     loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
     mapping.refuse(source, rows, reading.file_of("loans"))
-    texts = source.rows.drop("row__").with_columns(
-        pl.when(pl.all().str.strip_chars().is_in(list(source.nulls)).not_()).then(pl.all())
+    texts = (
+        source.rows.drop("row__")
+        .with_columns(pl.all().cast(pl.String, strict=False))
+        .with_columns(pl.when(pl.all().str.strip_chars().is_in(list(source.nulls)).not_()).then(pl.all()))
     )
     return texts.insert_column(0, loans.get_column("loan_id").alias("loan_id__"))
 
@@ -127,7 +131,13 @@ class _Reading:
             card=file.card,
             split=None if file.split is None else (file.split.by, file.split.test_from),
             allocation=file.allocation,
+            truth=self._truth(),
         )
+
+    def _truth(self) -> pl.DataFrame | None:
+        """Return what a simulated lender wrote of its borrowers' true traits; a real one has no such file."""
+        path = self.folder / TRUTH
+        return rows_of(path, "a simulated lender's truth") if path.is_file() else None
 
     def _beside(self, frames: Mapping[str, pl.DataFrame], name: str) -> pl.DataFrame | None:
         if name not in frames:

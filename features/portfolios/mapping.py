@@ -31,7 +31,7 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 @dataclass
 class Source:
-    """A file as text, with its row numbers, and the faults found while it is mapped."""
+    """A file's rows with their numbers, read as text where they are asked for, and the faults found meanwhile."""
 
     rows: pl.DataFrame
     nulls: tuple[str, ...]
@@ -43,7 +43,7 @@ class Source:
         if name not in self.rows.columns:
             self.faults.append(Fault(table, None, name, f"this column in the file, which has {_listed(self.rows)}"))
             return None
-        text = self.rows.get_column(name)
+        text = self.rows.get_column(name).cast(pl.String, strict=False)
         return text.set(text.str.strip_chars().is_in(list(self.nulls)).fill_null(value=True), None)
 
 
@@ -60,8 +60,7 @@ def opened(
     raw = rows_of(file, "the columns that the portfolio file names", separator=spec.separator)
     if any(NO_LETTER in column for column in raw.columns):
         raise other_text(file) or unreadable(file, "names that are no text", "UTF-8", "write the table again")
-    text = raw.with_columns(pl.all().cast(pl.String, strict=False)).with_row_index("row__")
-    source = Source(text, spec.nulls, zone)
+    source = Source(raw.with_row_index("row__"), spec.nulls, zone)
     for target, worked_out in computed.items():
         values = _computed(source, worked_out, name)
         if values is not None:
@@ -152,7 +151,20 @@ def _bad(source: Source, spec: Outcome, text: pl.Series) -> pl.Series:
     return told
 
 
+def _as_it_is(source: Source, where: ColumnSource, dtype: Any) -> pl.Series | None:
+    """Return a Parquet column that has the declared type already; None when it must be read from its text."""
+    if where != ColumnSource(column=where.column) or where.column not in source.rows.columns:
+        return None
+    found = source.rows.get_column(str(where.column))
+    if isinstance(found.dtype, pl.Datetime) and isinstance(dtype, pl.Datetime) and found.dtype.time_zone is not None:
+        return found.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    return found if found.dtype == dtype and found.dtype != pl.String else None
+
+
 def _read(source: Source, where: ColumnSource, dtype: Any, table: str, column: str) -> pl.Series | None:
+    as_it_is = _as_it_is(source, where, dtype)
+    if as_it_is is not None:
+        return as_it_is
     if where.value is not None:
         text = pl.repeat(str(where.value), source.rows.height, dtype=pl.String, eager=True)
     elif where.row is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_books import NAMES, allocations, books, cohorts, observation_days
+from made_books import NAMES, allocations, books, cohorts, observation_days, zones
 from slow_history import Row, Told, is_money, is_own, plain, told
 
 from features.delinquency import Allocation
@@ -31,10 +31,10 @@ def histories(draw: st.DrawFn) -> tuple[History, list[Told]]:
 
 @st.composite
 def both_of(draw: st.DrawFn, book: Tables) -> tuple[History, list[Told]]:
-    cohort, allocation = draw(cohorts(book)), draw(allocations)
-    rows = plain(book)
-    slow = [told(rows, loan, day, allocation=allocation) for loan, day in cohort.iter_rows()]
-    return History.as_of(cohort, book, allocation=allocation), slow
+    zone, allocation = draw(zones), draw(allocations)
+    cohort, rows = draw(cohorts(book, zone=zone)), plain(book)
+    slow = [told(rows, loan, day, zone=zone, allocation=allocation) for loan, day in cohort.iter_rows()]
+    return History.as_of(cohort, book, zone=zone, allocation=allocation), slow
 
 
 def rows_of(frame: pl.DataFrame, case: int) -> list[Row]:

@@ -47,7 +47,7 @@ def crowded_book(observed_on: date, seed: int, loans: int = 80) -> Tables:
 def _loan(dice: Random, loan: str, borrower: str, edges: list[date]) -> dict[str, list[tuple[Any, ...]]]:
     of = dice.choice
     days = sorted(of(edges) for _ in range(4))
-    due = days + [max(edges) + timedelta(days=31 * k) for k in range(dice.randrange(3))]
+    due = days + [max(edges) + timedelta(days=31 * k) for k in range(dice.randrange(5))]
     schedules = [
         (loan, schedule, number, day, of((0, 1, 100, 100, 200, 9000)), of((0, 0, 100)), of((0, 0, 0, 100)))
         for schedule in range(of((1, 1, 2)) if dice.randrange(6) else 0)
@@ -56,7 +56,7 @@ def _loan(dice: Random, loan: str, borrower: str, edges: list[date]) -> dict[str
 
     last = max(edges)
     crowd = [min(of(days) + timedelta(days=of(NEAR)), last + timedelta(days=2)) for _ in range(5)]
-    crowd += [of(days), last - timedelta(days=of((3, 4)))]
+    crowd += [of(days), of(days) + timedelta(days=9), last - timedelta(days=of((3, 4)))]
 
     def maybe(choices: Any) -> Any:
         return of((None, of(choices), of(choices)))

@@ -63,6 +63,7 @@ BYTE = 256
 ALLOCATIONS = tuple(Allocation(order, across) for order in permutations(COMPONENTS) for across in (True, False))
 allocations = st.sampled_from(ALLOCATIONS)
 observation_days = st.one_of(st.sampled_from(NASTY_DAYS), st.dates(date(2023, 3, 1), LATEST))
+zones = st.sampled_from(["UTC", "UTC", "Asia/Shanghai", "America/New_York"])
 tapes = st.binary(min_size=16, max_size=16)
 """What decides one fact. Drawn field by field it would take Hypothesis ten times as long."""
 
@@ -143,11 +144,13 @@ def books(draw: st.DrawFn, most_loans: int = 5) -> Tables:
 
 
 @st.composite
-def cohorts(draw: st.DrawFn, book: Tables, most: int = 6) -> pl.DataFrame:
+def cohorts(draw: st.DrawFn, book: Tables, most: int = 6, zone: str = "UTC") -> pl.DataFrame:
     """Draw loans of a book with a day on which each was known; the same loan may come on several days."""
-    first = book.loans.group_by("loan_id").agg(pl.col("recorded_at").min()).sort("loan_id").rows()
-    cases = draw(st.lists(st.tuples(st.sampled_from(first), observation_days), min_size=1, max_size=most))
-    known = [(loan, max(day, recorded.date())) for (loan, recorded), day in cases]
+    first = book.loans.group_by("loan_id").agg(pl.col("recorded_at").min().dt.convert_time_zone(zone).dt.date())
+    cases = draw(
+        st.lists(st.tuples(st.sampled_from(first.sort("loan_id").rows()), observation_days), min_size=1, max_size=most)
+    )
+    known = [(loan, max(day, recorded_on)) for (loan, recorded_on), day in cases]
     return pl.DataFrame(known, schema={"loan_id": pl.String, "observed_on": pl.Date}, orient="row")
 
 

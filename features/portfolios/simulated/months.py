@@ -21,6 +21,7 @@ from features.portfolios.simulated.world import World
 from features.schemas import ENQUIRY_PURPOSES
 
 NEW_CREDIT, REVIEW = ENQUIRY_PURPOSES.index("new_credit"), ENQUIRY_PURPOSES.index("review")
+FIRST_LOOK, SECOND_LOOK = 0, 1
 NO_PROMISES = Promised(*np.zeros((4, 0), dtype=np.int64))
 
 
@@ -45,9 +46,9 @@ def _live(month: Month) -> None:
     month.cash_to_come[:] = 0
     for look, day in enumerate(looks):
         promised = look_at_overdue(month, look)
-        if look == 0:
+        if look == FIRST_LOOK:
             debit_again(month)
-        if look == 1:
+        if look == SECOND_LOOK:
             raise_money(month, day)
             promised = _together(promised, calls_of_their_own(month, look))
         until = looks[look + 1] - 1 if look + 1 < len(looks) else last

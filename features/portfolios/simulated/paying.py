@@ -97,7 +97,7 @@ def _keep_promises(month: Month, promised: Promised) -> None:
     owes_it = month.owed[at] >= promised.amount  # a debit may have come first
     keeps = owes_it & happens(dice, of_log_odds(odds), len(at)) & (month.ready[at] >= promised.amount)
     keeps &= ~month.book.dead[month.borrower[at]]
-    day = np.maximum(promised.due - between(dice, (0, 1), len(at)), promised.given)
+    day = np.maximum(promised.due - between(dice, told.kept_early_days, len(at)), promised.given)
     month.pay(at[keeps], day[keeps], promised.amount[keeps])
     month.book.promises_broken[month.loans[at[owes_it & ~keeps]]] += 1
 

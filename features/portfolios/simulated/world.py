@@ -100,7 +100,7 @@ class Money:
     overdraft_rate: float = 0.008  # interest on it, a month
     savings_most_months: float = 1.8  # savings above so many months of expenses are spent
     savings_most_by_ability: float = 0.5  # change of the logarithm of that, with ability
-    raised_chance: float = 0.20  # who is short raises the rest: an advance, a friend, something sold; an overdue loan
+    raised_chance: float = 0.20  # who is overdue and short raises the rest: an advance, a friend, something sold
     raised_by_willingness: float = 0.9  # change of its logarithm: who wants to pay finds a way
     raised_by_ability: float = 0.25
     raised_by_bucket: float = -0.45  # for each 30 days past due
@@ -228,9 +228,10 @@ class Contact:
     promise_whole_short_by_willingness: float = -0.9
     promise_part: float = 0.5  # the part promised of what is owed
     promise_part_short: float = 0.85  # the part promised of the money there is
-    promise_days: tuple[int, int] = (1, 6)  # days given
+    promise_days: tuple[int, int] = (1, 6)  # days given; the last one lies within the month
     kept: float = 1.3  # log-odds that a promise is kept when the money is there
     kept_by_willingness: float = 1.2
+    kept_early_days: tuple[int, int] = (0, 1)  # days before the promised one on which it is kept
     inbound_overdue: float = 0.07  # chance that the borrower calls when overdue, at mean willingness
     inbound_by_willingness: float = 0.45  # change of its logarithm
     inbound_else: float = 0.004  # chance that the borrower calls for another reason

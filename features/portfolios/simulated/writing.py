@@ -13,6 +13,7 @@ from features.portfolios.simulated.world import WORLD, World
 
 COMPRESSION = "zstd"
 UNFINISHED = ".unfinished"
+TRUTH = "truth"
 
 
 def write(
@@ -21,7 +22,7 @@ def write(
     """Write a simulated book into a folder and return it; the same seed gives the same bytes.
 
     Memory does not grow with the book: a chunk of loans is drawn, written as one row group of each file, and let go.
-    `truth.parquet` lies beside the tables. Files get their names only when all are whole.
+    `truth.parquet` and the portfolio file lie beside the tables. Files get their names only when all are whole.
 
     Parameters
     ----------
@@ -47,6 +48,13 @@ def write(
         files.discard()
         raise
     files.keep()
+    tables = "".join(f'[tables.{name}]\nfile = "{name}.parquet"\n' for name in files.names if name != TRUTH)
+    head = (
+        f"# A simulated lender: {loans} loans, seed {seed}. Nothing here is about a person.\n"
+        f'name = "simulated"\nsource = "simulated: {loans} loans, seed {seed}"\n'
+        f'zone = "{world.calendar.zone}"\ncard = "collection"\nobserve.on = {world.calendar.observed_on}\n\n'
+    )
+    (folder / "portfolio.toml").write_text(head + tables, encoding="utf-8")
     return folder
 
 
@@ -56,6 +64,11 @@ class _Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writers: dict[str, parquet.ParquetWriter] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The tables that have been written to."""
+        return list(self._writers)
 
     def append(self, name: str, frame: pl.DataFrame) -> None:
         """Add a table's next rows as one row group."""
