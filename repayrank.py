@@ -164,6 +164,7 @@ def evaluate(
     from training.cohort import cohort
     from training.evaluation import compare
     from training.evaluation import evaluate as judge
+    from training.recovery import judge_recovery
     from training.rivals import rivals
     from training.splits import KINDS, splits
 
@@ -187,6 +188,9 @@ def evaluate(
         embargo_days=embargo_days,
     )
     result = judge(cases, among, seed=seed, separable=separable, monotone=monotone, truth=book.truth, say=_say)
+    recovery = judge_recovery(cases, among, seed=seed)
+    if recovery:
+        result["recovery"] = recovery
     if others:
         result["compared"] = compare(cases, among, others, say=_say)
     if as_json:
@@ -589,6 +593,13 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
         f"monotone violations {result['monotone_violations']}"
     )
     lines.append(result["against"]["words"])
+    if "recovery" in result:
+        told = result["recovery"]
+        lines.append(
+            f"recovery: AUC of any payment {told['auc_any_payment']:.4f}; the first tenth by expected money holds "
+            f"{told['first_tenth']:.0%} of what came back, by amount {told['first_tenth_by_amount']:.0%}; expected "
+            f"over recovered {told['calibration']:.2f}"
+        )
     if "truth" in result:
         found, without = result["truth"]["spearman"], result["truth"]["auc_without"]
         lines.append(

@@ -78,11 +78,8 @@ class History:
         """The delinquency ledger of the loans with a schedule, or None when no instalments were sent."""
         if self.known.instalments is None:
             return None
-        rows = self.known.instalments
-        # A correction of a schedule does not move the day on which it began to count.
-        recorded = "first_recorded_at" if "first_recorded_at" in rows.columns else "recorded_at"
-        begins = pl.col(recorded).dt.convert_time_zone(self.zone).dt.date().min().over(CASE, "schedule")
-        in_force = rows.with_columns(in_force_on=begins).drop("first_recorded_at", strict=False)
+        begins = pl.col("first_recorded_at").dt.convert_time_zone(self.zone).dt.date()
+        in_force = self.known.instalments.with_columns(in_force_on=begins).drop("first_recorded_at")
         return delinquency(in_force, self.known.payments, self.allocation)
 
     @cached_property
@@ -177,10 +174,10 @@ def _known(tables: Tables, cases: pl.DataFrame) -> Tables:
         declared = declaration(name)
         rows = frame.join(cases if declared.about == "loan_id" else owners, on=declared.about, how="inner")
         rows = rows.filter(pl.col("recorded_at") < pl.col("closed_at")).drop("closed_at")
+        if name == "instalments":  # a correction of a schedule does not move the day on which it began to count
+            rows = rows.with_columns(first_recorded_at=pl.col("recorded_at").min().over(CASE, "schedule"))
         if name in tables.restated:
             identity = [CASE, *declared.identity()]
-            if name == "instalments":
-                rows = rows.with_columns(first_recorded_at=pl.col("recorded_at").min().over(CASE, "schedule"))
             rows = rows.sort("recorded_at").unique(identity, keep="last", maintain_order=True)
         if declared.happened is not None:  # of the latest recording: a payment may be corrected to a day to come
             rows = rows.filter(pl.col(declared.happened) <= pl.col("observed_on"))

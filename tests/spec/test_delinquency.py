@@ -94,9 +94,10 @@ def test_instalment_by_instalment_the_oldest_is_met_whole_before_the_next():
     )
 
 
-def test_costs_of_an_instalment_that_is_not_due_yet_do_not_go_first():
-    book = drawn(instalments=TWO_DUE, payments="paid_on | amount\n 2024-02-28 | 114")
-    instalments(book, "2024-02-29", "due_on | paid\n 2024-01-31 | 114\n 2024-02-29 | 0")
+@pytest.mark.parametrize(("paid_on", "january", "february"), [("2024-02-28", 114, 0), ("2024-02-29", 99, 15)])
+def test_costs_of_an_instalment_go_first_from_its_due_date_on_and_not_before(paid_on: str, january: int, february: int):
+    book = drawn(instalments=TWO_DUE, payments=f"paid_on | amount\n {paid_on} | 114")
+    instalments(book, "2024-02-29", f"due_on | paid\n 2024-01-31 | {january}\n 2024-02-29 | {february}")
 
 
 def test_under_the_lawful_order_a_late_fee_can_be_settled_before_the_older_principal():
