@@ -161,7 +161,10 @@ class StatementTable(Table):
 
 
 class PaymentTable(Table):
-    """One row per payment received. A reversed payment is sent again with amount 0."""
+    """One row per payment received.
+
+    A reversed payment is sent again with amount 0; one moved to another loan as well, and anew under another identifier.
+    """
 
     happened = "paid_on"
 

@@ -122,7 +122,7 @@ def others_paid_share(payments: Payments, months: int) -> pl.Expr:
 )
 def schedule_revision_count(instalments: Instalments) -> pl.Expr:
     """Number of the schedule in force, the highest one known by the observation date: 0 for the first, and one more for
-    each revision. Missing without a schedule.
+    each revision. Missing without a schedule, or when the one in force has no instalment above 0.
     """
     return instalments.schedule
 
