@@ -171,13 +171,17 @@ def _of_one(assessment: Assessment, column: int, case: int) -> Text:
     return feature.missing if np.isnan(value) else feature.written(value, assessment.currency)
 
 
+EXPECTED_LOSS_SHARE = Text(en="expected loss share", zh="预计损失率")
+
+
 def _money_text(assessment: Assessment, name: str, first: int, second: int) -> Text:
     ledger = assessment.ledger
     if name == "exposure":
         label = Text(en="amount at risk", zh="风险敞口")
         told = [written_money(int(ledger.exposure_minor[case]), assessment.currency) for case in (first, second)]
     else:
-        label = Text(en="assumed loss share", zh="假定损失率")
+        assumed = assessment.expected_share is None
+        label = Text(en="assumed loss share", zh="假定损失率") if assumed else EXPECTED_LOSS_SHARE
         told = [f"{np.exp(ledger.loss_share[case]):.0%}" for case in (first, second)]
     return _sides(label, *(Text(en=figure, zh=figure) for figure in told))
 

@@ -105,7 +105,7 @@ def test_more_folds_than_loans_of_the_rarer_outcome_are_refused(overdue):
     ],
 )
 def test_what_the_machine_refuses_is_not_called_a_bug(told, monkeypatch, error, found, where):
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("features.portfolios.open_portfolio", fails)
@@ -115,7 +115,7 @@ def test_what_the_machine_refuses_is_not_called_a_bug(told, monkeypatch, error, 
 
 
 def test_an_error_of_a_library_that_only_calls_itself_the_machines_is_a_bug(told, monkeypatch):
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise OSError("CANARY-7731")
 
     monkeypatch.setattr("features.portfolios.open_portfolio", fails)

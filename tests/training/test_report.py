@@ -228,7 +228,8 @@ def test_without_outcomes_the_page_says_so_and_draws_no_curve(assessed: Assessme
     assert report_words.NO_OUTCOMES.en in told
     assert report_words.NO_OUTCOMES.zh in told
     assert 'id="roc-' not in told
-    assert "AUC" not in told
+    words = re.sub(r'data:[^"]*', "", told)  # a picture's base64 may hold any three letters
+    assert "AUC" not in words
     assert 'id="waterfall1-' in told
     assert 'id="shap-' in told
 
