@@ -163,7 +163,7 @@ class StatementTable(Table):
 class PaymentTable(Table):
     """One row per payment received.
 
-    A reversed payment is sent again with amount 0; one moved to another loan as well, and anew under another identifier.
+    A reversed payment is sent again with amount 0; so is one moved to another loan, where it gets another identifier.
     """
 
     happened = "paid_on"
