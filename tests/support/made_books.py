@@ -30,6 +30,8 @@ from features.schemas import (
 from features.tables import Tables
 
 Row = tuple[Any, ...]
+RowOf = Callable[[str, date, "Tape"], Row]
+"""Makes a row of an id and a day."""
 
 NAMES = tuple(SCORED)
 TYPES = {name: schema.create_empty().schema for name, schema in SCORED.items()}
@@ -51,7 +53,7 @@ NASTY_DAYS = (
 )
 SUMS = (100, 100, 95, 94, 96, 0, 1, 105, 200, 333, 10**6, MOST_MONEY)
 BALANCES = (100, 0, -1, -100, 95, 250_000, 99_999_999, -MOST_MONEY, MOST_MONEY)
-PARTS = (100, 0, 0, 0, 100, 50, 1, 333, 10**9)
+PARTS = (100, 0, 0, 0, 100, 50, 1)
 """Money due for one component of an instalment."""
 NEAR = (0, 0, 1, -1, 2, 3, 4, 31, 95, -40)
 """Days from a due date to something that happens because of it."""
@@ -64,15 +66,30 @@ ALLOCATIONS = tuple(Allocation(order, across) for order in permutations(COMPONEN
 allocations = st.sampled_from(ALLOCATIONS)
 observation_days = st.one_of(st.sampled_from(NASTY_DAYS), st.dates(date(2023, 3, 1), LATEST))
 zones = st.sampled_from(["UTC", "UTC", "Asia/Shanghai", "America/New_York"])
-tapes = st.binary(min_size=16, max_size=16)
-"""What decides one fact. Drawn field by field it would take Hypothesis ten times as long."""
+FACT, LOAN, REST = 12, 640, 640
+"""Bytes that decide a fact, a loan with its facts, and everything else of a book."""
 
 
 class Tape:
-    """Bytes that decide one choice after another; when they are used up, or shrunk, the first choice of each."""
+    """Bytes that decide one choice after another; when they are used up, or shrunk, the first choice of each.
+
+    Hypothesis draws a loan's bytes at once. Choice by choice it would take ten times as long, and most books would be
+    the one before with a detail changed.
+    """
 
     def __init__(self, written: bytes) -> None:
         self.left = list(reversed(written))
+
+    def cut(self, size: int) -> Tape:
+        """Return the next bytes as a tape of their own: what they decide does not move when others are shrunk."""
+        kept = max(len(self.left) - size, 0)
+        cut, self.left = self.left[kept:], self.left[:kept]
+        return Tape(bytes(reversed(cut)))
+
+    def facts(self, most: int, size: int = FACT) -> list[Tape]:
+        """Return a tape for each of a few facts."""
+        number, block = self.below(most + 1), self.cut(most * size)
+        return [block.cut(size) for _ in range(number)]
 
     def below(self, bound: int) -> int:
         """Return a number from 0 up to a bound."""
@@ -108,9 +125,9 @@ class Tape:
         whole = self.of(asked)
         return min(max(self.of((whole, whole, whole // 2, whole * 2, whole - 1, whole + 1)), 0), MOST_MONEY)
 
-    def owed(self) -> Row:
+    def owed(self, scale: int = 1) -> Row:
         """Return what is due for principal, interest and costs."""
-        return self.of(PARTS), self.of(PARTS), self.of(PARTS)
+        return scale * self.of(PARTS), scale * self.of(PARTS), scale * self.of(PARTS)
 
     def recorded(self, happened: date) -> datetime:
         """Return the instant at which something was recorded."""
@@ -118,23 +135,22 @@ class Tape:
 
 
 @st.composite
-def books(draw: st.DrawFn, most_loans: int = 5) -> Tables:
-    """Draw checked tables of a few loans.
+def books(draw: st.DrawFn, most_loans: int = 5, only: Sequence[str] = NAMES) -> Tables:
+    """Draw checked tables of a few loans; with `only` some of the tables, in which more can go wrong at once.
 
     They hold every table a feature may read, some left out, some empty: month ends and 29 February, part payments and
     overpayments, equal amounts and equal days, money of every payer, revised schedules, instalments of nothing,
     corrections of what was recorded before, rows recorded late and rows dated in the future, borrowers with several
     loans, cards and loans with a schedule. The currency is CNY.
     """
-    number = draw(st.integers(1, most_loans))
-    left_out, emptied = ([name for name in NAMES if tape.once_in(16)] for tape in map(Tape, (draw(tapes), draw(tapes))))
-    rows: dict[str, list[Row]] = {name: [] for name in NAMES}
-    for place in range(number):
-        for name, found in _loan(draw, f"L{place}", f"B{place // 2}").items():
-            rows[name].extend(found)
-    for place in range((number + 1) // 2):
-        for name, found in _borrower(draw, f"B{place}").items():
-            rows[name].extend(found)
+    loans = draw(st.lists(st.binary(min_size=LOAN, max_size=LOAN), min_size=1, max_size=most_loans))
+    tape = Tape(draw(st.binary(min_size=REST, max_size=REST)))
+    left_out, emptied = ([name for name in only if tape.once_in(16)] for _ in range(2))
+    rows: dict[str, list[Row]] = {name: [] for name in only}
+    for place, written in enumerate(loans):
+        _add_loan(Tape(written), f"L{place}", f"B{place // 2}", rows)
+    for place in range((len(loans) + 1) // 2):
+        _add_borrower(tape, f"B{place}", rows)
     frames = {
         name: frame(name, [] if name in emptied and name != "loans" else found)
         for name, found in rows.items()
@@ -189,90 +205,78 @@ def months_after(day: date, months: int, *, at_the_end: bool = False) -> date:
     return date(year, month + 1, longest if at_the_end else min(day.day, longest))
 
 
-def _loan(draw: st.DrawFn, loan: str, borrower: str) -> dict[str, list[Row]]:
-    tape = Tape(draw(tapes))
+def _add_loan(whole: Tape, loan: str, borrower: str, rows: dict[str, list[Row]]) -> None:
+    tape = whole.cut(32)
     product = tape.of(("instalment", "revolving", "instalment"))
     crossed = tape.once_in(5)  # a card may have a schedule, and a loan statements
     begun = tape.recorded(tape.day()) if tape.once_in(5) else ALWAYS
-    loans = [(loan, borrower, product, "CNY", *_terms(tape), begun)]
+    rows["loans"].append((loan, borrower, product, "CNY", *_terms(tape), begun))
     if tape.once_in(4):  # the terms are changed, sometimes with the one who owes it
-        changed, tape = begun + timedelta(days=1 + tape.below(900)), Tape(draw(tapes))
-        loans.append((loan, tape.of((borrower, borrower, "B0")), product, "CNY", *_terms(tape), changed))
-    scheduled = _schedules(draw, loan) if product == "instalment" or crossed else []
-    due = sorted({row[3] for row in scheduled}) or NASTY_DAYS[:3]
+        changed = begun + timedelta(days=1 + tape.below(900))
+        owner = tape.of((borrower, borrower, "B0"))
+        rows["loans"].append((loan, owner, product, "CNY", *_terms(tape), changed))
+    scheduled: list[Row] = []
+    if "instalments" in rows and (product == "instalment" or crossed or "statements" not in rows):
+        scheduled = _schedules(whole.cut(160), loan)
+        rows["instalments"] += scheduled
+    due = sorted({row[3] for row in scheduled}) or NASTY_DAYS[3:6]
     asked = sorted({sum(row[4:7]) for row in scheduled}) or (100,)
-
-    def near(tape: Tape) -> date:
-        return tape.near(due)
-
-    def told(most: int, row: Callable[[str, date, Tape], Row], **how: Any) -> list[Row]:
-        return _told(draw, most, loan, near, row, **how)
-
-    return {
-        "loans": loans,
-        "instalments": scheduled,
-        "statements": told(8, lambda _, day, t: (loan, day, *_statement(t)), dated=True)
-        if product == "revolving" or crossed
-        else [],
-        "payments": told(
-            9, lambda own, day, t: (own, loan, day, t.money(asked), t.of((*(None, "borrower") * 4, *PAYERS)))
+    facts: dict[str, tuple[int, RowOf]] = {
+        "statements": (
+            8 if product == "revolving" or crossed or "instalments" not in rows else 0,
+            lambda _, day, t: (loan, day, *_statement(t)),
         ),
-        "contacts": told(
+        "payments": (9, lambda own, day, t: (own, loan, day, t.money(asked), t.of((*(None, "borrower") * 4, *PAYERS)))),
+        "contacts": (
             4,
-            lambda own, day, t: (
-                *(own, loan, day),
-                *(t.of(CONTACT_CHANNELS), t.of(CONTACT_DIRECTIONS), t.of(CONTACT_RESULTS)),
-            ),
+            lambda own, day, t: (own, loan, day, *map(t.of, (CONTACT_CHANNELS, CONTACT_DIRECTIONS, CONTACT_RESULTS))),
         ),
-        "promises": told(
+        "promises": (
             4,
             lambda own, day, t: (own, loan, day, _after(day, t.of((10, 30, 3, 1, 0))), max(t.money(asked), 1)),
         ),
-        "debits": told(3, lambda own, day, t: (own, loan, day, t.money(asked), t.of(DEBIT_RESULTS))),
-        "events": told(3, lambda own, day, t: (own, loan, t.of(EVENT_KINDS), day)),
-        "security": told(
-            3,
-            lambda own, day, t: (own[:-1] + "01"[day.day % 2], day, loan, t.of(SECURITY_KINDS), t.of(SUMS)),
-            dated=True,
-        ),
+        "debits": (3, lambda own, day, t: (own, loan, day, t.money(asked), t.of(DEBIT_RESULTS))),
+        "events": (3, lambda own, day, t: (own, loan, t.of(EVENT_KINDS), day)),
+        "security": (3, lambda own, day, t: (own, day, loan, t.of(SECURITY_KINDS), t.of(SUMS))),
     }
+    for name, fact in facts.items():
+        if name in rows:
+            rows[name] += _told(whole, name, loan, lambda tape: tape.near(due), *fact)
 
 
-def _borrower(draw: st.DrawFn, borrower: str) -> dict[str, list[Row]]:
-    def told(most: int, row: Callable[[str, date, Tape], Row], **how: Any) -> list[Row]:
-        return _told(draw, most, borrower, Tape.day, row, **how)
-
-    return {
-        "borrowers": told(
+def _add_borrower(tape: Tape, borrower: str, rows: dict[str, list[Row]]) -> None:
+    facts: dict[str, tuple[int, RowOf]] = {
+        "borrowers": (
             3,
             lambda _, day, t: (borrower, day, t.maybe(SUMS), t.maybe(SUMS), t.maybe(SUMS), t.maybe(EMPLOYMENT)),
-            dated=True,
         ),
-        "transactions": told(
-            6, lambda own, day, t: (own, borrower, day, t.of(BALANCES), t.maybe(BALANCES), t.of(FLOW_KINDS))
+        "transactions": (
+            6,
+            lambda own, day, t: (own, borrower, day, t.of(BALANCES), t.maybe(BALANCES), t.of(FLOW_KINDS)),
         ),
-        "enquiries": told(3, lambda own, day, t: (own, borrower, day, t.of(ENQUIRY_PURPOSES))),
+        "enquiries": (3, lambda own, day, t: (own, borrower, day, t.of(ENQUIRY_PURPOSES))),
     }
+    for name, fact in facts.items():
+        if name in rows:
+            rows[name] += _told(tape, name, borrower, Tape.day, *fact)
 
 
-def _told(
-    draw: st.DrawFn,
-    most: int,
-    whose: str,
-    day_of: Callable[[Tape], date],
-    row_of: Callable[[str, date, Tape], Row],
-    *,
-    dated: bool = False,
-) -> list[Row]:
-    """Draw facts with the instants they were recorded; some are corrected, `dated` ones never in their day."""
+def _told(block: Tape, name: str, whose: str, day_of: Callable[[Tape], date], most: int, row_of: RowOf) -> list[Row]:
+    """Draw facts with the instants they were recorded; some happen on one day, some are corrected later.
+
+    A correction may move the day, where the day does not tell which fact it is. A security is valued several times.
+    """
     rows: list[Row] = []
+    dated = SCORED[name].happened in SCORED[name].identity()
     number, day, recorded = 0, EARLIEST, ALWAYS
-    for tape in map(Tape, draw(st.lists(tapes, max_size=most))):
-        if rows and tape.once_in(5):
+    for tape in block.facts(most):
+        what = tape.below(8) if rows else 0
+        if what == 7:
             recorded += timedelta(days=1 + tape.below(200))
             day = day if dated or tape.below(2) else day_of(tape)
         else:
-            number, day = number + 1, day_of(tape)
+            number = number if dated and what > 3 else number + 1
+            day = day if what == 6 and not dated else day_of(tape)
             recorded = tape.recorded(day)
         rows.append((*row_of(f"{whose}-{number}", day, tape), recorded))
     return rows
@@ -289,21 +293,20 @@ def _statement(tape: Tape) -> Row:
     return tape.of(BALANCES), state, months
 
 
-def _schedules(draw: st.DrawFn, loan: str) -> list[Row]:
-    """Draw a schedule and its revisions: loan, schedule, number, due date, principal, interest, costs, recorded."""
-    tape = Tape(draw(tapes))
-    first, step, usual = tape.day(), tape.of(("month", "month", "month end", "same day", "fortnight")), tape.owed()
-    begun = tape.recorded(tape.day()) if tape.once_in(5) else ALWAYS
-    revisions = tape.of((0, 1, 0, 2))
+def _schedules(whole: Tape, loan: str) -> list[Row]:
+    """Return a schedule and its revisions: loan, schedule, number, due date, principal, interest, costs, recorded."""
+    tape = whole.cut(FACT)
+    first, step = tape.day(), tape.of(("month", "month", "month end", "same day", "fortnight"))
+    scale, revisions = tape.of((1, 1, 1, 10**7)), tape.of((0, 1, 0, 2))
+    begun, usual = tape.recorded(tape.day()) if tape.once_in(5) else ALWAYS, whole.cut(3).owed(scale)
     plan: list[Row] = []
-    for number, written in enumerate(draw(st.lists(st.binary(min_size=4, max_size=4), max_size=8))):
-        tape = Tape(written)
-        plan.append((_due(first, step, number), *(tape.owed() if tape.once_in(3) else usual)))
-    rows = _recorded(draw, (loan, 0), plan, begun)
+    for number, one in enumerate(whole.facts(8, size=4)):
+        plan.append((_due(first, step, number), *(one.owed(scale) if one.once_in(2) else usual)))
+    rows = _recorded(whole.cut(FACT), (loan, 0), plan, begun)
     for schedule in range(1, revisions + 1):
-        tape = Tape(draw(tapes))
+        tape = whole.cut(2 * FACT)
         plan = _revised(tape, plan, revised_on := tape.near([row[0] for row in plan]))
-        rows += _recorded(draw, (loan, schedule), plan, tape.recorded(revised_on))
+        rows += _recorded(whole.cut(FACT), (loan, schedule), plan, tape.recorded(revised_on))
     return rows
 
 
@@ -318,10 +321,9 @@ def _revised(tape: Tape, plan: list[Row], revised_on: date) -> list[Row]:
     ]
 
 
-def _recorded(draw: st.DrawFn, whose: Row, plan: list[Row], recorded: datetime) -> list[Row]:
+def _recorded(tape: Tape, whose: Row, plan: list[Row], recorded: datetime) -> list[Row]:
     """Record a schedule, sometimes with an instalment that is corrected later."""
     rows = [(*whose, number, *row, recorded) for number, row in enumerate(plan, 1)]
-    tape = Tape(draw(tapes))
     if plan and tape.once_in(3):
         number = tape.below(len(plan))
         due = _after(plan[number][0], tape.of((0, 0, 9)))
