@@ -22,7 +22,7 @@ LEAST_LOSS_SHARE = 0.01
 """The smallest share of a loan that a recovery model lets the ledger call lost: the logarithm of 0 has no place there.
 """
 
-ANY_SIZES = (SIZES[0], SIZES[2])
+ANY_SIZES = (Size(max_depth=4, num_leaves=7), SIZES[1])
 """The card's sizes of seven leaves: loans in collection are few."""
 
 SHARE_SIZES = (

@@ -114,12 +114,14 @@ def arrears_to_instalment(instalments: Instalments) -> pl.Expr:
 def arrears_to_outstanding(instalments: Instalments) -> pl.Expr:
     """What is unpaid of the instalments that fell due before the observation date, over the amount outstanding.
 
-    By the schedule in force. Outstanding: what is unpaid of the instalments due by the observation date, that day
-    included, and, of each one to come, the smaller of what is unpaid and its principal. 0 when nothing is in arrears;
-    missing when nothing is outstanding, or payments are not known.
+    By the schedule in force. Outstanding: what is unpaid of the instalments that fell due before the observation date
+    and, of each later one, the smaller of what is unpaid and its principal. 0 when nothing is in arrears; missing when
+    nothing is outstanding, or payments are not known.
     """
-    to_come = pl.min_horizontal(instalments.unpaid, instalments.principal)
-    outstanding = pl.when(instalments.due).then(instalments.unpaid).otherwise(to_come)
+    # Interest due today is left out like interest to come: money meets it before older principal, and a payment would
+    # otherwise make the same arrears a larger share of what is left.
+    later = pl.min_horizontal(instalments.unpaid, instalments.principal)
+    outstanding = pl.when(instalments.overdue).then(instalments.unpaid).otherwise(later)
     return ratio(_arrears(instalments), outstanding.sum())
 
 

@@ -86,7 +86,8 @@ def payment_to_due_while_overdue(statements: Statements, months: int) -> pl.Expr
 @feature(
     group=Group.ABILITY,
     unit=Unit.SHARE,
-    risk=Risk.FALLS,
+    # Free: a payment that is not enough joins the others, and one that is leaves them.
+    risk=Risk.FREE,
     label=Text(en="depth of part payments, last {months}", zh="近{months}部分还款深度"),
     reason=Text(
         en="part payments of the last {months} covered {value} of the balances",

@@ -171,7 +171,8 @@ def paid_on_the_day_share(instalments: Instalments, months: int) -> pl.Expr:
 @feature(
     group=Group.WILLINGNESS,
     unit=Unit.SHARE,
-    risk=Risk.FALLS,
+    # Free: an instalment paid on the very day is one more that was not paid early.
+    risk=Risk.FREE,
     label=Text(en="instalments paid early, last {months}", zh="近{months}提前还款期款占比"),
     reason=Text(
         en="{value} of the instalments due in the last {months} were paid before the due day",

@@ -116,7 +116,8 @@ def _instalments(told: Told) -> Values:
     found["part_paid_depth_12m"] = ratio(summed([row.own_paid for row in part]), summed([row.amount for row in part]))
     due = [row for row in told.instalments or [] if row.due_on <= told.observed_on]
     found["arrears_to_instalment"] = ratio(arrears(told), due[-1].amount if due else None, 24)
-    found["arrears_to_outstanding"] = ratio(arrears(told), owed_by_the_schedule(told))
+    later = [principal_left(row) for row in told.instalments or [] if row.due_on >= told.observed_on]
+    found["arrears_to_outstanding"] = ratio(arrears(told), arrears(told) + sum(later))
     to_come = [row for row in told.instalments or [] if row.due_on > told.observed_on]
     ahead = summed([row.own_paid for row in to_come])
     found["paid_ahead"] = ratio(ahead, to_come[0].amount if to_come else None, 12)
