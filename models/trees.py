@@ -1,0 +1,130 @@
+"""The trees of a boosted model as plain numbers: where each node splits, and how many loans went each way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from features.errors import ModelRefused
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+TREE = re.compile(r"(?=^Tree=\d+$)|(?=^end of trees$)", re.MULTILINE)
+BITS_PER_WORD = 32
+CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT, MISSING_BITS = 1, 2, 2, 3
+"""Where LightGBM keeps what in a node's `decision_type`."""
+
+
+class Missing(IntEnum):
+    """What a node takes for missing and sends its own way; numbered as in LightGBM's model text."""
+
+    NOTHING = 0
+    ZERO = 1
+    NAN = 2
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree. Arrays run over its inner nodes, those of leaves over its leaves; leaf n is written as -(n + 1).
+
+    `missing` is a `Missing`; `cover` counts the loans that came by. The threshold of a categorical node counts its set
+    of categories in `categories`.
+    """
+
+    feature: Ints
+    threshold: Floats
+    categorical: npt.NDArray[np.bool_]
+    default_left: npt.NDArray[np.bool_]
+    missing: Ints
+    left: Ints
+    right: Ints
+    cover: Ints
+    leaf_value: Floats
+    leaf_cover: Ints
+    categories: tuple[frozenset[int], ...]
+
+    @cached_property
+    def leaves(self) -> list[tuple[int, tuple[tuple[int, bool], ...]]]:
+        """Return each leaf, from left to right, with its path: the nodes from the root, and whether it goes left."""
+        found: list[tuple[int, tuple[tuple[int, bool], ...]]] = []
+        pending: list[tuple[int, tuple[tuple[int, bool], ...]]] = [(0 if len(self.feature) else -1, ())]
+        while pending:
+            node, path = pending.pop()
+            if node < 0:
+                found.append((-node - 1, path))
+                continue
+            pending.append((int(self.right[node]), (*path, (node, False))))
+            pending.append((int(self.left[node]), (*path, (node, True))))
+        return found
+
+    def cover_of(self, child: int) -> int:
+        """Return how many loans reached a node or a leaf."""
+        return int(self.leaf_cover[-child - 1] if child < 0 else self.cover[child])
+
+
+def trees_of(booster: lgb.Booster) -> list[Tree]:
+    """Return the trees of a booster, in order.
+
+    Raises
+    ------
+    ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
+    """
+    head, *texts, _ = TREE.split(booster.model_to_string())
+    strange = [
+        words
+        for words, found in (
+            ("it averages its trees", re.search(r"^average_output$", head, re.MULTILINE)),
+            ("it has several scores", not re.search(r"^num_tree_per_iteration=1$", head, re.MULTILINE)),
+            ("its leaves hold linear models", any(re.search(r"^is_linear=1$", text, re.MULTILINE) for text in texts)),
+        )
+        if found
+    ]
+    if strange:
+        raise ModelRefused(
+            strange[0],
+            where="model",
+            expected="boosted trees with one score and constant leaves",
+            do="fit it again without rf, linear_tree or several classes",
+        )
+    return [_tree(text) for text in texts]
+
+
+def _tree(text: str) -> Tree:
+    kind = _ints(text, "decision_type")
+    bounds, words = _ints(text, "cat_boundaries"), _ints(text, "cat_threshold")
+    return Tree(
+        feature=_ints(text, "split_feature"),
+        threshold=np.array(_written(text, "threshold"), dtype=np.float64),
+        categorical=(kind & CATEGORICAL) > 0,
+        default_left=(kind & DEFAULT_LEFT) > 0,
+        missing=(kind >> MISSING_SHIFT) & MISSING_BITS,
+        left=_ints(text, "left_child"),
+        right=_ints(text, "right_child"),
+        cover=_ints(text, "internal_count"),
+        leaf_value=np.array(_written(text, "leaf_value"), dtype=np.float64),
+        leaf_cover=_ints(text, "leaf_count"),
+        categories=tuple(
+            frozenset(_members(words[begin:end])) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+        ),
+    )
+
+
+def _members(words: Ints) -> Iterator[int]:
+    for place, word in enumerate(words.tolist()):
+        yield from (place * BITS_PER_WORD + bit for bit in range(BITS_PER_WORD) if word >> bit & 1)
+
+
+def _ints(text: str, key: str) -> Ints:
+    return np.array(_written(text, key), dtype=np.int64)
+
+
+def _written(text: str, key: str) -> list[str]:
+    found = re.search(rf"^{key}=(.*)$", text, flags=re.MULTILINE)
+    return found.group(1).split() if found else []
