@@ -16,7 +16,7 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     loop : a function of arrays and numbers. It lets other threads run meanwhile, so it must not touch shared state.
     """
     # Imported here: numba takes longer to load than many a command takes in all.
-    import numba  # noqa: PLC0415
+    import numba
 
     try:
         kept: Callable[..., Any] = numba.njit(cache=True, nogil=True)(loop)

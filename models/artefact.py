@@ -31,7 +31,7 @@ from features.catalog import catalog
 from features.declared import declared_features, from_plain, plain_of
 from features.delinquency import Allocation
 from features.errors import ModelRefused
-from models.attribution import attribute
+from models.attribution import attribute, distance_from_lightgbm
 from models.calibration import Calibration
 from models.cards import declaration, from_declaration
 from models.fitted_card import FittedCard
@@ -198,6 +198,7 @@ def _card(card: FittedCard) -> dict[str, Any]:
 
 def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:
     told = attribute(card.model, card.catalog, golden)
+    distance_from_lightgbm(card.model, told, golden)
     known = {
         "values": [[None if np.isnan(value) else value for value in row] for row in golden.tolist()],
         "contributions": told.contributions.tolist(),
@@ -223,6 +224,7 @@ def _require_same_features(folder: Path, plain: Mapping[str, Any], fingerprint: 
 def _require_golden(folder: Path, card: FittedCard, golden: Mapping[str, Any]) -> None:
     values = np.array([[np.nan if value is None else value for value in row] for row in golden["values"]])
     told = attribute(card.model, card.catalog, values)
+    distance_from_lightgbm(card.model, told, values)
     same = (
         told.contributions.tolist() == golden["contributions"]
         and told.log_odds.tolist() == golden["log_odds"]

@@ -14,7 +14,7 @@ from features.errors import ModelRefused
 from models.risk_model import GROUP_ORDER, Floats, RiskModel
 
 ADDITIVITY_BOUND = 1e-9
-"""Largest difference between a score and the sum of its parts; beyond it there is an error and no answer."""
+"""Largest difference between a score and the sum of its parts; a model that exceeds it is refused."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Attribution:
 
     `contributions` is cases x features in log-odds, positive raises risk. `parts` holds each group's sum, added in
     catalog order. `log_odds` is base + ability + willingness + circumstances, added in that order: whoever adds the
-    numbers of an answer gets its score to the bit.
+    numbers of an answer gets its score to the bit. `error` bounds how far the parts may be from the trees' own sum.
     """
 
     base: float
@@ -36,16 +36,25 @@ class Attribution:
 def attribute(model: RiskModel, catalog: Catalog, values: Floats) -> Attribution:
     """Return the exact parts of each case's score.
 
-    Raises
-    ------
-    ModelRefused : the parts do not add up to the model's own score
+    That they add up was shown when the model was compiled, for every answer its trees can give; see
+    `models.pattern_tables`. A model is compared with LightGBM's own scores when it is stored and when it is loaded.
     """
-    contributions = model.contributions(values)
+    contributions = model.tables_.contributions(values, model.threads)
     parts = {group: _sum_of(contributions, catalog, group) for group in GROUP_ORDER}
     log_odds = np.full(len(values), model.base_)
     for group in GROUP_ORDER:
         log_odds = log_odds + parts[group]
-    error = float(np.max(np.abs(log_odds - model.log_odds(values)), initial=0.0))
+    return Attribution(model.base_, contributions, parts, log_odds, model.tables_.error)
+
+
+def distance_from_lightgbm(model: RiskModel, told: Attribution, values: Floats) -> float:
+    """Return the largest distance between scores taken apart and LightGBM's own, which it computes another way.
+
+    Raises
+    ------
+    ModelRefused : it is more than rounding
+    """
+    error = float(np.max(np.abs(told.log_odds - model.log_odds(values)), initial=0.0))
     if not error <= ADDITIVITY_BOUND:
         raise ModelRefused(
             f"contributions miss the score by {error:.3g}",
@@ -53,7 +62,7 @@ def attribute(model: RiskModel, catalog: Catalog, values: Floats) -> Attribution
             expected=f"a difference of at most {ADDITIVITY_BOUND:g}",
             do="do not use this model; fit it again and report the case",
         )
-    return Attribution(model.base_, contributions, parts, log_odds, error)
+    return error
 
 
 def _sum_of(contributions: Floats, catalog: Catalog, group: Group) -> Floats:

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 
 import lightgbm as lgb
 import numpy as np
+import numpy.typing as npt
 
 from features.compilation import compiled
 from models import pattern_kernels as kernels
-from models.pattern_kernels import Layout
+from models.pattern_kernels import Codebook, Tables
 from models.patterns import LeafGroup, leaf_groups, table_size, too_deep
 from models.trees import TREE, Floats, Missing, Tree, trees_of
 
 MOST_NUMBERS = 32_000_000
 """Numbers in all tables of a model: 256 MB. Trees beyond it, largest first, are left to LightGBM."""
 
-BLOCK = 1024
-"""Loans taken together; measured level from 1,024 to 2,048, slower below."""
+BLOCK = 2048
+"""Loans taken together: fewer are slower, as each look-up into a table is set up for fewer loans."""
 
 FEW = 4
 """Loans up to which one after the other is faster."""
+
+BYTES_PER_MB = 1e6
 
 LEAST_PER_THREAD = 512
 """Fewer loans than this are not worth a thread of their own."""
@@ -53,7 +56,8 @@ class PatternTables:
     features: int
     base: float
     error: float
-    layout: Layout
+    codebook: Codebook
+    tables: Tables
     untabulated: lgb.Booster | None
 
     @property
@@ -64,7 +68,7 @@ class PatternTables:
     @property
     def megabytes(self) -> float:
         """The size of the tables."""
-        return self.layout.table.nbytes / 1e6
+        return self.tables.table.nbytes / BYTES_PER_MB
 
     def contributions(self, values: Floats, threads: int = 0) -> Floats:
         """Return each feature's contribution to each score, in log-odds: loans x features.
@@ -83,27 +87,56 @@ class PatternTables:
             raise ValueError(f"values of shape {values.shape}; pass loans x {self.features} features")
         out = np.zeros_like(values)
         if len(values) <= FEW:
-            compiled(kernels.explain_few)(values, self.layout, out)
+            self._one_by_one(values, out)
         else:
-            self._explain_many(values, out, threads)
+            self._in_blocks(values, out, threads or os.cpu_count() or 1)
         if self.untabulated is not None:
             told = self.untabulated.predict(values, pred_contrib=True, num_threads=threads)
             out += np.asarray(told, dtype=np.float64)[:, :-1]
         return out
 
-    def _explain_many(self, values: Floats, out: Floats, threads: int) -> None:
-        workers = max(1, min(threads or os.cpu_count() or 1, len(values) // LEAST_PER_THREAD))
-        bounds = np.linspace(0, len(values), workers + 1).astype(int)
-        explain = compiled(kernels.explain_many)
+    def scores(self, values: Floats, threads: int = 0) -> Floats:
+        """Return the scores, in log-odds: the base and the contributions, added column by column."""
+        # NumPy's own row sums may round differently for one row than for many.
+        total = np.full(len(values), self.base)
+        for column in self.contributions(values, threads).T:
+            total = total + column
+        return total
+
+    def _one_by_one(self, values: Floats, out: Floats) -> None:
+        write, add_up = compiled(kernels.write_codes), compiled(kernels.add_up_one)
+        codes, place = self._codes(1), np.empty(1, dtype=np.uint32)
+        at = np.empty(len(self.tables.bits), dtype=np.uint64)
+        for loan in range(len(values)):
+            write(values[loan : loan + 1], self.codebook, place, codes)
+            add_up(codes[:, 0], self.tables, at, out[loan])
+
+    def _in_blocks(self, values: Floats, out: Floats, threads: int) -> None:
+        write, add_up = compiled(kernels.write_codes), compiled(kernels.add_up_many)
+        groups = int(np.diff(self.tables.tree_groups).max(initial=0))
 
         def chunk(begin: int, end: int) -> None:
-            explain(values[begin:end], self.layout, min(BLOCK, end - begin), out[begin:end])
+            for first in range(begin, end, BLOCK):
+                last = min(first + BLOCK, end)
+                size = last - first
+                codes = self._codes(size)
+                write(values[first:last], self.codebook, np.empty(size, dtype=np.uint32), codes)
+                sums = np.zeros((self.features, size))
+                add_up(codes, self.tables, np.empty((groups, size), dtype=np.uint16), sums)
+                out[first:last] = sums.T
 
+        workers = max(1, min(threads, len(values) // LEAST_PER_THREAD))
         if workers == 1:
             chunk(0, len(values))
             return
+        bounds = np.linspace(0, len(values), workers + 1).astype(int).tolist()
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(chunk, bounds[:-1], bounds[1:]))
+
+    def _codes(self, loans: int) -> kernels.Codes:
+        codes = np.empty((len(self.codebook.column_kind) + 1, loans), dtype=self.tables.cut.dtype)
+        codes[-1] = 1
+        return codes
 
 
 def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -> PatternTables:
@@ -123,6 +156,8 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     )
     rest = _only(booster, sorted(left_out)) if left_out else None
     features = booster.num_feature()
+    columns = sorted({_column(tree, node) for tree in tabulated for node in range(len(tree.feature))}, key=_in_order)
+    codebook = _codebook(features, tabulated, columns)
     if rest is not None:
         told = np.asarray(rest.predict(np.zeros((1, features)), pred_contrib=True), dtype=np.float64)
         base += float(told[0, -1])
@@ -130,7 +165,8 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
         features=features,
         base=float(base),
         error=sum(group.error for found in groups for group in found),
-        layout=_layout(features, tabulated, groups),
+        codebook=codebook,
+        tables=_tables(tabulated, groups, codebook, columns),
         untabulated=rest,
     )
 
@@ -155,56 +191,65 @@ def _only(booster: lgb.Booster, chosen: Sequence[int]) -> lgb.Booster:
     return lgb.Booster(model_str=head + "".join(texts[tree] for tree in chosen) + tail)
 
 
-def _layout(features: int, trees: Sequence[Tree], groups: Sequence[Sequence[LeafGroup]]) -> Layout:
+def _codebook(features: int, trees: Sequence[Tree], columns: Sequence[Column]) -> Codebook:
     thresholds = [sorted(_thresholds(trees, feature)) for feature in range(features)]
-    columns = sorted({_column(tree, node) for tree in trees for node in range(len(tree.feature))}, key=_in_order)
-    place = {column: index for index, column in enumerate(columns)}
-    code = [{value: index + 1 for index, value in enumerate(known)} for known in thresholds]
-    every = [group for found in groups for group in found]
-    most = max((len(group.nodes) for group in every), default=0)
-    narrow = max((len(known) for known in thresholds), default=0) <= NARROW
-    node_column = np.full((len(every), most), len(columns), dtype=np.uint16)
-    node_cut = np.zeros((len(every), most), dtype=np.uint8 if narrow else np.uint16)
-    owner = [tree for tree, found in zip(trees, groups, strict=True) for _ in found]
-    for row, (tree, group) in enumerate(zip(owner, every, strict=True)):
-        for bit, node in enumerate(group.nodes):
-            node_column[row, bit] = place[_column(tree, node)]
-            feature = int(tree.feature[node])
-            node_cut[row, bit] = 1 if tree.categorical[node] else code[feature][float(tree.threshold[node])]
-    table_begin = _begins(group.table.size for group in every)
-    sums, terms = _sums(groups, table_begin)
-    sets = sorted({members for _, _, members in columns if members}, key=sorted)
     padded = [_padded(known) for known in thresholds]
-    return Layout(
-        threshold=np.concatenate([np.array(known) for known in padded]) if padded else np.zeros(0),
-        threshold_begin=np.array(_begins(map(len, padded)), dtype=np.int64),
-        column_begin=np.searchsorted([column[0] for column in columns], np.arange(features + 1)).astype(np.int64),
+    sets = sorted({members for _, _, members in columns if members}, key=sorted)
+    return Codebook(
+        threshold=np.concatenate([np.array(known, dtype=np.float64) for known in padded]),
+        threshold_begin=_begins(map(len, padded)),
+        zero=np.array([np.searchsorted(known, 0.0) + 1 for known in padded], dtype=np.uint32),
+        column_begin=np.searchsorted([feature for feature, _, _ in columns], np.arange(features + 1)).astype(np.int64),
         column_kind=np.array([kind for _, kind, _ in columns], dtype=np.uint8),
         column_set=np.array([sets.index(members) if members else 0 for _, _, members in columns], dtype=np.int64),
         category_set=_membership(sets),
-        group_begin=np.array(_begins(map(len, groups)), dtype=np.int64),
-        group_bits=np.array([len(group.nodes) for group in every], dtype=np.int64),
-        node_column=node_column,
-        node_cut=node_cut,
-        group_width=np.array([len(group.features) for group in every], dtype=np.uint16),
-        group_table=np.array(table_begin[:-1], dtype=np.uint64),
-        slot_begin=np.array(_begins(len(group.features) for group in every), dtype=np.int64),
-        slot_feature=np.array([feature for group in every for feature in group.features], dtype=np.uint16),
-        sum_begin=np.array(_begins(map(len, sums)), dtype=np.int64),
-        sum_feature=np.array([feature for found in sums for feature in found], dtype=np.uint16),
-        term_begin=np.array(_begins(map(len, terms)), dtype=np.int64),
-        term_group=np.array([group for found in terms for group, _ in found], dtype=np.uint16),
-        term_table=np.array([at for found in terms for _, at in found], dtype=np.uint64),
-        table=np.concatenate([group.table.ravel() for group in every]) if every else np.zeros(0),
     )
 
 
+def _tables(
+    trees: Sequence[Tree], groups: Sequence[Sequence[LeafGroup]], codebook: Codebook, columns: Sequence[Column]
+) -> Tables:
+    every = [(tree, group) for tree, found in zip(trees, groups, strict=True) for group in found]
+    most = max((len(group.nodes) for _, group in every), default=0)
+    widest = int(np.diff(codebook.threshold_begin).max(initial=0))
+    place = {column: index for index, column in enumerate(columns)}
+    column = np.full((len(every), most), len(columns), dtype=np.uint16)
+    cut = np.zeros((len(every), most), dtype=np.uint8 if widest <= NARROW else np.uint16)
+    for row, (tree, group) in enumerate(every):
+        for bit, node in enumerate(group.nodes):
+            column[row, bit] = place[_column(tree, node)]
+            cut[row, bit] = _cut(tree, node, codebook)
+    at = _begins(group.table.size for _, group in every)
+    sums, terms = _sums(groups, at)
+    return Tables(
+        tree_groups=_begins(map(len, groups)),
+        bits=np.array([len(group.nodes) for _, group in every], dtype=np.int64),
+        column=column,
+        cut=cut,
+        width=np.array([len(group.features) for _, group in every], dtype=np.uint16),
+        at=at[:-1].astype(np.uint64),
+        slots=_begins(len(group.features) for _, group in every),
+        feature=np.array([feature for _, group in every for feature in group.features], dtype=np.uint16),
+        tree_sums=_begins(map(len, sums)),
+        sum_feature=np.array([feature for found in sums for feature in found], dtype=np.uint16),
+        sum_terms=_begins(map(len, terms)),
+        term_group=np.array([group for found in terms for group, _ in found], dtype=np.uint16),
+        term_at=np.array([place for found in terms for _, place in found], dtype=np.uint64),
+        table=np.concatenate([np.zeros(0), *(group.table.ravel() for _, group in every)]),
+    )
+
+
+def _cut(tree: Tree, node: int, codebook: Codebook) -> int:
+    """Return the largest code that goes left: of values up to the threshold, or of members of the set."""
+    if tree.categorical[node]:
+        return 1
+    feature = int(tree.feature[node])
+    known = codebook.threshold[codebook.threshold_begin[feature] : codebook.threshold_begin[feature + 1]]
+    return int(np.searchsorted(known, tree.threshold[node])) + 1
+
+
 def _thresholds(trees: Sequence[Tree], feature: int) -> set[float]:
-    return {
-        float(value)
-        for tree in trees
-        for value in tree.threshold[(tree.feature == feature) & ~tree.categorical]
-    }
+    return {float(value) for tree in trees for value in tree.threshold[(tree.feature == feature) & ~tree.categorical]}
 
 
 def _column(tree: Tree, node: int) -> Column:
@@ -226,24 +271,23 @@ def _in_order(column: Column) -> tuple[int, int, list[int]]:
 
 
 def _sums(
-    groups: Sequence[Sequence[LeafGroup]], table_begin: Sequence[int]
+    groups: Sequence[Sequence[LeafGroup]], at: npt.NDArray[np.int64]
 ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
     """Return the features of each tree and, for each of those, the groups of the tree that move it and where."""
     sums: list[list[int]] = []
     terms: list[list[tuple[int, int]]] = []
-    row = 0
+    tables = iter(at.tolist())
     for found in groups:
         moved: dict[int, list[tuple[int, int]]] = {}
-        for place, group in enumerate(found):
+        for (place, group), begin in zip(enumerate(found), tables, strict=False):
             for slot, feature in enumerate(group.features):
-                moved.setdefault(feature, []).append((place, table_begin[row] + slot))
-            row += 1
+                moved.setdefault(feature, []).append((place, begin + slot))
         sums.append(list(moved))
         terms.extend(moved.values())
     return sums, terms
 
 
-def _membership(sets: Sequence[frozenset[int]]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+def _membership(sets: Sequence[frozenset[int]]) -> npt.NDArray[np.uint8]:
     table = np.zeros((max(len(sets), 1), max((max(members) + 1 for members in sets), default=1)), dtype=np.uint8)
     for row, members in enumerate(sets):
         table[row, sorted(members)] = 1
@@ -251,9 +295,9 @@ def _membership(sets: Sequence[frozenset[int]]) -> np.ndarray[tuple[int, int], n
 
 
 def _padded(known: Sequence[float]) -> list[float]:
-    """Fill up with infinity to a power of two less one: a search then takes the same steps for every value."""
+    """Return thresholds filled up to a power of two less one: every search then takes the same steps."""
     return [*known, *[np.inf] * ((1 << len(known).bit_length()) - 1 - len(known))]
 
 
-def _begins(sizes: object) -> list[int]:
-    return list(accumulate(sizes, initial=0))  # type: ignore[call-overload]
+def _begins(sizes: Iterable[int]) -> npt.NDArray[np.int64]:
+    return np.array([*accumulate(sizes, initial=0)], dtype=np.int64)

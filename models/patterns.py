@@ -121,7 +121,7 @@ def _tabulated(tree: Tree, begin: int, end: int) -> LeafGroup:
     return LeafGroup(nodes, features, table, float(mean), float(error))
 
 
-def tabulate(  # noqa: PLR0913 - one pass, written out: numba compiles it
+def tabulate(
     value: Floats, players: Ints, slot: Ints, yes: Ints, no: Ints, share: Floats, table: Floats
 ) -> tuple[float, float]:
     """Fill the table of a group; return the mean value of its leaves, and the largest error of a row's sum.

@@ -59,7 +59,7 @@ class UnpaidShare(RiskModel):
         self.size_, self.trees_ = self.sizes[best], round((int(np.argmin(losses[best])) + 1) * MORE_TREES)
         grown = lgb.train(self._parameters(self.size_), _dataset(values, unpaid), num_boost_round=self.trees_)
         self.booster_, self.calibration_ = with_reference(grown, values), IDENTITY
-        self._find_base()
+        self._compile()
         return self
 
     def _losses(self, size: Size, values: Floats, unpaid: Floats, folds: list[tuple[Any, Any]]) -> Floats:
@@ -127,11 +127,12 @@ class RecoveryModel:
 
     def any_payment(self, values: Floats) -> Floats:
         """Return the calibrated probability that anything is paid within the window."""
-        return np.asarray(expit(-self.nothing.decision_function(values)))
+        raw = self.nothing.tables_.scores(values)
+        return np.asarray(expit(-self.nothing.calibration_.log_odds(raw)))
 
     def expected_share(self, values: Floats) -> Floats:
         """Return the expected recovered share of each case, above 0 and below 1: P(any payment) x E(share | any)."""
-        return np.asarray(self.any_payment(values) * expit(-self.unpaid.log_odds(values)))
+        return np.asarray(self.any_payment(values) * expit(-self.unpaid.tables_.scores(values)))
 
 
 def loss_share(expected: Floats) -> Floats:

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from features.catalog import Catalog
 from features.declaration import Group
 from models.calibration import IDENTITY, Calibration, best_calibration
+from models.pattern_tables import compile_booster
 from models.reference import with_reference
 
 Floats = npt.NDArray[np.float64]
@@ -110,6 +111,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     booster_ : the LightGBM booster
+    tables_ : the same trees, compiled for scores and contributions; `base_` their mean score
     calibration_ : from raw to calibrated log-odds
     size_ : the chosen size; `trees_` the chosen number of trees
     out_of_fold_ : raw log-odds of each fitted case from a booster that had not seen it; None on too few cases
@@ -151,7 +153,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model = cls(groups=groups, directions=directions)
         model.booster_, model.calibration_ = booster, calibration
         model.classes_, model.n_features_in_ = np.array([False, True]), len(groups)
-        model._find_base()
+        model._compile()
         return model
 
     def fit(self, X: Any, y: Any, *, helpers: Helpers | None = None, borrowers: Any = None) -> Self:
@@ -183,7 +185,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.calibration_ = (
             IDENTITY if self.out_of_fold_ is None else best_calibration(self.out_of_fold_, bad, seed=self.seed)
         )
-        self._find_base()
+        self._compile()
         return self
 
     def contributions(self, X: Any) -> Floats:
@@ -191,7 +193,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Their sum with `base_` is the score. Positive values raise the risk.
         """
-        return self._told(X)[:, :-1]
+        return self.tables_.contributions(self._checked(X), self.threads)
 
     def log_odds(self, X: Any) -> Floats:
         """Return LightGBM's own raw score: log-odds of the bad outcome before calibration."""
@@ -224,14 +226,10 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "booster_")
         return cast("Floats", validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
 
-    def _told(self, X: Any) -> Floats:
-        values = self._checked(X)
-        told = self.booster_.predict(values, pred_contrib=True, num_threads=self.threads)
-        return np.asarray(told, dtype=np.float64)
-
-    def _find_base(self) -> None:
-        """The base is the mean score of the fitting population (`models.reference`): the same for every case."""
-        self.base_ = float(self._told(np.zeros((1, self.n_features_in_)))[0, -1])
+    def _compile(self) -> None:
+        """Compile the trees; the base is the fitting population's mean score (`models.reference`), for every case."""
+        self.tables_ = compile_booster(self.booster_)
+        self.base_ = self.tables_.base
 
     def _choose_size(
         self, X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None, borrowers: Any

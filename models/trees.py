@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from itertools import pairwise
 
 import lightgbm as lgb
 import numpy as np
@@ -110,9 +111,7 @@ def _tree(text: str) -> Tree:
         cover=_ints(text, "internal_count"),
         leaf_value=np.array(_written(text, "leaf_value"), dtype=np.float64),
         leaf_cover=_ints(text, "leaf_count"),
-        categories=tuple(
-            frozenset(_members(words[begin:end])) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
-        ),
+        categories=tuple(frozenset(_members(words[begin:end])) for begin, end in pairwise(bounds)),
     )
 
 

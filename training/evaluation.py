@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from models.attribution import attribute
+from models.attribution import attribute, distance_from_lightgbm
 from models.risk_model import Floats
 from training.benchmark import NAME, logistic, score_of
 from training.cohort import Cohort, catalog_of
@@ -55,7 +55,7 @@ def evaluate(
         values, bad = cohort.matrix.values[split.judge_on], cohort.bad[split.judge_on]
         told = attribute(model, catalog_of(cohort), values)
         seen.append(performance(bad, told.log_odds, model.calibration_.probability(told.log_odds)))
-        errors.append(told.error)
+        errors.append(distance_from_lightgbm(model, told, values))
         violations += monotone_violations(model, values)
         simple = logistic(cohort.matrix.features).fit(cohort.matrix.values[split.fit_on], cohort.bad[split.fit_on])
         paired.append((bad, told.log_odds, score_of(simple, values)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from features.words import Text, written_money
 from models.assessment import Assessment
-from models.attribution import ADDITIVITY_BOUND
+from models.attribution import ADDITIVITY_BOUND, distance_from_lightgbm
 from models.policy import LossShare
 from training import report_words as words
 from training.markup import Markup, both, element, joined
@@ -29,7 +29,7 @@ def grounds(assessment: Assessment, bad: Bools | None, source: str) -> Markup:
             words.ADDITIVITY,
             both(
                 words.ADDITIVITY_TOLD.filled(
-                    error=f"{assessment.attribution.error:.1e}",
+                    error=f"{_distance(assessment):.1e}",
                     count=f"{len(assessment):,}",
                     bound=f"{ADDITIVITY_BOUND:.0e}",
                 ),
@@ -87,6 +87,10 @@ def _loss_share(entry: LossShare) -> Markup:
         status=status_of(entry.status),
     )
     return joined([both(told, "p"), element("p", entry.source, class_="quiet")])
+
+
+def _distance(assessment: Assessment) -> float:
+    return distance_from_lightgbm(assessment.model.model, assessment.attribution, assessment.values)
 
 
 def _least(assessment: Assessment) -> Text:
