@@ -1,8 +1,9 @@
 """Which loans a card is fitted on and which it is judged on: never the same borrower, never the future.
 
 Cases of several dates are split by time, with an embargo of one performance window between the last case fitted on and
-the first one judged: before that, the outcomes fitted on were not known yet. Where a borrower has several cases, folds
-keep them together. Stratified folds are for books that have neither.
+the first one judged: before that, the outcomes fitted on were not known yet. Where a borrower has cases on both sides,
+borrowers are dealt into parts, and each part's later cases are judged by a card fitted on the others' earlier ones.
+Where a borrower has several cases, folds keep them together. Stratified folds are for books that have neither.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def splits(
     """
     chosen = by or _by_itself(cohort)
     if chosen == "time":
-        return [_by_time(cohort, test_from, embargo_days)]
+        return _by_time(cohort, test_from, embargo_days, folds, seed)
     if chosen == "borrower":
         return _by_borrower(cohort, folds, seed)
     if repeats(cohort.borrowers):
@@ -86,7 +87,12 @@ def _by_itself(cohort: Cohort) -> str:
     return "borrower" if repeats(cohort.borrowers) else "folds"
 
 
-def _by_time(cohort: Cohort, test_from: date | None, embargo_days: int | None) -> Split:
+def _by_time(cohort: Cohort, test_from: date | None, embargo_days: int | None, folds: int, seed: int) -> list[Split]:
+    """Return one split, or one per part of the borrowers where some have cases before and after the day.
+
+    To leave out of the fit all who are judged later would be to choose by the outcome: who is overdue again is who did
+    not recover, and those left would be the good ones. Borrowers are dealt at random instead.
+    """
     days = cohort.observed_on
     begins = (
         np.datetime64(test_from, "D") if test_from is not None else np.sort(days)[int(len(days) * (1 - TEST_SHARE))]
@@ -96,21 +102,39 @@ def _by_time(cohort: Cohort, test_from: date | None, embargo_days: int | None) -
     judged = days >= begins
     # A case observed on the last day has an outcome that was known when the test began.
     fitted = (days <= last) if embargo else (days < begins)
-    seen_again = fitted & np.isin(cohort.borrowers, np.unique(cohort.borrowers[judged]))
-    fit_on, judge_on = np.flatnonzero(fitted & ~seen_again), np.flatnonzero(judged)
-    between = len(days) - int(fitted.sum()) - len(judge_on)
-    if not len(fit_on) or not len(judge_on):
-        raise UsageError(
-            f"a split by time that fits on {len(fit_on)} and judges on {len(judge_on)} cases",
-            where=f"--split time, test from {begins}, embargo of {embargo} days",
-            expected=f"cases on both sides; the book's run from {days.min()} to {days.max()}",
-            do="name another --test-from, or use --split borrower or folds",
-        )
+    between = len(days) - int(fitted.sum()) - int(judged.sum())
     words = (
         f"fitted up to {_day(last if embargo else begins - np.timedelta64(1, 'D'))}, judged from {_day(begins)}; "
-        f"left out: {between:,} of the embargo, {int(seen_again.sum()):,} of borrowers judged later"
+        f"{between:,} cases lie in the embargo"
     )
-    return Split(fit_on, judge_on, words)
+    if len(np.intersect1d(cohort.borrowers[fitted], cohort.borrowers[judged])):
+        parts = _dealt(cohort.borrowers, folds, seed)
+        found = [
+            Split(
+                np.flatnonzero(fitted & (parts != part)),
+                np.flatnonzero(judged & (parts == part)),
+                f"part {part + 1} of {folds} of the borrowers by a card of the others, {words}",
+            )
+            for part in range(folds)
+        ]
+    else:
+        found = [Split(np.flatnonzero(fitted), np.flatnonzero(judged), words)]
+    for split in found:
+        if not len(split.fit_on) or not len(split.judge_on):
+            raise UsageError(
+                f"a split by time that fits on {len(split.fit_on)} and judges on {len(split.judge_on)} cases",
+                where=f"--split time, test from {begins}, embargo of {embargo} days",
+                expected=f"cases on both sides; the book's run from {days.min()} to {days.max()}",
+                do="name another --test-from, ask for fewer folds, or use --split borrower",
+            )
+    return found
+
+
+def _dealt(borrowers: npt.NDArray[np.str_], parts: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return the part of each case's borrower: borrowers dealt at random, whatever became of their loans."""
+    _, borrower = np.unique(borrowers, return_inverse=True)
+    dealt: npt.NDArray[np.int64] = np.random.default_rng(seed).permutation(int(borrower.max()) + 1) % parts
+    return dealt[borrower]
 
 
 def _day(day: np.datetime64) -> date:

@@ -54,13 +54,40 @@ many = st.integers(40, 90).flatmap(
 def test_by_time_nobody_is_on_both_sides_and_the_embargo_holds(drawn, embargo):
     cohort = cohort_of(*drawn)
     try:
-        (split,) = splits(cohort, by="time", embargo_days=embargo)
+        among = splits(cohort, by="time", embargo_days=embargo, folds=3)
     except UsageError:
         return
     days, borrowers = cohort.observed_on, cohort.borrowers
-    assert not set(borrowers[split.fit_on]) & set(borrowers[split.judge_on])
-    gap = (days[split.judge_on].min() - days[split.fit_on].max()).astype(int)
-    assert gap >= max(embargo, 1)
+    begins = min(days[split.judge_on].min() for split in among)
+    for split in among:
+        assert not set(borrowers[split.fit_on]) & set(borrowers[split.judge_on])
+        gap = (days[split.judge_on].min() - days[split.fit_on].max()).astype(int)
+        assert gap >= max(embargo, 1)
+    judged = np.concatenate([split.judge_on for split in among])
+    assert sorted(judged) == np.flatnonzero(days >= begins).tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(many)
+def test_by_time_who_is_left_out_of_the_fit_does_not_depend_on_the_outcome(drawn):
+    days, borrowers, bad = drawn
+    for outcomes in (bad, [not told for told in bad]):
+        try:
+            among = splits(cohort_of(days, borrowers, outcomes), by="time", embargo_days=0, folds=3)
+        except UsageError:
+            return
+        told = [(split.fit_on.tolist(), split.judge_on.tolist()) for split in among]
+        if outcomes is bad:
+            first = told
+    assert told == first
+
+
+def test_by_time_borrowers_who_come_again_stay_in_the_fit_of_the_others():
+    # Whoever comes again was bad the first time: a fit without them would have seen good loans alone.
+    cohort = cohort_of([0] * 40 + [200] * 40, [*range(40)] * 2, [True, False] * 40)
+    early = [split.fit_on.tolist() for split in splits(cohort, by="time", embargo_days=0, folds=4)]
+    assert [len(fit_on) for fit_on in early] == [30] * 4
+    assert sorted(place for fit_on in early for place in fit_on) == sorted([*range(40)] * 3)
 
 
 @settings(max_examples=40, deadline=None)
