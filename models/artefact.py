@@ -3,7 +3,7 @@
     model.txt       the boosted trees, LightGBM's own text
     card.json       the card's declaration, features in order, groups, directions, calibration, reference, versions
     golden.json     fixed feature rows with their exact scores and contributions
-    recovery_any.txt, recovery_share.txt    the trees of the card's recovery model, where it has one
+    recovery_any.txt, recovery_share.txt, recovery_lost.txt    the trees of the card's recovery model, where it has one
     manifest.json   SHA-256 of each file above
     manifest.sig    Ed25519 signature of manifest.json
 
@@ -41,8 +41,8 @@ from models.risk_model import Floats, RiskModel
 FORMAT = "repayrank-card/3"
 MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
 SIGNED_FILES = (MODEL, CARD, GOLDEN)
-RECOVERY_ANY, RECOVERY_SHARE = "recovery_any.txt", "recovery_share.txt"
-RECOVERY_FILES = (RECOVERY_ANY, RECOVERY_SHARE)
+RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST = "recovery_any.txt", "recovery_share.txt", "recovery_lost.txt"
+RECOVERY_FILES = (RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST)
 """Also hashed and signed, where a card has a recovery model."""
 RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
 M = TypeVar("M", bound=RiskModel)
@@ -68,7 +68,11 @@ def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey)
         GOLDEN: canonical(_golden(card, golden)),
     }
     if card.recovery is not None:
-        contents |= {RECOVERY_ANY: _text(card.recovery.nothing), RECOVERY_SHARE: _text(card.recovery.unpaid)}
+        contents |= {
+            RECOVERY_ANY: _text(card.recovery.nothing),
+            RECOVERY_SHARE: _text(card.recovery.unpaid),
+            RECOVERY_LOST: _text(card.recovery.lost),
+        }
     manifest = canonical(
         {"format": FORMAT, "sha256": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}}
     )
@@ -164,6 +168,7 @@ def _recovery(folder: Path, contents: Mapping[str, bytes], plain: Mapping[str, A
     return RecoveryModel(
         _model(folder, RiskModel, contents[RECOVERY_ANY], described["any"], plain),
         _model(folder, UnpaidShare, contents[RECOVERY_SHARE], described["share"], plain),
+        _model(folder, UnpaidShare, contents[RECOVERY_LOST], described["lost"], plain),
     )
 
 
@@ -192,7 +197,11 @@ def _card(card: FittedCard) -> dict[str, Any]:
         },
     }
     if card.recovery is not None:
-        described["recovery"] = {"any": _part(card.recovery.nothing), "share": _part(card.recovery.unpaid)}
+        described["recovery"] = {
+            "any": _part(card.recovery.nothing),
+            "share": _part(card.recovery.unpaid),
+            "lost": _part(card.recovery.lost),
+        }
     return described
 
 
@@ -207,6 +216,7 @@ def _golden(card: FittedCard, golden: Floats) -> dict[str, Any]:
     }
     if card.recovery is not None:
         known["expected_share"] = card.recovery.expected_share(golden).tolist()
+        known["lost_share"] = card.recovery.lost_share(golden).tolist()
     return known
 
 
@@ -229,11 +239,16 @@ def _require_golden(folder: Path, card: FittedCard, golden: Mapping[str, Any]) -
         told.contributions.tolist() == golden["contributions"]
         and told.log_odds.tolist() == golden["log_odds"]
         and card.model.calibration_.probability(told.log_odds).tolist() == golden["probability"]
-        and (None if card.recovery is None else card.recovery.expected_share(values).tolist())
-        == golden.get("expected_share")
+        and _shares(card, values) == (golden.get("expected_share"), golden.get("lost_share"))
     )
     if not same:
         raise _refused(folder, "the model scores its golden rows differently here than where it was fitted")
+
+
+def _shares(card: FittedCard, values: Floats) -> tuple[list[float] | None, list[float] | None]:
+    if card.recovery is None:
+        return None, None
+    return card.recovery.expected_share(values).tolist(), card.recovery.lost_share(values).tolist()
 
 
 def _refused(folder: Path, found: str) -> ModelRefused:

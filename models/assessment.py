@@ -24,7 +24,6 @@ from models.policy import LossShare, Policy
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
 from models.reasons import Reason, reasons
-from models.recovery import loss_share
 from models.risk_model import Floats
 from models.scale import band_names, points
 
@@ -160,7 +159,8 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
     owed = money.get_column("owed_minor").to_numpy()
     scored = points(calibration.log_odds(attribution.log_odds), policy.points)
     expected = None if model.recovery is None else model.recovery.expected_share(matrix.values)
-    shares = _loss_shares(matrix.cases, money, policy) if expected is None else []
+    lost = None if model.recovery is None else model.recovery.lost_share(matrix.values)
+    shares = _loss_shares(matrix.cases, money, policy) if lost is None else []
     return Assessment(
         model=model,
         policy=policy,
@@ -175,7 +175,7 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
             calibration,
             attribution.log_odds,
             owed,
-            np.array([entry.share for entry in shares], dtype=np.float64) if expected is None else loss_share(expected),
+            np.array([entry.share for entry in shares], dtype=np.float64) if lost is None else lost,
             least_minor=policy.exposure.least_minor,
         ),
         owed_minor=owed,

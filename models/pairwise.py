@@ -171,7 +171,7 @@ def _of_one(assessment: Assessment, column: int, case: int) -> Text:
     return feature.missing if np.isnan(value) else feature.written(value, assessment.currency)
 
 
-EXPECTED_LOSS_SHARE = Text(en="expected loss share", zh="预计损失率")
+EXPECTED_LOSS_SHARE = Text(en="expected loss share if bad", zh="违约时预计损失率")
 
 
 def _money_text(assessment: Assessment, name: str, first: int, second: int) -> Text:

@@ -26,7 +26,7 @@ class Ledger:
     ----------
     chance : log of the calibrated probability of the bad outcome
     exposure : log of the amount at risk in minor units
-    loss_share : log of the share of it that is lost
+    loss_share : log of the share of it that is lost in the bad outcome
     exposure_minor : the amount at risk in minor units, as used (never below the policy's least amount)
     """
 

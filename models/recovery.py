@@ -1,4 +1,4 @@
-"""How much of what is at risk on a loan comes back: the chance that anything is paid, times the share paid then."""
+"""How much of what is at risk on a loan comes back, and how much of it is lost when it goes bad."""
 
 from __future__ import annotations
 
@@ -17,10 +17,6 @@ from models.risk_model import MORE_TREES, PATIENCE, SIZES, Floats, RiskModel, Si
 
 LEAST_OF_EACH = 50
 """Fewer loans that paid something, or fewer that paid nothing, teach no recovery model."""
-
-LEAST_LOSS_SHARE = 0.01
-"""The smallest share of a loan that a recovery model lets the ledger call lost: the logarithm of 0 has no place there.
-"""
 
 ANY_SIZES = (Size(max_depth=4, num_leaves=7), SIZES[1])
 """The card's sizes of seven leaves: loans in collection are few."""
@@ -90,16 +86,21 @@ def _dataset(values: Floats, unpaid: Floats) -> lgb.Dataset:
 
 @dataclass(frozen=True)
 class RecoveryModel:
-    """The two parts of an expected recovered share. Each is separable by group, exactly explained and monotone.
+    """What comes back of all loans, and what is lost of the bad ones: separable by group, exact and monotone.
+
+    Two numbers, because they answer two questions. The money to expect is that of good and bad loans alike. The
+    ledger asks what a bad outcome costs, whose chance is a line of its own: a share of all loans would count it twice.
 
     Attributes
     ----------
     nothing : its bad outcome is that nothing is paid within the window; calibrated
     unpaid : its "probability" is the share left unpaid by those who pay something
+    lost : its "probability" is the share left unpaid by loans with the bad outcome
     """
 
     nothing: RiskModel
     unpaid: UnpaidShare
+    lost: UnpaidShare
 
     @classmethod
     def fit(
@@ -107,6 +108,7 @@ class RecoveryModel:
         catalog: Catalog,
         values: Floats,
         recovered: Floats,
+        bad: npt.NDArray[np.bool_],
         *,
         borrowers: Names | None = None,
         seed: int = 0,
@@ -119,10 +121,17 @@ class RecoveryModel:
         """
         known, paid = ~np.isnan(recovered), recovered > 0
         nothing = RiskModel.of(catalog, sizes=ANY_SIZES, seed=seed)
-        unpaid = UnpaidShare.of(catalog, sizes=SHARE_SIZES, seed=seed)
+
+        def share_among(chosen: npt.NDArray[np.bool_]) -> UnpaidShare:
+            unpaid = UnpaidShare.of(catalog, sizes=SHARE_SIZES, seed=seed)
+            return unpaid.fit_share(
+                values[chosen], 1 - recovered[chosen], None if borrowers is None else borrowers[chosen]
+            )
+
         return cls(
             nothing.fit(values[known], ~paid[known], borrowers=None if borrowers is None else borrowers[known]),
-            unpaid.fit_share(values[paid], 1 - recovered[paid], None if borrowers is None else borrowers[paid]),
+            share_among(paid),
+            share_among(bad & known),
         )
 
     def any_payment(self, values: Floats) -> Floats:
@@ -134,13 +143,13 @@ class RecoveryModel:
         """Return the expected recovered share of each case, above 0 and below 1: P(any payment) x E(share | any)."""
         return np.asarray(self.any_payment(values) * expit(-self.unpaid.tables_.scores(values)))
 
+    def lost_share(self, values: Floats) -> Floats:
+        """Return the share expected to be lost of each case if it goes bad, above 0 and below 1."""
+        return np.asarray(expit(self.lost.tables_.scores(values)))
 
-def loss_share(expected: Floats) -> Floats:
-    """Return the share that is lost where `expected` is recovered, never below `LEAST_LOSS_SHARE`."""
-    return np.maximum(1 - expected, LEAST_LOSS_SHARE)
 
-
-def teaches(recovered: Floats) -> bool:
+def teaches(recovered: Floats, bad: npt.NDArray[np.bool_]) -> bool:
     """Return whether recovered shares, NaN where nobody knows, are enough to fit on."""
     paid, nothing = int((recovered > 0).sum()), int((recovered <= 0).sum())
-    return min(paid, nothing) >= LEAST_OF_EACH
+    lost = int((bad & ~np.isnan(recovered)).sum())
+    return min(paid, nothing, lost) >= LEAST_OF_EACH

@@ -47,10 +47,10 @@ def fit_recovery(cohort: Cohort, *, seed: int = 0) -> RecoveryModel | None:
     Only a card of loans in collection has one, and only where enough recovered shares are known.
     """
     in_collection = cohort.card.population is Population.OVERDUE or cohort.card.name == COLLECTION
-    if not in_collection or not teaches(cohort.recovered):
+    if not in_collection or not teaches(cohort.recovered, cohort.bad):
         return None
     return RecoveryModel.fit(
-        catalog_of(cohort), cohort.matrix.values, cohort.recovered, borrowers=cohort.borrowers, seed=seed
+        catalog_of(cohort), cohort.matrix.values, cohort.recovered, cohort.bad, borrowers=cohort.borrowers, seed=seed
     )
 
 

@@ -194,9 +194,9 @@ LOSS_SHARE_TOLD = Text(
     en="{share} for {product} loans from {day} on: {status}", zh="{product}类借据自{day}起为{share}：{status}"
 )
 LOSS_SHARE_EXPECTED = Text(
-    en="by the recovery model, loan by loan, fitted on {count} loans: what it does not expect back within {days} days; "
-    "here {share} of the money at risk",
-    zh="由回收模型逐笔估计（建模{count}笔）：预计{days}天内收不回的部分；本报告合计占风险敞口的{share}",
+    en="by the recovery model, loan by loan, fitted on {count} loans: what it does not expect back within {days} days "
+    "of a loan that goes bad; here {share} of the money at risk",
+    zh="由回收模型逐笔估计（建模{count}笔）：贷款转坏后预计{days}天内收不回的部分；本报告合计占风险敞口的{share}",
 )
 PRODUCTS: Mapping[str, Text] = {
     "revolving": Text(en="revolving", zh="循环信用"),

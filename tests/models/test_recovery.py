@@ -23,7 +23,7 @@ from models.attribution import ADDITIVITY_BOUND, attribute
 from models.fitted_card import FittedCard
 from models.pairwise import RECONCILED_WITHIN, compare
 from models.policy import default_policy
-from models.recovery import LEAST_LOSS_SHARE, RecoveryModel, loss_share, teaches
+from models.recovery import RecoveryModel, teaches
 from models.risk_model import Size
 from serving import answers, openapi
 from serving.batch import frame
@@ -50,7 +50,9 @@ def fitted(part) -> Iterator[RecoveryModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recovery, "ANY_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
         patch.setattr(recovery, "SHARE_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
-        yield RecoveryModel.fit(catalog_of(part), part.matrix.values, made_up(part), borrowers=part.borrowers, seed=0)
+        yield RecoveryModel.fit(
+            catalog_of(part), part.matrix.values, made_up(part), part.bad, borrowers=part.borrowers, seed=0
+        )
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +67,9 @@ def expecting(overdue, card) -> Assessment:
 
 
 def test_both_parts_add_up_exactly_and_speak_of_one_group_in_each_tree(fitted, collection, overdue):
-    for model in (fitted.nothing, fitted.unpaid):
+    for model in (fitted.nothing, fitted.unpaid, fitted.lost):
         assert attribute(model, collection.catalog, overdue.matrix.values).error <= ADDITIVITY_BOUND
-        assert model.trees_ > 1
+        assert model.trees_ > 1 or model is fitted.lost
         for tree in model.booster_.dump_model()["tree_info"]:
             assert len({collection.catalog.features[column].group for column in used(tree["tree_structure"])}) <= 1
 
@@ -81,6 +83,7 @@ def used(node) -> set[int]:
 def test_no_step_of_either_part_goes_against_a_declared_direction(fitted, overdue):
     assert monotone_violations(fitted.nothing, overdue.matrix.values) == 0
     assert monotone_violations(fitted.unpaid, overdue.matrix.values) == 0
+    assert monotone_violations(fitted.lost, overdue.matrix.values) == 0
 
 
 def test_a_feature_that_raises_the_risk_never_raises_the_expected_share(fitted, collection, overdue):
@@ -127,11 +130,12 @@ def test_a_missing_value_is_not_taken_for_zero(fitted, collection, overdue):
 
 
 @pytest.mark.parametrize(
-    ("paid", "nothing", "unknown", "enough"), [(50, 50, 0, True), (50, 49, 99, False), (49, 50, 0, False)]
+    ("paid", "nothing", "unknown", "bad", "enough"),
+    [(50, 50, 0, 50, True), (50, 49, 99, 99, False), (49, 50, 0, 50, False), (50, 50, 9, 49, False)],
 )
-def test_too_few_loans_of_either_kind_teach_nothing(paid, nothing, unknown, enough):
+def test_too_few_loans_of_any_kind_teach_nothing(paid, nothing, unknown, bad, enough):
     shares = np.concatenate([np.full(paid, 0.4), np.zeros(nothing), np.full(unknown, np.nan)])
-    assert teaches(shares) == enough
+    assert teaches(shares, np.arange(len(shares)) < bad) == enough
 
 
 # The artefact
@@ -189,7 +193,7 @@ def test_a_missing_recovery_file_is_refused(copied, key, name):
 
 
 def test_two_recovery_files_that_changed_places_are_refused(copied, key):
-    one, other = (copied / name for name in artefact.RECOVERY_FILES)
+    one, other = (copied / name for name in (artefact.RECOVERY_ANY, artefact.RECOVERY_SHARE))
     swapped = one.read_bytes(), other.read_bytes()
     one.write_bytes(swapped[1])
     other.write_bytes(swapped[0])
@@ -214,11 +218,12 @@ def test_a_signed_card_without_the_whole_of_its_recovery_model_is_refused(copied
         artefact.load(copied, [key.public_key()])
 
 
+@pytest.mark.parametrize("told", ["expected_share", "lost_share"])
 def test_a_recovery_model_that_expects_otherwise_of_its_golden_rows_is_refused(
-    card, overdue, key, tmp_path, monkeypatch
+    card, overdue, key, tmp_path, monkeypatch, told
 ):
     honest = artefact._golden
-    monkeypatch.setattr(artefact, "_golden", lambda *given: {**honest(*given), "expected_share": [0.5] * 12})
+    monkeypatch.setattr(artefact, "_golden", lambda *given: {**honest(*given), told: [0.5] * 12})
     folder = artefact.save(card, golden_rows(overdue), tmp_path / "1", key)
     with pytest.raises(ModelRefused, match="golden"):
         artefact.load(folder, [key.public_key()])
@@ -239,18 +244,20 @@ def test_a_card_without_recoveries_is_written_and_loaded_as_before(collection, o
 # The ledger, the answer and the file
 
 
-def test_the_ledgers_loss_share_is_what_is_not_expected_back(expecting, fitted):
-    told = fitted.expected_share(expecting.values)
-    assert (expecting.ledger.loss_share == np.log(loss_share(told))).all()
+def test_the_ledgers_loss_share_is_what_is_lost_of_loans_that_go_bad(expecting, fitted):
+    told, lost = fitted.expected_share(expecting.values), fitted.lost_share(expecting.values)
+    assert (expecting.ledger.loss_share == np.log(lost)).all()
     assert (expecting.ledger.loss_share < 0).all()
-    money = expecting.probability * expecting.ledger.exposure_minor * loss_share(told)
+    money = expecting.probability * expecting.ledger.exposure_minor * lost
     np.testing.assert_allclose(expecting.ledger.expected_loss_minor, money, rtol=1e-9)
     assert (expecting.expected_recovery_minor == expecting.ledger.exposure_minor * told).all()
     assert set(expecting.loss_share_status) == {"model"}
 
 
-def test_where_all_is_expected_back_the_least_share_counts_as_lost():
-    assert loss_share(np.array([0.2, 0.995, 1.0])).tolist() == [0.8, LEAST_LOSS_SHARE, LEAST_LOSS_SHARE]
+def test_the_lost_share_is_that_of_bad_loans_and_not_of_all(fitted, part):
+    recovered, lost = made_up(part), fitted.lost_share(part.matrix.values)
+    assert lost.mean() == pytest.approx(1 - recovered[part.bad].mean(), abs=0.03)
+    assert lost.mean() > 1 - recovered.mean() + 0.1
 
 
 def test_any_two_borrowers_are_reconciled_line_by_line_with_a_recovery_model_too(expecting):
@@ -263,7 +270,7 @@ def test_any_two_borrowers_are_reconciled_line_by_line_with_a_recovery_model_too
         if shares:
             seen += 1
             assert shares == [expecting.ledger.loss_share[first] - expecting.ledger.loss_share[second]]
-    assert seen > 150
+    assert seen > 100
 
 
 def test_without_a_recovery_model_the_policys_assumption_stays(assessed, collection):
