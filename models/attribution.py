@@ -14,7 +14,7 @@ from features.errors import ModelRefused
 from models.risk_model import GROUP_ORDER, Floats, RiskModel
 
 ADDITIVITY_BOUND = 1e-9
-"""Largest difference between a score and the sum of its parts; a model that exceeds it is refused."""
+"""Largest difference between a score and the sum of its parts; beyond it there is an error and no answer."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Attribution:
 
     `contributions` is cases x features in log-odds, positive raises risk. `parts` holds each group's sum, added in
     catalog order. `log_odds` is base + ability + willingness + circumstances, added in that order: whoever adds the
-    numbers of an answer gets its score to the bit. `error` bounds how far the parts may be from the trees' own sum.
+    numbers of an answer gets its score to the bit. `error` is the largest distance of that sum from that of the leaves.
     """
 
     base: float
@@ -36,15 +36,16 @@ class Attribution:
 def attribute(model: RiskModel, catalog: Catalog, values: Floats) -> Attribution:
     """Return the exact parts of each case's score.
 
-    That they add up was shown when the model was compiled, for every answer its trees can give; see
-    `models.pattern_tables`. A model is compared with LightGBM's own scores when it is stored and when it is loaded.
+    Raises
+    ------
+    ModelRefused : the parts do not add up to the sum of the leaves that a case falls into
     """
-    contributions = model.tables_.contributions(values, model.threads)
+    contributions, scores = model.tables_.explained(values, model.threads)
     parts = {group: _sum_of(contributions, catalog, group) for group in GROUP_ORDER}
     log_odds = np.full(len(values), model.base_)
     for group in GROUP_ORDER:
         log_odds = log_odds + parts[group]
-    return Attribution(model.base_, contributions, parts, log_odds, model.tables_.error)
+    return Attribution(model.base_, contributions, parts, log_odds, _distance(log_odds, scores))
 
 
 def distance_from_lightgbm(model: RiskModel, told: Attribution, values: Floats) -> float:
@@ -54,7 +55,11 @@ def distance_from_lightgbm(model: RiskModel, told: Attribution, values: Floats) 
     ------
     ModelRefused : it is more than rounding
     """
-    error = float(np.max(np.abs(told.log_odds - model.log_odds(values)), initial=0.0))
+    return _distance(told.log_odds, model.log_odds(values))
+
+
+def _distance(log_odds: Floats, scores: Floats) -> float:
+    error = float(np.max(np.abs(log_odds - scores), initial=0.0))
     if not error <= ADDITIVITY_BOUND:
         raise ModelRefused(
             f"contributions miss the score by {error:.3g}",

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from features.compilation import compiled
 from models import pattern_kernels as kernels
 from models.pattern_kernels import Codebook, Tables
-from models.patterns import LeafGroup, leaf_groups, table_size, too_deep
+from models.patterns import LeafGroup, leaf_groups, table_shape, too_deep
 from models.trees import TREE, Floats, Missing, Tree, trees_of
 
 MOST_NUMBERS = 32_000_000
@@ -71,7 +71,17 @@ class PatternTables:
         return self.tables.table.nbytes / BYTES_PER_MB
 
     def contributions(self, values: Floats, threads: int = 0) -> Floats:
-        """Return each feature's contribution to each score, in log-odds: loans x features.
+        """Return each feature's contribution to each score, in log-odds: loans x features."""
+        return self.explained(values, threads)[0]
+
+    def scores(self, values: Floats, threads: int = 0) -> Floats:
+        """Return the scores, in log-odds."""
+        return self.explained(values, threads)[1]
+
+    def explained(self, values: Floats, threads: int = 0) -> tuple[Floats, Floats]:
+        """Return contributions, loans x features, and scores, in log-odds.
+
+        The score is the sum of the leaves a loan falls into, and no sum of the contributions: each checks the other.
 
         Parameters
         ----------
@@ -85,31 +95,26 @@ class PatternTables:
         values = np.ascontiguousarray(values, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != self.features:  # noqa: PLR2004 - loans x features
             raise ValueError(f"values of shape {values.shape}; pass loans x {self.features} features")
-        out = np.zeros_like(values)
+        out = np.zeros((len(values), self.features + 1))
         if len(values) <= FEW:
             self._one_by_one(values, out)
         else:
             self._in_blocks(values, out, threads or os.cpu_count() or 1)
         if self.untabulated is not None:
-            told = self.untabulated.predict(values, pred_contrib=True, num_threads=threads)
-            out += np.asarray(told, dtype=np.float64)[:, :-1]
-        return out
-
-    def scores(self, values: Floats, threads: int = 0) -> Floats:
-        """Return the scores, in log-odds: the base and the contributions, added column by column."""
-        # NumPy's own row sums may round differently for one row than for many.
-        total = np.full(len(values), self.base)
-        for column in self.contributions(values, threads).T:
-            total = total + column
-        return total
+            told = np.asarray(self.untabulated.predict(values, pred_contrib=True, num_threads=threads))
+            out[:, :-1] += told[:, :-1]
+            out[:, -1] += np.asarray(self.untabulated.predict(values, raw_score=True)) - told[:, -1]
+        return out[:, :-1], self.base + out[:, -1]
 
     def _one_by_one(self, values: Floats, out: Floats) -> None:
         write, add_up = compiled(kernels.write_codes), compiled(kernels.add_up_one)
         codes, place = self._codes(1), np.empty(1, dtype=np.uint32)
-        at = np.empty(len(self.tables.bits), dtype=np.uint64)
+        at, sums = np.empty(len(self.tables.bits), dtype=np.uint64), np.empty(self.features + 2)
         for loan in range(len(values)):
             write(values[loan : loan + 1], self.codebook, place, codes)
-            add_up(codes[:, 0], self.tables, at, out[loan])
+            sums[:] = 0.0
+            add_up(codes[:, 0], self.tables, at, sums)
+            out[loan] = sums[:-1]
 
     def _in_blocks(self, values: Floats, out: Floats, threads: int) -> None:
         write, add_up = compiled(kernels.write_codes), compiled(kernels.add_up_many)
@@ -121,7 +126,7 @@ class PatternTables:
                 size = last - first
                 codes = self._codes(size)
                 write(values[first:last], self.codebook, np.empty(size, dtype=np.uint32), codes)
-                sums = np.zeros((self.features, size))
+                sums = np.zeros((self.features + 1, size))
                 add_up(codes, self.tables, np.empty((groups, size), dtype=np.uint16), sums)
                 out[first:last] = sums.T
 
@@ -166,14 +171,16 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
         base=float(base),
         error=sum(group.error for found in groups for group in found),
         codebook=codebook,
-        tables=_tables(tabulated, groups, codebook, columns),
+        tables=_tables(features, tabulated, groups, codebook, columns),
         untabulated=rest,
     )
 
 
 def _left_out(trees: Sequence[Tree], most_numbers: int) -> set[int]:
     left_out = {index for index, tree in enumerate(trees) if too_deep(tree)}
-    sizes = {index: table_size(tree) for index, tree in enumerate(trees) if index not in left_out}
+    shapes = {index: table_shape(tree) for index, tree in enumerate(trees) if index not in left_out}
+    widest = max((width for _, width in shapes.values()), default=0)
+    sizes = {index: rows * widest for index, (rows, _) in shapes.items()}
     total = sum(sizes.values())
     for index in sorted(sizes, key=lambda tree: (-sizes[tree], tree)):
         if total <= most_numbers:
@@ -207,7 +214,11 @@ def _codebook(features: int, trees: Sequence[Tree], columns: Sequence[Column]) -
 
 
 def _tables(
-    trees: Sequence[Tree], groups: Sequence[Sequence[LeafGroup]], codebook: Codebook, columns: Sequence[Column]
+    features: int,
+    trees: Sequence[Tree],
+    groups: Sequence[Sequence[LeafGroup]],
+    codebook: Codebook,
+    columns: Sequence[Column],
 ) -> Tables:
     every = [(tree, group) for tree, found in zip(trees, groups, strict=True) for group in found]
     most = max((len(group.nodes) for _, group in every), default=0)
@@ -219,23 +230,28 @@ def _tables(
         for bit, node in enumerate(group.nodes):
             column[row, bit] = place[_column(tree, node)]
             cut[row, bit] = _cut(tree, node, codebook)
-    at = _begins(group.table.size for _, group in every)
-    sums, terms = _sums(groups, at)
+    width = max((group.table.shape[1] for _, group in every), default=0)
+    at = width * _begins(len(group.table) for _, group in every)
+    feature = np.full((len(every), width), features + 1, dtype=np.uint16)
+    table = np.zeros(int(at[-1]))
+    for row, (_, group) in enumerate(every):
+        own = group.table.shape[1]
+        feature[row, :own] = (*group.features, features)
+        table[at[row] : at[row + 1]].reshape(-1, width)[:, :own] = group.table
+    sums, terms = _sums(features, groups, at)
     return Tables(
         tree_groups=_begins(map(len, groups)),
         bits=np.array([len(group.nodes) for _, group in every], dtype=np.int64),
         column=column,
         cut=cut,
-        width=np.array([len(group.features) for _, group in every], dtype=np.uint16),
         at=at[:-1].astype(np.uint64),
-        slots=_begins(len(group.features) for _, group in every),
-        feature=np.array([feature for _, group in every for feature in group.features], dtype=np.uint16),
+        feature=feature,
         tree_sums=_begins(map(len, sums)),
         sum_feature=np.array([feature for found in sums for feature in found], dtype=np.uint16),
         sum_terms=_begins(map(len, terms)),
         term_group=np.array([group for found in terms for group, _ in found], dtype=np.uint16),
         term_at=np.array([place for found in terms for _, place in found], dtype=np.uint64),
-        table=np.concatenate([np.zeros(0), *(group.table.ravel() for _, group in every)]),
+        table=table,
     )
 
 
@@ -271,16 +287,19 @@ def _in_order(column: Column) -> tuple[int, int, list[int]]:
 
 
 def _sums(
-    groups: Sequence[Sequence[LeafGroup]], at: npt.NDArray[np.int64]
+    features: int, groups: Sequence[Sequence[LeafGroup]], at: npt.NDArray[np.int64]
 ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-    """Return the features of each tree and, for each of those, the groups of the tree that move it and where."""
+    """Return the features of each tree and, for each of those, the groups of the tree that move it and where.
+
+    The score itself counts as the feature after the last.
+    """
     sums: list[list[int]] = []
     terms: list[list[tuple[int, int]]] = []
     tables = iter(at.tolist())
     for found in groups:
         moved: dict[int, list[tuple[int, int]]] = {}
         for (place, group), begin in zip(enumerate(found), tables, strict=False):
-            for slot, feature in enumerate(group.features):
+            for slot, feature in enumerate((*group.features, features)):
                 moved.setdefault(feature, []).append((place, begin + slot))
         sums.append(list(moved))
         terms.extend(moved.values())

@@ -41,9 +41,10 @@ PATTERN_COST = 2.0
 class LeafGroup:
     """Some neighbouring leaves of a tree: its nodes, the features on them, and a row of contributions per pattern.
 
-    Bit n of a pattern is set where node n is left by its left branch. `table` is patterns x features. `share` is the
-    mean value of these leaves over the population; `error` the largest distance, over all patterns, between the sum
-    of a row and what the pattern's leaf adds to the score.
+    Bit n of a pattern is set where node n is left by its left branch. `table` is patterns x (features and the score):
+    its last column is what the pattern's leaf adds to the score, beyond the mean value of these leaves over the
+    population, which is `share`. `error` is the largest distance, over all patterns, between the sum of the
+    contributions in a row and the score in it.
     """
 
     nodes: tuple[int, ...]
@@ -58,9 +59,10 @@ def too_deep(tree: Tree) -> bool:
     return any(len(path) > MOST_NODES for _, path in tree.leaves)
 
 
-def table_size(tree: Tree) -> int:
-    """Return how many numbers the tables of a tree hold."""
-    return sum(len(features) << len(nodes) for nodes, features in (_shape(tree, *cut) for cut in _cuts(tree)))
+def table_shape(tree: Tree) -> tuple[int, int]:
+    """Return how many rows the tables of a tree have, and how many columns the widest."""
+    shapes = [_shape(tree, *cut) for cut in _cuts(tree)]
+    return sum(1 << len(nodes) for nodes, _ in shapes), max(len(features) + 1 for _, features in shapes)
 
 
 def leaf_groups(tree: Tree) -> Iterator[LeafGroup]:
@@ -115,7 +117,7 @@ def _tabulated(tree: Tree, begin: int, end: int) -> LeafGroup:
             share[row, player] *= tree.cover_of(child) / tree.cover_of(node)
             (yes if left else no)[row, player] |= 1 << bit_of[node]
         players[row] = len(place)
-    table = np.zeros((1 << len(nodes), len(features)))
+    table = np.zeros((1 << len(nodes), len(features) + 1))
     value = tree.leaf_value[[leaf for leaf, _ in leaves]]
     mean, error = compiled(tabulate)(value, players, slot, yes, no, share, table)
     return LeafGroup(nodes, features, table, float(mean), float(error))
@@ -132,9 +134,9 @@ def tabulate(
     players : how many features are on each leaf's path
     slot, yes, no, share : leaves x players: the column of the player, the bits that must be set and that must not be
         for it to meet the leaf, and the share of loans that do
-    table : patterns x features, all 0
+    table : patterns x (features and the score), all 0
     """
-    said = np.zeros(len(table))
+    said = table[:, -1]
     mean = 0.0
     for leaf in range(len(value)):
         m = players[leaf]
@@ -173,5 +175,6 @@ def tabulate(
                 said[pattern] += value[leaf]
     error = 0.0
     for pattern in range(len(table)):
-        error = max(error, abs(table[pattern].sum() - (said[pattern] - mean)))
+        said[pattern] -= mean
+        error = max(error, abs(table[pattern, :-1].sum() - said[pattern]))
     return mean, error

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from features.declaration import Group
+from features.errors import ModelRefused
 from models.attribution import ADDITIVITY_BOUND, attribute
 from models.risk_model import RiskModel, Size
 from training.cohort import catalog_of
@@ -73,6 +77,16 @@ def test_contributions_are_those_of_shap(collection, overdue):
     explainer = shap.TreeExplainer(collection.model.booster_)
     np.testing.assert_allclose(explainer.shap_values(values), collection.model.contributions(values), atol=1e-9)
     assert explainer.expected_value == pytest.approx(collection.model.base_, abs=1e-9)
+
+
+def test_parts_that_do_not_add_up_are_no_answer(collection, overdue):
+    tables = collection.model.tables_
+    damaged = tables.tables.table.copy()
+    damaged[::97] += 1e-6
+    model = copy.copy(collection.model)
+    model.tables_ = replace(tables, tables=tables.tables._replace(table=damaged))
+    with pytest.raises(ModelRefused, match="contributions miss the score"):
+        attribute(model, collection.catalog, overdue.matrix.values[:50])
 
 
 def test_one_case_is_scored_as_in_the_batch_to_the_bit(collection, overdue):

@@ -1,0 +1,48 @@
+"""A against B, in turn: on a machine that others use too, only a ratio taken minute by minute means anything."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long B took as A: the median over turns, the least and the most; seconds are colour."""
+
+    median: float
+    least: float
+    most: float
+    a_seconds: float
+    b_seconds: float
+    turns: int
+
+
+def in_turn(a: Callable[[], object], b: Callable[[], object], *, turns: int = 7, share_of_b: float = 1.0) -> Ratio:
+    """Run A and B alternately and return how many times as long B takes.
+
+    Parameters
+    ----------
+    share_of_b : the share of the work that one call of `b` does, where all of it would take too long
+    """
+    a(), b()
+    took: list[tuple[float, float]] = []
+    for turn in range(turns):
+        first, second = (a, b) if turn % 2 == 0 else (b, a)
+        times = {}
+        for work in (first, second):
+            began = time.perf_counter()
+            work()
+            times[work] = time.perf_counter() - began
+        took.append((times[a], times[b] / share_of_b))
+    ratios = [long / short for short, long in took]
+    return Ratio(
+        median=statistics.median(ratios),
+        least=min(ratios),
+        most=max(ratios),
+        a_seconds=statistics.median(short for short, _ in took),
+        b_seconds=statistics.median(long for _, long in took),
+        turns=turns,
+    )
