@@ -138,7 +138,7 @@ class Catalog:
             # Polars divides by a column of length one through its reciprocal, which rounds differently: an empty case
             # beside the real ones keeps one borrower's numbers the same, to the bit, as in a book of many.
             # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-            padded = pl.concat([rows, rows.clear(1)])
+            padded = pl.concat([rows, _empty_row(tuple(rows.schema.items()))])
             found = padded.group_by(CASE, maintain_order=True).agg(expressions.values())
             frame = frame.join(found, on=CASE, how="left", maintain_order="left")
         columns = frame.select(pl.col(self.names).fill_null(np.nan))
@@ -192,6 +192,12 @@ class Catalog:
     def dictionary(self) -> list[dict[str, object]]:
         """Return the feature dictionary: what `repayrank features --json` and `GET /v1/features` answer."""
         return [entry(feature) for feature in self.features]
+
+
+@lru_cache(maxsize=256)
+def _empty_row(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    """Return one row without a value; kept, because making it costs as much as a feature."""
+    return pl.DataFrame(schema=dict(columns)).clear(1)
 
 
 def entry(feature: Feature) -> dict[str, object]:

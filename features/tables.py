@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import dataframely as dy
@@ -151,7 +151,12 @@ def faults_of(frame: pl.DataFrame, schema: type[Table], name: str) -> list[Fault
     ]
     if faults:
         return faults
-    return [] if schema.is_valid(frame) else _row_faults(frame, schema, name)
+    return [] if frame.select(_kept(schema)).item() else _row_faults(frame, schema, name)
+
+
+@lru_cache(maxsize=64)
+def _kept(schema: type[Table]) -> pl.Expr:
+    return schema.kept()
 
 
 def _row_faults(frame: pl.DataFrame, schema: type[Table], name: str) -> list[Fault]:
