@@ -31,7 +31,11 @@ def logistic(features: tuple[Feature, ...]) -> Any:
     return make_pipeline(
         ColumnTransformer(
             [
-                ("numbers", make_pipeline(SimpleImputer(strategy="median", add_indicator=True)), numbers),
+                (
+                    "numbers",
+                    make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
+                    numbers,
+                ),
                 ("levels", OneHotEncoder(handle_unknown="ignore"), categories),
             ],
             sparse_threshold=0,
