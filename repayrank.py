@@ -370,14 +370,24 @@ def portfolio_check(
 @portfolio_app.command("new")
 def portfolio_new(
     files: Annotated[list[Path], typer.Argument(help="Your files, as they are: CSV or Parquet.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Portfolio file to write; printed by default, to lie in the folder of the files."),
+    ] = None,
 ) -> None:
     """Write a first draft of a portfolio file from the files' own columns, to be read and corrected by you.
 
-    Example: `repayrank portfolio new my_book/*.csv > my_book/portfolio.toml`
+    Example: `repayrank portfolio new my_book/*.csv --out my_book/portfolio.toml`
     """
     from features.portfolios.draft import draft
 
-    _tell(draft(files).rstrip("\n"))
+    if out is None:
+        _tell(draft(files).rstrip("\n"))
+        return
+    if out.exists():  # one that somebody corrected is not written over
+        raise _unusable(errno.EEXIST, out)
+    out.write_text(draft(files, out.parent), encoding="utf-8")
+    _tell(f"a first portfolio file, to be read and corrected: {out}")
 
 
 @portfolio_app.command("schema")
