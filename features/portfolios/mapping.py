@@ -99,7 +99,7 @@ def opened(
     notation = POINT if file.suffix == PARQUET else Notation(spec.decimal, spec.thousands)
     source = Source(raw.with_row_index(ROW), spec, notation, zone, codes or {})
     for target, worked_out in (computed or {}).items():
-        if lenient and not set(_behind(worked_out)) <= set(source.rows.columns):
+        if lenient and not set(worked_out.columns) <= set(source.rows.columns):
             continue
         values = _computed(source, worked_out, name)
         if values is not None:
@@ -343,13 +343,9 @@ def _assumed(frame: pl.DataFrame, schema: type[Table], zone: str) -> pl.Series:
     return _at(day, "12:00", zone)
 
 
-def _behind(computed: Computed) -> tuple[str, str]:
-    return computed.plus or computed.minus or computed.over or ("", "")
-
-
 def _computed(source: Source, computed: Computed, table: str) -> pl.Series | None:
     numbers: list[pl.Series] = []
-    for name in _behind(computed):
+    for name in computed.columns:
         text = source.column(name, table)
         if text is not None:
             numbers.append(source.without_codes(_number(source, text, table, name), name))

@@ -104,6 +104,11 @@ class Computed(_Strict, frozen=True):
     minus: tuple[str, str] | None = None
     over: tuple[str, str] | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The two columns."""
+        return self.plus or self.minus or self.over or ()
+
 
 class Observe(_Strict, frozen=True):
     """Where the book stands: on one day, on each of several, or each loan on the day of its application."""
