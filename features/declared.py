@@ -382,4 +382,6 @@ def _not_known(label: Text, told: Declaration) -> tuple[str, str]:
     meanings = [words for words in told.codes.values() if words.en.strip() or words.zh.strip()]
     en = [words.en.strip() or words.zh.strip() for words in meanings]
     zh = [words.zh.strip() or words.en.strip() for words in meanings]
-    return f"{label.en}: {' / '.join([*en, 'not known'])}", f"{label.zh}：{' / '.join([*zh, '未知'])}"
+    if not meanings:
+        return f"{label.en}: not known", f"{label.zh}：未知"
+    return f"{label.en}: {', '.join(en)} or not known", f"{label.zh}：{'、'.join(zh)}或未知"

@@ -16,7 +16,8 @@ import polars as pl
 from features.errors import UsageError
 from features.portfolios.draft_columns import ENDINGS, Column, LenderFile, looked_at
 from features.portfolios.draft_features import Drafted, Listed, Outcome, Parted, outcome_of, parted
-from features.portfolios.draft_tables import Mapped, Placed, Placing, loans_file, own_table, placed
+from features.portfolios.draft_keys import Mapped
+from features.portfolios.draft_tables import Placed, Placing, loans_file, own_table, placed
 from features.portfolios.draft_words import PROTECTED_COLUMNS
 from features.portfolios.portfolio_file import NULLS
 from features.portfolios.reading import UTF_8

@@ -10,8 +10,8 @@ import dataframely as dy
 import polars as pl
 
 from features.portfolios import draft_words as said
-from features.portfolios import protected_names
 from features.portfolios.draft_columns import Column, LenderFile
+from features.portfolios.draft_keys import Mapped, applied_on_of, borrower_id_of, loan_id_of
 from features.portfolios.draft_words import value_of
 from features.portfolios.mapping import TRUTH
 from features.schemas import BESIDE, SCORED, Table
@@ -19,10 +19,6 @@ from features.tables import FACTS, NoFacts
 
 MINOR = 100
 HALF = 0.5
-DAYS_IN_ORDER = 10
-"""Different days at least, before the order of a file says anything."""
-FEW_LOANS = 5
-"""Loans that a borrower has on average at most, before a column of identifiers is taken for the borrowers'."""
 SCHEMAS: Mapping[str, type[Table]] = {**SCORED, **BESIDE}
 GIVEN: Mapping[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("loans", "currency"): ({"value": "CNY"}, "the currency of every amount"),
@@ -44,19 +40,6 @@ NAMELESS = ("instalments", "payments", "transactions")
 """Tables that a file is tried as whose name says nothing."""
 LAST = ("principal", "state")
 """Columns that are looked for when the others have been found."""
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """Where one column of a table comes from: `source` as the portfolio file writes it, `check` for the person."""
-
-    source: dict[str, Any]
-    check: str = ""
-
-    @property
-    def reads(self) -> str | None:
-        """The file's column that it is read from."""
-        return self.source.get("column")
 
 
 @dataclass(frozen=True)
@@ -175,9 +158,9 @@ def _required(schema: type[Table]) -> set[str]:
 
 def _loans(file: LenderFile, taken: set[str]) -> Placed:
     guess = _Guess("loans", file, taken)
-    guess.found["loan_id"] = _loan_id(file)
+    guess.found["loan_id"] = loan_id_of(file)
     taken = guess.taken = taken | {str(guess.found["loan_id"].reads)}
-    guess.found["borrower_id"] = _borrower_id(file, guess.found["loan_id"], taken)
+    guess.found["borrower_id"] = borrower_id_of(file, guess.found["loan_id"], taken)
     for name, kind in SCHEMAS["loans"].columns().items():
         if name not in guess.found:
             _fill(guess, name, kind)
@@ -186,63 +169,13 @@ def _loans(file: LenderFile, taken: set[str]) -> Placed:
         opened = found["opened_on"]
         check = "no column of the day of the application: opened_on stands for it"
         found["applied_on"] = Mapped(opened.source, f"{opened.check}; {check}" if opened.check else check)
-    if "applied_on" not in found and (guessed := _applied_on(file, guess.taken)) is not None:
+    if "applied_on" not in found and (guessed := applied_on_of(file, guess.taken)) is not None:
         found["applied_on"] = guessed
     limit = found.get("credit_limit")
     if found["product"].source == {"value": "instalment"} and limit is not None and "term_months" not in found:
         found["product"] = replace(found["product"], source={"value": "revolving"})
     columns = {name: found[name] for name in SCHEMAS["loans"].columns() if name in found}
     return Placed("loans", file, columns, (*_unreadable(guess), *_gaps(guess)))
-
-
-def _loan_id(file: LenderFile) -> Mapped:
-    unique = [column for column in file.columns if column.unique and column.kind != "day"]
-    named = [column for column in file.columns if column.name == "loan_id" and column.complete]
-    chosen = named or [column for column in unique if column.speaks(said.LOAN_ID)]
-    chosen = chosen or [column for column in unique if column.speaks(said.ID)]
-    if chosen:
-        column = chosen[0]
-        if not column.unique and file.named("recorded_at") is None:
-            return Mapped({"column": column.name}, "the column repeats: one row for each loan is expected")
-        return Mapped({"column": column.name})
-    keys = [column for column in unique if column.looks_like_a_key or _counts_on(column)]
-    if keys:
-        return Mapped({"column": keys[0].name}, "it is different in every row: does it name the loan?")
-    return Mapped({"row": "L"}, "no column tells the loans apart: each row counts as a loan and has its number")
-
-
-def _counts_on(column: Column) -> bool:
-    """Return whether a file's first column numbers the rows."""
-    return column.place == 1 and column.whole and column.numbers is not None and column.numbers.is_sorted()
-
-
-def _borrower_id(file: LenderFile, loan_id: Mapped, taken: set[str]) -> Mapped:
-    free = [column for column in file.columns if column.name not in taken and column.complete]
-    for words, check in (
-        ("^borrower id$", ""),
-        (said.BORROWER_ID, ""),
-        (said.ACCOUNT_ID, "the account stands for the borrower"),
-    ):
-        chosen = [column for column in free if column.speaks(words) and column.kind != "day"]
-        if chosen:
-            return Mapped({"column": chosen[0].name}, check)
-    # Branches and products repeat in many rows each, borrowers in a few.
-    keys = [column for column in free if column.looks_like_a_key and column.distinct * FEW_LOANS >= column.known]
-    if keys:
-        return Mapped({"column": keys[0].name}, "it looks like an identifier: does it name the borrower?")
-    return Mapped(loan_id.source, "no column names the borrower: each loan counts as another borrower's")
-
-
-def _applied_on(file: LenderFile, taken: set[str]) -> Mapped | None:
-    """Return the column of days that the file is in order of, or that is called a date and no more."""
-    for column in file.columns:
-        if column.kind != "day" or not column.complete or column.name in taken or column.days is None:
-            continue
-        in_order = column.days.is_sorted() and column.distinct >= DAYS_IN_ORDER
-        if (in_order or column.speaks(said.BARE_DAY)) and protected_names.of_a_name(column.name) is None:
-            form = {} if column.format is None else {"format": column.format}
-            return Mapped({"column": column.name, **form}, "is it the day of the application?")
-    return None
 
 
 def _other(file: LenderFile, loans: Placed) -> Placed | str:

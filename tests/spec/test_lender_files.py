@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -118,6 +120,24 @@ def test_commas_that_nobody_declared_are_said_once_for_a_column_and_hide_no_othe
         "(0, 1, 2, ...), column 'income': expected a number, written like 1234.5; where numbers are written with a "
         'comma, the table says decimal = ","'
     )
+
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "portfolio.md").read_text()
+
+
+def test_the_manuals_example_of_how_a_file_is_written_is_read_as_it_says(book_of):
+    blocks = re.findall(r"```toml\n(.*?)```", MANUAL, flags=re.DOTALL)
+    shown = next(block for block in blocks if "thousands" in block)
+    ours, codes = FILE.partition("[tables.loans.columns]"), shown.partition("[codes.income]")
+    file = ours[0].split("[tables.loans]")[0] + codes[0].replace("cartera.csv", "loans.csv") + "".join(ours[1:])
+    rows = ROWS.replace("31/12/2020", "2020-12").replace("01/02/2021", "2021-02").replace("-9;300", "-1,0;300")
+    book = book_of(file + INCOME + SINCE + FREE + QUOTA + "".join(codes[1:]), rows, encoding="cp1252")
+    assert values(book) == {
+        "income": [4200.5, None, 1000.0],
+        "income_is_minus_9": [0.0, 1.0, 0.0],
+        "client_for": [pytest.approx(37.2, abs=0.1), pytest.approx(35.2, abs=0.1), None],
+        "quota_to_free": [None, None, None],
+    }
 
 
 def test_a_fault_names_the_lenders_own_column_beside_ours(book_of):
@@ -267,4 +287,4 @@ def test_a_label_in_one_language_stands_in_for_the_other(book_of):
 def test_the_meaning_of_a_code_is_among_the_reasons_why_a_number_is_missing(book_of):
     told = INCOME + 'label = { en = "pay", zh = "工资" }\ncodes = { "-9" = { en = "none", zh = "无" } }\n'
     missing = book_of(FILE + told).features[0].missing
-    assert (missing.en, missing.zh) == ("pay: none / not known", "工资：无 / 未知")
+    assert (missing.en, missing.zh) == ("pay: none or not known", "工资：无或未知")
