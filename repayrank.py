@@ -294,7 +294,7 @@ def features(
     """
     from features.catalog import catalog
 
-    book = None if portfolio is None else _book(portfolio, data=data)
+    book = None if portfolio is None else _book(portfolio, data=data, outcomes=False)
     if check:
         if book is None:
             raise UsageError(
@@ -370,14 +370,24 @@ def portfolio_check(
 @portfolio_app.command("new")
 def portfolio_new(
     files: Annotated[list[Path], typer.Argument(help="Your files, as they are: CSV or Parquet.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Portfolio file to write; printed by default, to lie in the folder of the files."),
+    ] = None,
 ) -> None:
     """Write a first draft of a portfolio file from the files' own columns, to be read and corrected by you.
 
-    Example: `repayrank portfolio new my_book/*.csv > my_book/portfolio.toml`
+    Example: `repayrank portfolio new my_book/*.csv --out my_book/portfolio.toml`
     """
     from features.portfolios.draft import draft
 
-    _tell(draft(files).rstrip("\n"))
+    if out is None:
+        _tell(draft(files).rstrip("\n"))
+        return
+    if out.exists():  # one that somebody corrected is not written over
+        raise _unusable(errno.EEXIST, out)
+    out.write_text(draft(files, out.parent), encoding="utf-8")
+    _tell(f"a first portfolio file, to be read and corrected: {out}")
 
 
 @portfolio_app.command("schema")
@@ -509,11 +519,11 @@ class _Demo:
         _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
-def _book(portfolio: str, zone: str | None = None, data: Path | None = None) -> Portfolio:
+def _book(portfolio: str, zone: str | None = None, data: Path | None = None, *, outcomes: bool = True) -> Portfolio:
     """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
     from features.portfolios import open_portfolio
 
-    book = open_portfolio(portfolio, zone, data=data)
+    book = open_portfolio(portfolio, zone, data=data, outcomes=outcomes)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return book
 
@@ -546,7 +556,7 @@ def _write(
     store = ModelStore(home)
     if card is not None:
         store.champion(card) if version is None else store.folder(card, version)
-    book = _book(portfolio, zone, data)
+    book = _book(portfolio, zone, data, outcomes=False)
     fitted = store.load(card or book.card, version)
     history = replace(book, allocation=fitted.allocation).history(_day(as_of))
     assessment = assess_population(history, fitted, rules)

@@ -10,7 +10,7 @@ import polars as pl
 
 from features.portfolios import Portfolio
 from features.portfolios.portfolio_file import ColumnSource, PortfolioFile, TableSource
-from features.portfolios.reading import PARQUET
+from features.portfolios.reading import PARQUET, rows_of
 from features.schemas import BESIDE
 from features.tables import FACTS, declaration
 from models.cards import Card
@@ -29,7 +29,10 @@ def assumed(
     stands_on : the day on which the check stands because the file names none
     """
     if stands_on is not None:
-        yield f"no observation date is given: this check stands on {stands_on}, the last day of which the book knows"
+        yield (
+            f"no observation date is given: this check stands on {stands_on}, the last day of which the book knows, "
+            "and no day lies after it. Say under [observe] where it stands, or that each loan stands on its application"
+        )
     for name, table in file.tables.items():
         if name not in BESIDE and not _has(table, "recorded_at", folder):
             yield f"table '{name}' has no recorded_at: {_instead(portfolio, name)}"
@@ -74,11 +77,11 @@ def _keys(file: PortfolioFile) -> Iterator[str]:
 
 
 def _has(table: TableSource, column: str, folder: Path) -> bool:
-    return column in table.columns or column in _columns_in(folder / table.file, table.separator)
+    return column in table.columns or column in _columns_in(folder / table.file, table)
 
 
-def _columns_in(path: Path, separator: str) -> list[str]:
+def _columns_in(path: Path, table: TableSource) -> list[str]:
     """Return the columns that a file has, from its first line."""
     if path.suffix == PARQUET:
         return list(pl.read_parquet_schema(path))
-    return pl.read_csv(path, n_rows=0, infer_schema=False, separator=separator, glob=False).columns
+    return rows_of(path, "its columns", separator=table.separator, encoding=table.encoding, most=0).columns

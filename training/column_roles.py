@@ -70,7 +70,7 @@ def roles_of(file: PortfolioFile, columns: list[str]) -> Roles:
     readings = list(_readings(file, columns))
     # A computed column may be worked out from one before it: the last is followed first.
     for name, computed in reversed(list(file.computed.items())):
-        behind = computed.minus or computed.over or ()
+        behind = computed.columns
         read = [reading for reading in readings if reading.column == name]
         readings += [Reading(column, reading.role, reading.by) for column in behind for reading in read]
     lists = {Role.PROTECTED: file.protected, Role.FORBIDDEN: file.forbidden, Role.UNUSED: file.unused}

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from features.catalog import Catalog
-from features.declared import declared_features, kinds_of
-from features.history import History
+from features.catalog import Catalog, catalog
+from features.declared import kinds_of, reads_a_number
+from features.history import CASE, History
 from features.portfolios import Portfolio
+from features.portfolios.numbers import POINT
+from features.portfolios.portfolio_file import PortfolioFile
+from features.tables import FACTS
 from models.risk_model import Floats
+from training.column_roles import Roles
 
 LEVELS_SHOWN = 20
 """A column of more different texts, or whose texts hardly repeat, may be one that people typed: they are not shown."""
@@ -32,10 +36,8 @@ SMALL_CODES = frozenset({-9_999.0, -999.0, -99.0, *(-float(code) for code in ran
 
 
 def unsaid(portfolio: Portfolio) -> Iterator[str]:
-    """Yield each feature's words that are left out; plain ones stand in for them."""
-    for feature, words in itertools.groupby(
-        declared_features(portfolio.declared).unsaid, key=lambda one: one.split(",")[0]
-    ):
+    """Yield the words that each feature or card leaves out; plain ones, or the other language's, stand in for them."""
+    for feature, words in itertools.groupby(portfolio.unsaid, key=lambda one: one.split(",")[0]):
         all_words = [one.removeprefix(f"{feature}, ") for one in words]
         of_levels = [one for one in all_words if one.startswith("level ")]
         lacking = [one for one in all_words if one not in of_levels]
@@ -70,7 +72,9 @@ def unnamed_levels(portfolio: Portfolio) -> Iterator[str]:
         column = told.column or name
         texts = _facts(portfolio, column).drop_nulls()
         named = [level if isinstance(level, str) else level.value for level in told.levels]
-        strange = texts.filter(texts.is_in(named).not_())
+        # A number that is declared a code of the column is named, and is missing for what it says.
+        codes = POINT.equal(texts, told.no_numbers.get(column, ()))
+        strange = texts.filter(texts.is_in(named).not_() & codes.not_())
         if len(strange):
             shown = ""
             if texts.n_unique() <= min(LEVELS_SHOWN, len(texts) / LEAST_ROWS):
@@ -85,18 +89,76 @@ def unnamed_levels(portfolio: Portfolio) -> Iterator[str]:
             yield f"feature '{name}': no row of column '{column}' holds the level {', '.join(map(repr, absent))}"
 
 
-def undeclared_codes(portfolio: Portfolio) -> Iterator[str]:
-    """Yield the columns that seem to hold special codes, such as -9 or 999, which their features take for numbers."""
+def undeclared_codes(portfolio: Portfolio, file: PortfolioFile, rows: pl.DataFrame) -> Iterator[str]:
+    """Yield the columns that seem to hold special codes, such as -9 or 999, which are taken for numbers.
+
+    Parameters
+    ----------
+    rows : the rows of the loans' file as text, from which columns are computed
+    """
+    declared = file.codes_by_column
+    readers: dict[str, list[str]] = {}
+    values: dict[str, Floats] = {}
     for name, told in portfolio.declared.items():
         for column, kind in kinds_of({name: told}).items():
-            if kind != "number":
-                continue
-            values = _facts(portfolio, column).drop_nulls().to_numpy()
-            declared = {float(code) for code in told.codes}
-            found = [(code, rows) for code, rows in edge_codes(values) if code not in declared]
-            if found:
-                codes = ", ".join(f"{code:g} in {rows:,} rows" for code, rows in found)
-                yield f"feature '{name}': column '{column}' may hold codes, no numbers: {codes}. Do: declare its codes"
+            if kind == "number":
+                readers.setdefault(column, []).append(f"feature '{name}'")
+                values[column] = _facts(portfolio, column).drop_nulls().to_numpy()
+    for name, computed in file.computed.items():
+        for column in computed.columns:
+            if column in rows.columns:
+                readers.setdefault(column, []).append(f"computed '{name}'")
+                values.setdefault(column, POINT.numbers(rows.get_column(column)).drop_nulls().to_numpy())
+    for column, by in readers.items():
+        found = [(code, count) for code, count in edge_codes(values[column]) if code not in declared.get(column, ())]
+        if found:
+            codes = ", ".join(f"{code:g} in {count:,} rows" for code, count in found)
+            section = f"[codes.{column}] unknown = [{', '.join(f'{code:g}' for code, _ in found)}]"
+            yield (
+                f"column '{column}', read by {', '.join(by)}, may hold codes, no numbers: {codes}. Do: declare them "
+                f"once for the column, as {section}, or with their meanings"
+            )
+
+
+def denominators(portfolio: Portfolio, file: PortfolioFile, members: History, rows: pl.DataFrame) -> Iterator[str]:
+    """Yield how often what a ratio divides by is 0 or less, where the ratio is not known."""
+    facts = members.known.facts
+    if facts is not None:
+        latest = facts.group_by(CASE, maintain_order=True).agg(pl.all().last())
+        for name, told in portfolio.declared.items():
+            if told.ratio is not None:
+                below = told.ratio[1]
+                found = latest.get_column(below)
+                found = found.filter(found.is_in(list(told.no_numbers.get(below, ()))).not_())
+                yield from _not_above(f"feature '{name}'", below, int((found <= 0).sum() or 0), "cases")
+    for name, computed in file.computed.items():
+        if computed.over is not None and computed.over[1] in rows.columns:
+            below = computed.over[1]
+            numbers = POINT.numbers(rows.get_column(below)).drop_nulls()
+            numbers = numbers.filter(numbers.is_in(list(file.codes_by_column.get(below, ()))).not_())
+            yield from _not_above(f"computed '{name}'", below, int((numbers <= 0).sum() or 0), "rows")
+
+
+def _not_above(reader: str, column: str, count: int, what: str) -> Iterator[str]:
+    if count:
+        held = f"{count:,} {what} have" if count > 1 else f"1 {what.removesuffix('s')} has"
+        yield f"{reader}: {held} a denominator, '{column}', of 0 or less: there the ratio is not known"
+
+
+def counted_twice(file: PortfolioFile, roles: Roles) -> Iterator[str]:
+    """Yield the features that read a column as it is which a feature of the release's own is read from already."""
+    own = set(catalog().names)
+    for name, told in file.features.items():
+        column = told.column or name
+        if not reads_a_number(told) or FACTS in file.tables:
+            continue
+        for by in roles.read_by(column):
+            target = by.removeprefix("loans.")
+            if by.startswith("loans.") and target in own:
+                yield (
+                    f"feature '{name}' reads column '{column}', which is read as {by} as well and is the release's own "
+                    f"feature '{target}': it counts twice. Do: take the feature out"
+                )
 
 
 def edge_codes(values: Floats) -> list[tuple[float, int]]:

@@ -12,7 +12,7 @@ from features.catalog import Catalog, FeatureMatrix
 from features.declared import Declaration
 from features.delinquency import LAWFUL, Allocation
 from features.probes import probe_history
-from models.cards import Population
+from models.cards import Card, Population
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
 from models.risk_model import Floats, Helpers, RiskModel
@@ -41,13 +41,17 @@ def _helpers(cohort: Cohort) -> Helpers | None:
     return Helpers(cohort.helpers.matrix.values, cohort.helpers.bad, cohort.card.helper_weight)
 
 
+def learns_recoveries(card: Card) -> bool:
+    """Return whether a card is one of loans in collection, which alone learns what comes back."""
+    return card.population is Population.OVERDUE or card.name == COLLECTION
+
+
 def fit_recovery(cohort: Cohort, *, seed: int = 0) -> RecoveryModel | None:
     """Return the model of what comes back, or None: the policy's loss share then stays.
 
     Only a card of loans in collection has one, and only where enough recovered shares are known.
     """
-    in_collection = cohort.card.population is Population.OVERDUE or cohort.card.name == COLLECTION
-    if not in_collection or not teaches(cohort.recovered, cohort.bad):
+    if not learns_recoveries(cohort.card) or not teaches(cohort.recovered, cohort.bad):
         return None
     return RecoveryModel.fit(
         catalog_of(cohort), cohort.matrix.values, cohort.recovered, cohort.bad, borrowers=cohort.borrowers, seed=seed

@@ -84,13 +84,30 @@ def _sent(portfolio: Portfolio, sent: pl.DataFrame, card: Card, members: History
     told = members.cases.join(judged, on=CASE, how="left", maintain_order="left")
     unknown = told.get_column("known").null_count()
     if unknown:
+        beyond = _beyond(told.filter(pl.col("known").is_null()), sent, card)
         raise DataRefused(
-            f"{unknown} of {told.height} loans have no outcome",
+            f"{unknown} of {told.height} loans have no outcome within the performance window{beyond}",
             where=f"portfolio '{portfolio.name}', card '{card.name}', performance window of {card.window_days} days",
             expected="the outcome of every loan of the population, within the performance window",
             do="wait until the window has ended, send the missing outcomes, or observe an earlier date",
         )
     return Outcomes(told.get_column("bad"), told.get_column("recovered"))
+
+
+def _beyond(without: pl.DataFrame, sent: pl.DataFrame, card: Card) -> str:
+    """Return, in words, how many of the cases without an outcome have one that lies after the window has ended."""
+    later = without.join(sent, on="loan_id", how="inner").select(
+        CASE, days=(pl.col("happened_on") - pl.col("observed_on")).dt.total_days()
+    )
+    later = later.filter(pl.col("days") > card.window_days)
+    if not later.height:
+        return ""
+    longest = max(later.get_column("days").to_list())
+    return (
+        f"; {later.get_column(CASE).n_unique()} of these have one after it has ended, up to {longest} days after the "
+        f"observation date where the card's window is {card.window_days}: say [cards.{card.name}] window_days, "
+        "or outcome.after_days, so that they agree"
+    )
 
 
 def _worked_out(portfolio: Portfolio, card: Card, members: History) -> Outcomes:

@@ -14,16 +14,28 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from features.declared import columns_of
 from features.errors import DataRefused
 from features.history import History
 from features.portfolios import Portfolio
 from features.portfolios.described import book, loans_file
 from features.portfolios.portfolio_file import PortfolioFile, read_file, refused
+from features.portfolios.protected_names import of_the_texts
+from features.tables import FACTS
 from models.cards import Card, card_of
 from training.assumptions import assumed
 from training.cohort import LEAST_OF_EACH
 from training.column_roles import Role, Roles, roles_of
-from training.feature_quality import undeclared_codes, unnamed_levels, unsaid, without_differences
+from training.feature_quality import (
+    LEVELS_SHOWN,
+    counted_twice,
+    denominators,
+    undeclared_codes,
+    unnamed_levels,
+    unsaid,
+    without_differences,
+)
+from training.fitting import learns_recoveries
 from training.leakage import Column, sign_of_name, signs_of_values
 from training.outcomes import Outcomes, outcomes
 from training.portfolio_findings import MENDS, Report, Suspect
@@ -33,6 +45,8 @@ from training.telling_names import of_a_key, of_a_protected_attribute
 
 LEAST_ROWS = 20
 """In a file of fewer rows any column may be different in each."""
+ALWAYS_KNOWN = date(1900, 1, 2)
+"""Rows of which nobody says when they were recorded count as recorded on the first day of 1900, wherever that ends."""
 OWN_DAYS = frozenset({"loans.applied_on", "loans.opened_on", "loans.recorded_at"})
 KEYS = frozenset({"loans.loan_id", "loans.borrower_id"})
 
@@ -63,7 +77,7 @@ class _Check:
         self.card: Card = card_of(portfolio, portfolio.card)
         self.columns = [name for name in rows.columns if name != LOAN]
         self.roles: Roles = roles_of(file, self.columns)
-        self.stands_on = None if _names_its_days(portfolio) else _last_recorded(portfolio)
+        self.stands_on = None if _names_its_days(portfolio) else _last_recorded(portfolio, rows.drop(LOAN))
         history = portfolio.history(self.stands_on)
         self.members: History = history.of(pl.Series(self.card.members(history)))
         self.no_outcomes: DataRefused | None = None
@@ -84,6 +98,7 @@ class _Check:
             protected=dict(self._protected()),
             identifiers=tuple(self._identifiers()),
             features=tuple(self._features()),
+            notes=tuple(self._notes()),
             unclassified=tuple(name for name in self.columns if self.roles.of(name) is Role.UNCLASSIFIED),
             assumed=tuple(assumed(self.portfolio, self.file, folder, self.card, self.stands_on)),
         )
@@ -147,6 +162,9 @@ class _Check:
         ]
         if absent:
             yield f"in a list, and not in the loans' file: {', '.join(absent)}. Do: correct the names"
+        coded = [name for name in self.file.codes if name not in self.columns]
+        if coded and FACTS not in self.file.tables:
+            yield f"under [codes], and not in the loans' file: {', '.join(coded)}. Do: correct the names"
 
     def _suspects(self) -> list[Suspect]:
         bad = None if self.told is None else self.told.bad
@@ -168,7 +186,7 @@ class _Check:
 
     def _protected(self) -> Iterator[tuple[str, str]]:
         for name in self._of_no_list():
-            word = of_a_protected_attribute(name)
+            word = of_a_protected_attribute(name) or self._attribute_in(name)
             if word is None:
                 continue
             readers = self.roles.read_by(name)
@@ -176,6 +194,20 @@ class _Check:
                 f"read by {', '.join(readers)}. Do: take the feature out, and" if readers else "read by nothing. Do:"
             )
             yield name, f"{name} ('{word}'): {first} put the column under protected"
+        for name, told in self.file.features.items():
+            word = of_a_protected_attribute(name) or of_a_protected_attribute(told.label.en or told.label.zh)
+            read = [column for column in columns_of(name, told) if of_a_protected_attribute(column) is None]
+            if word is not None and read:
+                yield (
+                    f"feature '{name}'",
+                    f"feature '{name}' ('{word}'), which reads {', '.join(read)}: its name or label speaks of a "
+                    "protected attribute. Do: take the feature out, and put the column under protected, if it is one",
+                )
+
+    def _attribute_in(self, name: str) -> str | None:
+        """Return the protected attribute that the few texts of a column are values of."""
+        texts = self.rows.get_column(name).drop_nulls().unique()
+        return of_the_texts(texts) if len(texts) <= LEVELS_SHOWN else None
 
     def _of_no_list(self) -> Iterator[str]:
         """Yield the columns that features read and those that no list names."""
@@ -214,20 +246,38 @@ class _Check:
         yield from unsaid(self.portfolio)
         yield from without_differences(self.portfolio, self.members)
         yield from unnamed_levels(self.portfolio)
-        yield from undeclared_codes(self.portfolio)
+        yield from undeclared_codes(self.portfolio, self.file, self.rows)
+        yield from counted_twice(self.file, self.roles)
+
+    def _notes(self) -> Iterator[str]:
+        yield from denominators(self.portfolio, self.file, self.members, self.rows)
+        known = 0 if self.told is None else int(self.told.recovered_minor.count())
+        if known and not learns_recoveries(self.card):
+            yield (
+                f"{known:,} recoveries are known and not used by this card: only a collection card learns what comes "
+                "back. To use them, describe the loans that went bad in a portfolio file of their own, with card = "
+                '"collection", as `repayrank portfolio show lendingclub_recovery` does'
+            )
 
 
 def _names_its_days(portfolio: Portfolio) -> bool:
     return portfolio.observe_each or bool(portfolio.observed_dates) or portfolio.observed_on is not None
 
 
-def _last_recorded(portfolio: Portfolio) -> date:
-    """Return the last day on which something was recorded in a book that names no observation date."""
+def _last_recorded(portfolio: Portfolio, rows: pl.DataFrame) -> date:
+    """Return the last day on which something was recorded in a book that names no observation date.
+
+    Where no row says when it was recorded, the latest day that stands in the loans' file: no day may lie after it.
+    """
     newest = [frame.get_column("recorded_at").max() for _, frame in portfolio.tables.items()]
     days = [instant.astimezone(ZoneInfo(portfolio.zone)).date() for instant in newest if isinstance(instant, datetime)]
     if not days:
         raise refused(["[tables.loans] has no rows"], Path(portfolio.source))
-    return max(days)
+    if max(days) > ALWAYS_KNOWN:
+        return max(days)
+    found = [column for name in rows.columns if (column := Column(name, rows.get_column(name)).days) is not None]
+    latest = [day for column in found if isinstance(day := column.max(), date)]
+    return max(latest, default=ALWAYS_KNOWN)
 
 
 def _listed(counts: dict[str, int]) -> str:

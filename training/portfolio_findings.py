@@ -69,6 +69,7 @@ class Report:
     protected : columns that look protected and are read by a feature, or stand in no list; each with its sentence
     identifiers : borrowers with several loans, and columns that are different in every row
     features : declared features without words, without differences, or with values that nothing names
+    notes : what is as it should be, and is worth knowing
     unclassified : columns that nothing reads and no list names
     assumed : what is taken to be so because the file does not say
     """
@@ -80,6 +81,7 @@ class Report:
     protected: Mapping[str, str] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     unclassified: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
 
@@ -98,6 +100,7 @@ class Report:
             Section("Look protected", tuple(self.protected.values()), warns=True),
             Section("Identifiers", self.identifiers, warns=True),
             Section("Features", self.features, warns=True),
+            Section("Worth knowing", self.notes),
             Section(f"Read by nothing and in no list: {len(rest)} columns", not_classified if rest else ()),
             Section("Assumed, where the file does not say", self.assumed),
         )

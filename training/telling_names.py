@@ -7,7 +7,8 @@ loan has.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+
+from features.portfolios.protected_names import found, of_a_name, tokens
 
 WHAT_BECAME = (
     "recover*", "charge off", "charged off", "chargeoff*", "write off", "writeoff*", "written off", "settle*",
@@ -38,34 +39,12 @@ PLANNED_DAYS = (
     "due", "maturity", "matures", "expir*", "planned", "scheduled", "next", "contract end", "到期", "应还", "计划",
 )  # fmt: skip
 """Days to come that are agreed beforehand: no knowledge of what became of the loan."""
-PROTECTED = (
-    "sex", "gender", "age", "birth*", "dob", "born", "marital", "marriage", "married", "civil status", "family status",
-    "race", "racial", "ethnic*", "religio*", "nationality", "national origin", "native country", "citizen*", "foreign*",
-    "immigra*", "disab*", "handicap*", "pregnan*", "maternity", "child*", "sexual*", "political*", "public assistance",
-    "性别", "年龄", "出生", "生日", "婚姻", "婚否", "民族", "种族", "宗教", "国籍", "籍贯", "残疾", "怀孕", "生育",
-)  # fmt: skip
-NO_PERSON = (
-    "account*", "vehicle", "car", "loan", "credit", "file", "company", "business", "device", "contract", "property",
-    "building", "foreign currency", "foreign exchange", "车辆", "账户", "企业",
-)  # fmt: skip
-"""What has an age, or is foreign, without being a person: `age_of_account`."""
 KEYS = ("id", "ids", "uuid", "guid", "key", "no", "nr", "number", "code")
 KEYS_IN_CHINESE = ("编号", "序号", "单号", "证号", "账号", "卡号")
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_TOKENS = re.compile(r"[a-z]+|[0-9]+|[^\x00-\x7f]+")
 _MONTHS = r"(?:y|yr|yrs|year|years|m|mo|mon|mth|mths|month|months|d|day|days|w|week|weeks)"
 _WINDOW = re.compile(rf"(?:^|_)[0-9]+_{_MONTHS}(?:_|$)")
 _WINDOW_BEFORE = re.compile(rf"(?:^|_)(?:last|past|recent)_[0-9]+_{_MONTHS}(?:_|$)")
-
-
-def tokens(name: str) -> tuple[str, ...]:
-    """Return the words of a name.
-
-    >>> tokens("DaysPastDue_24m")
-    ('days', 'past', 'due', '24', 'm')
-    """
-    return tuple(_TOKENS.findall(_CAMEL.sub("_", name).lower()))
 
 
 def of_what_comes_after(name: str, *, applicants: bool) -> str | None:
@@ -76,44 +55,30 @@ def of_what_comes_after(name: str, *, applicants: bool) -> str | None:
     applicants : the card is for applicants, who have paid nothing yet; of a running loan, payments may well be known
     """
     parts = tokens(name)
-    if _found(ABOUT_THE_PAST, parts) or _WINDOW_BEFORE.search("_".join(parts)):
+    if found(ABOUT_THE_PAST, parts) or _WINDOW_BEFORE.search("_".join(parts)):
         return None
     windowed = _WINDOW.search("_".join(parts)) is not None
-    told = _found(WHAT_BECAME, parts)
-    if told is not None and not (windowed and _found(OF_A_BUREAU, parts)):
+    told = found(WHAT_BECAME, parts)
+    if told is not None and not (windowed and found(OF_A_BUREAU, parts)):
         return told
-    if not applicants or (windowed and _found(OF_A_BUREAU, parts)):
+    if not applicants or (windowed and found(OF_A_BUREAU, parts)):
         return None
-    if parts[:1] == ("last",) and not _found(OF_A_PERSON, parts):
-        return _found(AFTER_LENDING, parts) or "last"
-    return None if _found(AS_AGREED, parts) else _found(AFTER_LENDING, parts)
+    if parts[:1] == ("last",) and not found(OF_A_PERSON, parts):
+        return found(AFTER_LENDING, parts) or "last"
+    return None if found(AS_AGREED, parts) else found(AFTER_LENDING, parts)
 
 
 def of_a_planned_day(name: str) -> bool:
     """Return whether a name speaks of a day that was agreed beforehand."""
-    return _found(PLANNED_DAYS, tokens(name)) is not None
+    return found(PLANNED_DAYS, tokens(name)) is not None
 
 
 def of_a_protected_attribute(name: str) -> str | None:
     """Return the word by which a name speaks of an attribute that no card may read, or None."""
-    parts = tokens(name)
-    told = _found(PROTECTED, parts)
-    return None if told in {"age", "foreign"} and _found(NO_PERSON, parts) else told
+    return of_a_name(name)
 
 
 def of_a_key(name: str) -> bool:
     """Return whether a name is that of an identifier."""
     parts = tokens(name)
     return (bool(parts) and parts[-1] in KEYS) or any(word in name for word in KEYS_IN_CHINESE)
-
-
-def _found(words: Iterable[str], parts: tuple[str, ...]) -> str | None:
-    """Return the first of some words that a name has: whole ones, beginnings where they end in `*`, any in Chinese."""
-    joined = "_".join(parts)
-    for word in words:
-        if not word.isascii():
-            if word in joined:
-                return word
-        elif re.search(f"(?:^|_){word.replace(' ', '_').replace('*', '[a-z]*')}(?:_|$)", joined):
-            return word.rstrip("*")
-    return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ import polars as pl
 from features.errors import UsageError
 from features.portfolios.draft_columns import ENDINGS, Column, LenderFile, looked_at
 from features.portfolios.draft_features import Drafted, Listed, Outcome, Parted, outcome_of, parted
-from features.portfolios.draft_tables import Mapped, Placed, Placing, loans_file, own_table, placed
+from features.portfolios.draft_keys import Mapped
+from features.portfolios.draft_tables import Placed, Placing, loans_file, own_table, placed
 from features.portfolios.draft_words import PROTECTED_COLUMNS
 from features.portfolios.portfolio_file import NULLS
+from features.portfolios.reading import UTF_8
 from features.tables import FACTS
 
 LEDGERS = ("instalments", "statements", "payments")
@@ -31,7 +35,7 @@ CONTROL = re.compile("[\x00-\x1f\x7f]")
 """Signs that a comment must not hold; a name of a column may."""
 
 
-def draft(files: Sequence[Path]) -> str:
+def draft(files: Sequence[Path], folder: Path | None = None) -> str:
     """Return a first portfolio file for a lender's files, as text.
 
     Files with our tables' names or columns are taken as they are; in others the loans' file, the columns, the formats
@@ -41,6 +45,7 @@ def draft(files: Sequence[Path]) -> str:
     Parameters
     ----------
     files : CSV files with any separator and ending, compressed or not, or Parquet; a folder stands for those in it
+    folder : where the portfolio file is to lie, from which it names the files; by default the one that holds them all
 
     Raises
     ------
@@ -56,7 +61,9 @@ def draft(files: Sequence[Path]) -> str:
     sent = any(own_table(file) == "outcomes" for file in book)
     outcome = None if sent else outcome_of([column for column in loans.columns if not _is_own(column, loans)])
     placing = placed(book, [outcome.column.name] if outcome is not None else [])
-    return "\n".join(_Draft(placing, outcome).lines()) + "\n"
+    if folder is None:
+        folder = Path(os.path.commonpath([file.path.parent.resolve() for file in book]))
+    return "\n".join(_Draft(placing, outcome, folder.resolve()).lines()) + "\n"
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -76,8 +83,8 @@ def _is_own(column: Column, file: LenderFile) -> bool:
 class _Draft:
     """One portfolio file being written."""
 
-    def __init__(self, placing: Placing, outcome: Outcome | None) -> None:
-        self.placing, self.outcome, self.loans = placing, outcome, placing.loans
+    def __init__(self, placing: Placing, outcome: Outcome | None, folder: Path) -> None:
+        self.placing, self.outcome, self.loans, self.folder = placing, outcome, placing.loans, folder
         facts = next((other for other in placing.others if other.table == FACTS), None)
         self.facts = facts.file if facts is not None else None
         day = self.loans.column("applied_on")
@@ -97,7 +104,6 @@ class _Draft:
         yield from self._observe()
         for placed_file in self.placing.tables:
             yield from self._table(placed_file)
-        yield from self._facts_table()
         yield from self._protected_table()
         yield from self._outcome()
         yield from self._features()
@@ -105,7 +111,7 @@ class _Draft:
 
     def _head(self) -> Iterator[str]:
         file = self.loans.file
-        folder = file.path.parent.name
+        folder = file.path.resolve().parent.name
         yield '# A first portfolio file, guessed from the files\' columns. Decide where it says "check", then run'
         yield "# `repayrank portfolio check` on it. The names of files count from the folder that this one lies in."
         yield f"name = {_toml(folder if file.stem.lower() == 'loans' and folder else file.stem)}"
@@ -160,7 +166,8 @@ class _Draft:
         extra = [column.name for column in file.columns if column.name not in placed_file.used]
         if placed_file is not self.loans and file is not self.facts and extra:
             yield _comment(f"not read: {', '.join(map(_toml, extra))}")
-        told = {name: mapped for name, mapped in placed_file.columns.items() if mapped.source != {"column": name}}
+        written = {name: _as_written(mapped, file) for name, mapped in placed_file.columns.items()}
+        told = {name: mapped for name, mapped in written.items() if mapped.source != {"column": name}}
         if told:
             yield from ("", f"[tables.{placed_file.table}.columns]")
             if any("per_unit" in mapped.source for mapped in told.values()):
@@ -169,33 +176,31 @@ class _Draft:
                 yield from _mapping(name, mapped)
 
     def _file(self, file: LenderFile) -> Iterator[str]:
-        yield f"file = {_toml(file.path.as_posix())}"
+        name = os.path.relpath(file.path.resolve(), self.folder)
+        yield f"file = {_toml(Path(name).as_posix())}"
+        if file.encoding != UTF_8:
+            yield f"encoding = {_toml(file.encoding)}  # check: guessed; are letters beyond a to z read rightly?"
         if file.separator != ",":
             yield f"separator = {_toml(file.separator)}"
+        if file.notation.decimal != ".":
+            yield f"decimal = {_toml(file.notation.decimal)}"
+        if file.notation.thousands:
+            yield f"thousands = {_toml(file.notation.thousands)}"
         if file.nulls != NULLS:
             yield f"nulls = {_toml(list(file.nulls))}"
+        if file.day_format is not None:
+            yield f"format = {_toml(file.day_format)}  # how days are written"
+        elif (formats := self._formats_of_features(file)) != {}:
+            yield f"formats = {_toml(formats)}  # how the days that features read are written"
         if file is self.loans.file and self.where:
             yield f"where = {_toml(self.where)}  # rows that hold no day or no outcome are left out"
 
-    def _facts_table(self) -> Iterator[str]:
-        """Yield the table that features read, where it is more than the loans' columns: days written in a format."""
+    def _formats_of_features(self, file: LenderFile) -> dict[str, str]:
+        """Return how days are written that features read, where they are not written as 2026-06-30."""
+        if file is not (self.loans.file if self.facts is None else self.facts):
+            return {}
         dated = [feature.column for feature in self.parted.features if "months_since" in feature.written]
-        formats = {column.name: column for column in dated if column.format is not None}
-        if not formats:
-            return
-        if self.facts is None:
-            yield from ("", "# The columns that features read, where days are not written as 2026-06-30")
-            yield f"[tables.{FACTS}]"
-            yield from self._file(self.loans.file)
-            yield from ("", f"[tables.{FACTS}.columns]")
-            yield from _mapping("loan_id", Mapped(self.loans.columns["loan_id"].source))
-            recorded = self.loans.columns.get("recorded_at") or self.loans.columns.get("applied_on")
-            if recorded is not None:
-                yield from _mapping("recorded_at", Mapped(recorded.source))
-        else:
-            yield from ("", f"[tables.{FACTS}.columns]")
-        for name, column in formats.items():
-            yield from _mapping(name, Mapped({"column": name, "format": column.format}))
+        return {column.name: column.format for column in dated if column.format is not None}
 
     def _protected_table(self) -> Iterator[str]:
         """Yield the table of protected attributes, which the fairness report alone reads."""
@@ -283,6 +288,13 @@ def _last_day(days: Iterable[pl.Series]) -> date | None:
     end = pl.Series([max(latest)]).dt.month_end().item()
     assert isinstance(end, date)
     return end
+
+
+def _as_written(mapped: Mapped, file: LenderFile) -> Mapped:
+    """Return where a column comes from, without a format that the whole table has."""
+    if file.day_format is None or mapped.source.get("format") != file.day_format:
+        return mapped
+    return replace(mapped, source={key: value for key, value in mapped.source.items() if key != "format"})
 
 
 def _list(name: str, listed: Sequence[Listed], what: str) -> Iterator[str]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from features.portfolios.draft_words import DAY, MONTH, speaks, words
+from features.portfolios.draft_words import DAY, MONTH, PERSONAL, speaks, words
+from features.portfolios.draft_writing import encoding_of, notation_of, separator_of
 from features.portfolios.mapping import NEARLY_WHOLE
+from features.portfolios.numbers import POINT, ZEROS_IN_FRONT, Notation
 from features.portfolios.portfolio_file import NULLS
-from features.portfolios.reading import PARQUET, other_text, rows_of, unreadable
+from features.portfolios.reading import PARQUET, UTF_8, rows_of, unreadable
 
-SEPARATORS = (",", ";", "\t", "|")
 ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".parquet", ".gz")
 LINES = 50
-"""Lines that the separator is guessed from, and values that are tried before a whole column is."""
+"""Values that are tried before a whole column is."""
 FEW = 30
 """Most texts of a category."""
 LONGEST = 100
@@ -28,9 +29,10 @@ LONGEST = 100
 NO_VALUE = ("?", "n/a", "#N/A", "\\N", "Null")
 NO_NUMBER = ("-", "--", ".")
 """Texts that stand for no value, wherever they come and where the others are numbers or days."""
+KEY_SHAPES = 3
+"""Shapes that a column of identifiers has at most, such as C# where they are C20004 and C20005."""
 HEADER_LIKE_DATA = 0.2
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
-ZEROS_IN_FRONT = r"^[+-]?0[0-9]"
 A_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 AMONG_WORDS = r"(.*[\s<>=~(])?#([\s%+].*|months?|mths?|years?|yrs?|days?|个月|月|年|天|日|元|岁|期)?"
 EARLIEST, LATEST = 1900, 2100
@@ -148,6 +150,18 @@ class Column:
         return self.numbers is not None and self.decimals == 0
 
     @cached_property
+    def looks_like_a_key(self) -> bool:
+        """Whether its texts are of one shape, letters and figures without a blank, as identifiers are."""
+        if self.kind != "text" or self.speaks(PERSONAL) or not self.known:
+            return False
+        texts = self.texts.drop_nulls().str.strip_chars()
+        shapes = texts.str.replace_all("[0-9]+", "#").unique()
+        shaped = (
+            texts.str.contains(r"^[A-Za-z0-9][A-Za-z0-9_./-]{2,39}$").all() and texts.str.contains("[0-9]{2}").all()
+        )
+        return bool(shaped) and len(shapes) <= KEY_SHAPES
+
+    @cached_property
     def holds_one_number(self) -> bool:
         """Whether each of its texts is one number among the same words, as in "36 months"."""
         if self.kind != "text":
@@ -160,13 +174,15 @@ class Column:
 
 @dataclass(frozen=True)
 class LenderFile:
-    """A file with its columns. `nulls` are the texts in it that stand for no value."""
+    """A file with its columns, and how it is written. `nulls` are the texts in it that stand for no value."""
 
     path: Path
     separator: str
     nulls: tuple[str, ...]
     rows: int
     columns: tuple[Column, ...]
+    encoding: str = UTF_8
+    notation: Notation = POINT
 
     @property
     def stem(self) -> str:
@@ -175,6 +191,12 @@ class LenderFile:
         while name.lower().endswith(ENDINGS):
             name = name[: name.rindex(".")]
         return name
+
+    @cached_property
+    def day_format(self) -> str | None:
+        """How all its days are written, when that is the same in every column and not as 2026-06-30."""
+        found = {column.format for column in self.columns if column.kind == "day"}
+        return found.pop() if len(found) == 1 else None
 
     def named(self, name: str) -> Column | None:
         """Return the column of a name."""
@@ -188,43 +210,34 @@ def looked_at(path: Path) -> LenderFile:
     ------
     DataRefused : it cannot be read, or its first line names no columns
     """
-    separator = "," if path.suffix == PARQUET else _separator(path)
-    raw = rows_of(path, "the names of its columns in a first line", separator=separator)
-    # Polars takes names in another encoding for text, with signs in them that nobody can read.
-    if (refusal := other_text(path)) is not None:
-        raise refusal
+    of_text = path.suffix != PARQUET and path.is_file() and path.stat().st_size > 0
+    encoding = encoding_of(path) if of_text else UTF_8
+    separator = separator_of(path, encoding) if of_text else ","
+    raw = rows_of(path, "the names of its columns in a first line", separator=separator, encoding=encoding)
     if path.suffix != PARQUET:
         _require_names(path, raw.columns)
     stripped = [(name, raw.get_column(name).cast(pl.String, strict=False)) for name in raw.columns]
-    more = sorted({text for name, texts in stripped for text in _no_values(name, texts)})
+    usual = (*NULLS, *NO_VALUE, *NO_NUMBER)
+    notation = notation_of(_without(texts, usual) for _, texts in stripped) if path.suffix != PARQUET else POINT
+    more = sorted({text for name, texts in stripped for text in _no_values(name, texts, notation)})
     nulls = (*NULLS, *more)
-    columns = tuple(
-        _column(name, place, _without(texts, nulls)) for place, (name, texts) in enumerate(stripped, start=1)
-    )
-    return LenderFile(path, separator, nulls, raw.height, columns)
+    columns = [
+        _column(name, place, _without(texts, nulls), notation) for place, (name, texts) in enumerate(stripped, start=1)
+    ]
+    return LenderFile(path, separator, nulls, raw.height, tuple(_alike(columns)), encoding, notation)
 
 
-def _separator(path: Path) -> str:
-    lines = _lines(path)
-    if not lines:
-        return ","
-    counts = {sign: [_outside_quotes(line).count(sign) for line in lines] for sign in SEPARATORS}
-    # A sign that comes equally often in every line, first; then the one that comes most often in the first line.
-    return max(SEPARATORS, key=lambda sign: (counts[sign][0] > 0 and len(set(counts[sign])) == 1, counts[sign][0]))
-
-
-def _lines(path: Path) -> list[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as stream:
-            found = [stream.readline() for _ in range(LINES)]
-    except OSError:
-        return []  # reading the whole file tells what is wrong with it
-    return [line.decode("utf-8-sig", errors="replace").rstrip("\r\n") for line in found if line.strip()]
-
-
-def _outside_quotes(line: str) -> str:
-    return "".join(line.split('"')[::2])
+def _alike(columns: Sequence[Column]) -> Iterator[Column]:
+    """Yield columns whose days, where they could be read in two ways, are read as the other columns' days are."""
+    sure = Counter(column.format for column in columns if column.kind == "day" and column.or_format is None)
+    for column in columns:
+        if column.or_format is not None and sure[column.or_format] > sure[column.format]:
+            days = _days(column.texts, column.or_format)
+            yield replace(column, format=column.or_format, or_format=None, days=days)
+        elif column.or_format is not None and sure[column.format]:
+            yield replace(column, or_format=None)
+        else:
+            yield column
 
 
 def _require_names(path: Path, names: list[str]) -> None:
@@ -239,14 +252,14 @@ def _require_names(path: Path, names: list[str]) -> None:
         )
 
 
-def _no_values(name: str, texts: pl.Series) -> Iterator[str]:
+def _no_values(name: str, texts: pl.Series, notation: Notation) -> Iterator[str]:
     """Yield the texts in a column that stand for no value and are not among the usual ones."""
     stripped = texts.str.strip_chars()
     yield from stripped.filter(stripped.is_in(NO_VALUE)).unique().to_list()
     marks = stripped.filter(stripped.is_in(NO_NUMBER)).unique().to_list()
     if marks:
         rest = _without(texts, (*NULLS, *NO_VALUE, *NO_NUMBER))
-        if _column(name, 0, rest).kind in {"number", "day"}:
+        if _column(name, 0, rest, notation).kind in {"number", "day"}:
             yield from marks
 
 
@@ -254,7 +267,7 @@ def _without(texts: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
     return texts.set(texts.str.strip_chars().is_in(list(nulls)).fill_null(value=True), None)
 
 
-def _column(name: str, place: int, texts: pl.Series) -> Column:
+def _column(name: str, place: int, texts: pl.Series, notation: Notation) -> Column:
     known = texts.drop_nulls().unique()
     if not len(known):
         return Column(name, place, "empty", texts)
@@ -264,9 +277,8 @@ def _column(name: str, place: int, texts: pl.Series) -> Column:
         days = _days(texts, formats[0])
         other = formats[1] if len(formats) > 1 else None
         return Column(name, place, "day", texts, days=days, format=formats[0], or_format=other, levels=levels)
-    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
-    numbers = numbers.set(numbers.is_finite().not_().fill_null(value=False), None)
-    if numbers.null_count() == texts.null_count() and not known.str.strip_chars().str.contains(ZEROS_IN_FRONT).any():
+    numbers = notation.numbers(texts)
+    if numbers.null_count() == texts.null_count() and not known.str.contains(ZEROS_IN_FRONT).any():
         return Column(name, place, "number", texts, numbers=numbers, levels=levels)
     return Column(name, place, "text", texts, levels=levels)
 

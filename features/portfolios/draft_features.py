@@ -12,6 +12,7 @@ import polars as pl
 from features.catalog import catalog
 from features.declared import RESERVED
 from features.portfolios import draft_words as said
+from features.portfolios import protected_names
 from features.portfolios.draft_columns import EARLIEST, LATEST, Column
 from features.portfolios.draft_tables import facts_columns
 
@@ -29,6 +30,11 @@ GAP = 0.25
 """Distance of a high code from the other numbers, at least, as a share of their range."""
 NAMES_REPEAT = 10
 """Rows for each text, at least, before a column with a personal name is taken for a category."""
+LEAST_EXPECTED = 12
+"""Loans of the other outcome that would be expected where there is hardly one: by chance that is one in 100,000."""
+A_FIFTIETH = 0.02
+LEAST_OF_EACH = 20
+"""Loans of each outcome, before a column is said to tell them apart without fault."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def _by_sign(column: Column) -> Outcome | None:
         turned = column.speaks(said.GOOD_NAME) and not column.speaks(said.BAD_NAME)
         bad, good = (no[0], yes[0]) if turned else (yes[0], no[0])
     elif column.whole and (column.least, column.most) == (1, 2):
-        good, bad = sorted(column.levels, key=float)
+        good, bad = sorted(column.levels, key=lambda text: float(text.strip().replace(",", ".")))
         check = "taken for bad: 2. " + check
     else:
         return None
@@ -136,16 +142,17 @@ def parted(columns: Iterable[Column], applied: pl.Series | None, outcome: Outcom
     found = Parted()
     names = _Names()
     columns = list(columns)
+    until = applied if applied is not None else _latest(columns)
     unusable = facts_columns(column.name for column in columns) | RESERVED
     for column in columns:
         if outcome is not None and column is outcome.column:
             if not outcome.bad:
                 found.forbidden.append(Listed(column, "is it the outcome?"))
-        elif column.speaks(said.PROTECTED):
-            found.protected.append(Listed(column, "may the law let a score read it?"))
+        elif (attribute := _protected(column, until)) is not None:
+            found.protected.append(Listed(column, f"'{attribute}': may the law let a score read it?"))
         elif column.name in unusable:
             found.unused.append(Listed(column, "its name has a meaning of its own; rename it to use it"))
-        elif (reason := _afterwards(column, applied)) is not None:
+        elif (reason := _afterwards(column, applied) or _knows(column, outcome)) is not None:
             found.forbidden.append(Listed(column, reason))
         elif (reason := _useless(column)) is not None:
             found.unused.append(Listed(column, reason))
@@ -166,6 +173,55 @@ def _afterwards(column: Column, applied: pl.Series | None) -> str | None:
     return None
 
 
+def _protected(column: Column, until: pl.Series | None) -> str | None:
+    """Return the protected attribute that a column seems to hold, by its name or by what stands in it."""
+    told = protected_names.of_a_name(column.name) or protected_names.of_the_texts(column.levels)
+    if told is None and column.days is not None and until is not None:
+        return protected_names.of_the_days(column.days, until)
+    return told
+
+
+def _latest(columns: Iterable[Column]) -> pl.Series | None:
+    """Return the latest day of a file."""
+    days = [latest for column in columns if column.days is not None and (latest := column.days.max()) is not None]
+    return pl.Series([max(days)]) if days else None
+
+
+def _knows(column: Column, outcome: Outcome | None) -> str | None:
+    """Return how a column seems to know the outcome; None for an honest one, or where no outcome is known."""
+    if outcome is None or not outcome.bad or not outcome.good:
+        return None
+    texts = outcome.column.texts
+    bad = texts.is_in(list(outcome.bad)).fill_null(value=False)
+    good = texts.is_in(list(outcome.good)).fill_null(value=False)
+    known = column.texts.is_not_null()
+    for which, members, others in (("bad", bad, good), ("good", good, bad)):
+        usual = float(others.sum() or 0) / max(1, int((bad | good).sum() or 0))
+        for state, rows in (("filled", known), ("empty", known.not_())):
+            expected = usual * int((rows & (bad | good)).sum() or 0)
+            if (
+                expected >= LEAST_EXPECTED
+                and int((rows & others).sum() or 0) <= A_FIFTIETH * expected
+                and members.any()
+            ):
+                return f"{state} almost only where the loan went {which}"
+    if min(int(bad.sum() or 0), int(good.sum() or 0)) < LEAST_OF_EACH:
+        return None
+    numbers = column.numbers if column.days is None else column.days.to_physical().cast(pl.Float64)
+    if numbers is not None and _apart(numbers.filter(bad), numbers.filter(good)):
+        return "it tells bad loans from good without fault"
+    if column.levels and not set(column.texts.filter(bad).drop_nulls()) & set(column.texts.filter(good).drop_nulls()):
+        return "it tells bad loans from good without fault"
+    return None
+
+
+def _apart(one: pl.Series, other: pl.Series) -> bool:
+    """Return whether all numbers of one series lie beyond all of another; both have many."""
+    if min(one.count(), other.count()) < LEAST_OF_EACH:
+        return False
+    return bool(one.min() > other.max() or one.max() < other.min())  # type: ignore[operator]
+
+
 def _share_after(days: pl.Series, applied: pl.Series) -> float:
     return float((days > applied).fill_null(value=False).mean() or 0.0)  # type: ignore[arg-type]
 
@@ -177,7 +233,7 @@ def _useless(column: Column) -> str | None:  # noqa: PLR0911 - one line for each
         return "the same value in every row"
     if not column.name.strip() or column.speaks(r"^unnamed"):
         return "a column without a name"
-    if column.speaks(said.ID):
+    if any(column.speaks(words) for words in (said.ID, said.LOAN_ID, said.BORROWER_ID)):
         return "an identifier"
     if column.whole and column.speaks(said.YEAR) and column.least >= EARLIEST and column.most <= LATEST:
         return "a calendar year says when, not who"

@@ -11,6 +11,7 @@ import polars as pl
 
 from features.portfolios import draft_words as said
 from features.portfolios.draft_columns import Column, LenderFile
+from features.portfolios.draft_keys import Mapped, applied_on_of, borrower_id_of, loan_id_of
 from features.portfolios.draft_words import value_of
 from features.portfolios.mapping import TRUTH
 from features.schemas import BESIDE, SCORED, Table
@@ -39,19 +40,6 @@ NAMELESS = ("instalments", "payments", "transactions")
 """Tables that a file is tried as whose name says nothing."""
 LAST = ("principal", "state")
 """Columns that are looked for when the others have been found."""
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """Where one column of a table comes from: `source` as the portfolio file writes it, `check` for the person."""
-
-    source: dict[str, Any]
-    check: str = ""
-
-    @property
-    def reads(self) -> str | None:
-        """The file's column that it is read from."""
-        return self.source.get("column")
 
 
 @dataclass(frozen=True)
@@ -170,9 +158,9 @@ def _required(schema: type[Table]) -> set[str]:
 
 def _loans(file: LenderFile, taken: set[str]) -> Placed:
     guess = _Guess("loans", file, taken)
-    guess.found["loan_id"] = _loan_id(file)
+    guess.found["loan_id"] = loan_id_of(file)
     taken = guess.taken = taken | {str(guess.found["loan_id"].reads)}
-    guess.found["borrower_id"] = _borrower_id(file, guess.found["loan_id"], taken)
+    guess.found["borrower_id"] = borrower_id_of(file, guess.found["loan_id"], taken)
     for name, kind in SCHEMAS["loans"].columns().items():
         if name not in guess.found:
             _fill(guess, name, kind)
@@ -181,37 +169,13 @@ def _loans(file: LenderFile, taken: set[str]) -> Placed:
         opened = found["opened_on"]
         check = "no column of the day of the application: opened_on stands for it"
         found["applied_on"] = Mapped(opened.source, f"{opened.check}; {check}" if opened.check else check)
+    if "applied_on" not in found and (guessed := applied_on_of(file, guess.taken)) is not None:
+        found["applied_on"] = guessed
     limit = found.get("credit_limit")
     if found["product"].source == {"value": "instalment"} and limit is not None and "term_months" not in found:
         found["product"] = replace(found["product"], source={"value": "revolving"})
     columns = {name: found[name] for name in SCHEMAS["loans"].columns() if name in found}
     return Placed("loans", file, columns, (*_unreadable(guess), *_gaps(guess)))
-
-
-def _loan_id(file: LenderFile) -> Mapped:
-    unique = [column for column in file.columns if column.unique]
-    named = [column for column in file.columns if column.name == "loan_id" and column.complete]
-    chosen = named or [column for column in unique if column.speaks(said.LOAN_ID)]
-    chosen = chosen or [column for column in unique if column.speaks(said.ID)]
-    if not chosen:
-        return Mapped({"row": "L"}, "no column tells the loans apart: each row counts as a loan and has its number")
-    column = chosen[0]
-    if not column.unique and file.named("recorded_at") is None:
-        return Mapped({"column": column.name}, "the column repeats: one row for each loan is expected")
-    return Mapped({"column": column.name})
-
-
-def _borrower_id(file: LenderFile, loan_id: Mapped, taken: set[str]) -> Mapped:
-    free = [column for column in file.columns if column.name not in taken and column.complete]
-    for words, check in (
-        ("^borrower id$", ""),
-        (said.BORROWER_ID, ""),
-        (said.ACCOUNT_ID, "the account stands for the borrower"),
-    ):
-        chosen = [column for column in free if column.speaks(words)]
-        if chosen:
-            return Mapped({"column": chosen[0].name}, check)
-    return Mapped(loan_id.source, "no column names the borrower: each loan counts as another borrower's")
 
 
 def _other(file: LenderFile, loans: Placed) -> Placed | str:

@@ -6,12 +6,22 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from features.portfolios import draft_languages as beyond
+from features.portfolios.protected_names import plain
+
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 APART = re.compile(r"[\s_\-./\\:;,()\[\]{}<>|#（）、，]+")
 
-DAY = r"date|\b(d|dt|on|at|day|time|dob)\b|issued|birth|日期|时间|日$"
+DAY = (
+    r"date|\b(d|dt|on|at|day|time|dob)\b|issued|birth|日期|时间|日$"
+    f"|{beyond.DAY}"
+)
+BARE_DAY = r"^(date|day|fecha|fec|data|datum|jour|riqi|日期)$"
 MONTH = r"month|\bym\b|period|date|年月|月份"
-YEAR = r"\byears?\b|\byr\b|年份|年度|^年$"
+YEAR = (
+    r"\byears?\b|\byr\b|年份|年度|^年$"
+    f"|{beyond.YEAR}"
+)
 
 ID = (
     r"\bids?\b|\b(loan|cust|customer|client|member|user|account|acct|borrower|contract|order|trans|payment)id\b"
@@ -22,21 +32,25 @@ ID = (
 LOAN_ID = (
     r"^id$|借据号|借据编号|贷款编号|贷款号|合同号|合同编号|申请编号|申请号|进件"
     r"|\b(loan|contract|facility|agreement|credit|application|app|deal) ?(id|no|nr|num|nbr|number|key|code|ref)\b"
+    f"|{beyond.LOAN_ID}"
 )
 BORROWER_ID = (
     r"客户号|客户编号|客户id|用户|借款人|身份证|证件号"
     r"|\b(borrower|customer|cust|client|member|user|person|party|applicant|obligor)"
     r" ?(id|no|nr|num|nbr|number|key|ref)\b"
+    f"|{beyond.BORROWER_ID}"
 )
 ACCOUNT_ID = r"\b(account|acct) ?(id|no|nr|num|nbr|number|key)\b|账户|账号"
 PERSONAL = (
     r"\bnames?\b|\b(phone|mobile|tel|telephone|e ?mail|address|street|zip|zip code|postcode|passport|ssn|employer)\b"
     r"|emp title|姓名|手机|电话|地址|邮箱|身份证|证件|住址|单位名称"
+    f"|{beyond.PERSONAL}"
 )
 
 OUTCOME_SURELY = (
     r"^((is )?(bad|default|defaulted)( flag)?|target|label|outcome|good bad|bad good|gb|(gb|good bad) flag"
     r"|creditability|class|y|serious ?dlq.*)$|违约|好坏|坏客户|坏账户|是否逾期|逾期标志|标签|目标变量|^结果$"
+    f"|{beyond.OUTCOME}"
 )
 OUTCOME = (
     r"\b(bad|default|defaulted|target|label|outcome|creditability|charged? ?off|dlq|credit risk)\b|^(loan )?status$"
@@ -48,6 +62,7 @@ BAD_NAME = r"\bbad\b|default|坏|违约"
 EARLIER = (
     r"prev|\bpast\b|histor|\bever\b|prior|before|within|\blast\b|\b\d+ ?(m|mo|mths?|months?|y|yrs?|years?|days?)\b"
     r"|历史|曾|近|过去|以往"
+    f"|{beyond.EARLIER}"
 )
 LONG_AGO = r"历史|曾|近|过去|以往|\bever\b|\bprev|histor|\bprior\b"
 """A name that speaks of a time before the decision, and one that does so whatever else it says."""
@@ -58,54 +73,70 @@ NOT_GOOD = (
 NOT_BAD = (
     r"\b(no|non|not|never|without) (in |a )?(bad|default|defaulted|late|overdue|delinquent|charged off|loss)\b"
     r"|\bnondefault\b|未违约|未逾期|无逾期|非违约|不违约|不逾期|非坏|不坏|无违约"
+    f"|{beyond.NOT_BAD}"
 )
 BAD_TEXT = (
     r"\bbad\b|default|\bcharge[ds]? ?off\b|\bwritten ?off\b|\bloss\b|\blate\b|overdue|past due|delinquen|arrear"
     r"|\bdebt\b|\bnpl\b|坏|违约|逾期|核销|不良|损失|失信"
+    f"|{beyond.BAD_TEXT}"
 )
 UNDECIDED_TEXT = (
     r"current|running|grace|issued|pending|ongoing|\bactive\b|存续|未到期|在贷|还款中|indeterminate|不确定|unknown"
 )
-GOOD_TEXT = r"\bgood\b|\bpaid\b|\brepaid\b|performing|closed|settled|\bok\b|normal|\bdone\b|好|正常|结清|已还|履约"
-YES = frozenset(["1", "1.0", "yes", "y", "true", "t", "是", "有"])
-NO = frozenset(["0", "0.0", "no", "n", "false", "f", "否", "无"])
-
-PROTECTED = (
-    r"\b(sex|gender|race|racial|religion|religious|marital|married|marriage|nationality|national|foreign\w*|birth\w*|dob"
-    r"|disab\w*|pregnan\w*|age|ages|ethnic\w*|veteran)\b|personal status"
-    r"|性别|年龄|民族|种族|婚姻|婚否|宗教|出生|生日|籍贯|户籍|残疾|国籍"
+GOOD_TEXT = (
+    r"\bgood\b|\bpaid\b|\brepaid\b|performing|closed|settled|\bok\b|normal|\bdone\b|好|正常|结清|已还|履约"
+    f"|{beyond.GOOD_TEXT}"
 )
+YES = frozenset(["1", "1.0", "yes", "y", "true", "t", "是", "有", *beyond.YES])
+NO = frozenset(["0", "0.0", "no", "n", "false", "f", "否", "无", *beyond.NO])
+
 PROTECTED_COLUMNS: Mapping[str, str] = {
-    "sex": r"\b(sex|gender)\b|性别",
-    "age_years": r"\bages?\b|年龄",
-    "marital_status": r"\b(marital|married|marriage)\b|婚姻|婚否",
+    "sex": rf"\b(sex|gender)\b|性别|{beyond.SEX}",
+    "age_years": rf"\bages?\b|年龄|{beyond.AGE}",
+    "marital_status": rf"\b(marital|married|marriage)\b|婚姻|婚否|{beyond.MARITAL}",
 }
 AFTERWARDS = (
     r"\b(paid|repaid|recover\w*|settle\w*|charge[ds]? ?off|write ?off|written ?off|collections?|writeoff)\b"
     r"|\b(last|next|total|tot|sum|received|made) (pymnt|payment|pay|rec)\b|\bout prncp\b|outstanding principal"
     r"|\brec (prncp|int|late)\b|还款|已还|实还|核销|回收|追回|催收|结清|剩余本金"
+    f"|{beyond.AFTERWARDS}"
 )
 """A name that speaks of what comes after the decision."""
 BEFOREHAND = r"还款方式|还款来源|还款能力|还款期|还款日$|月还款|还款计划"
-PRICE = r"\b(int|interest) rate\b|\bapr\b|\b(sub )?grade\b|\brating\b|\bscore\b|利率|评级|评分|定价"
+PRICE = (
+    r"\b(int|interest) rate\b|\bapr\b|\b(sub )?grade\b|\brating\b|\bscore\b|利率|评级|评分|定价"
+    f"|{beyond.PRICE}"
+)
 """A name that speaks of what the lender itself has decided."""
 
 WILLINGNESS = (
     r"delinq|\blate\b|overdue|\brec(ord)?s?\b|histor|\binq\w*\b|enquir|past ?due|default|arrear|\bdpd\b|missed|bankrupt"
     r"|\bdlq\w*|derog|collections|charge ?off|逾期|违约|查询|征信|历史|失信|记录|黑名单"
+    f"|{beyond.WILLINGNESS}"
 )
 ABILITY = (
     r"incom|\binc\b|balanc|\bbal\b|salar|wage|saving|\bdti\b|\butil\w*\b|\bdebts?\b|\basset|expens|deposit|checking|revenue"
     r"|收入|工资|薪|余额|存款|负债|资产|支出|使用率|流水"
+    f"|{beyond.ABILITY}"
 )
 
 SHARE = r"\b(rate|ratio|share|pct|percent(age)?|util\w*|dti|apr)\b|率|占比|比例|百分"
-MONTHS = r"(?<!\d )\b(months?|mths?|mob|tenure|duration|term)\b|月数|期限|期数|账龄"
-DAYS = r"(?<!\d )\bdays?\b|天数"
-COUNTED = r"\b(number|num|count|cnt|nbr|times)\b|次数|数量|笔数|个数|人数|户数"
+MONTHS = (
+    r"(?<!\d )\b(months?|mths?|mob|tenure|duration|term)\b|月数|期限|期数|账龄"
+    f"|{beyond.MONTHS}"
+)
+DAYS = (
+    r"(?<!\d )\bdays?\b|天数"
+    f"|{beyond.DAYS}"
+)
+COUNTED = (
+    r"\b(number|num|count|cnt|nbr|times)\b|次数|数量|笔数|个数|人数|户数"
+    f"|{beyond.COUNTED}"
+)
 MONEY = (
     r"\b(amount|amnt|amt\d*|limit|price|value|installment|instalment|payments?|fee|turnover|money)\b|incom|\binc\b|salar|wage"
     r"|balanc|\bbal\b|\bdebts?\b|saving|asset|expens|\bcost|revenue|金额|收入|余额|额度|工资|薪|月供|价|支出|存款|资产|负债|欠款"
+    f"|{beyond.MONEY}"
 )
 COUNTED_PERHAPS = r"\b(inq\w*|delinq\w*|accs?|accts?|accounts?|recs?|dependents?)\b"
 MINOR_UNITS = r"\b(cents?|fen|minor)\b| 分$"
@@ -113,7 +144,10 @@ MINOR_UNITS = r"\b(cents?|fen|minor)\b| 分$"
 MONEY_OUT = r"debit|withdraw|outflow|\bout\b|\bdr\b|expense|\bpaid\b|vydaj|支出|转出|支取|取款|消费"
 MONEY_IN = r"credit|deposit|inflow|\bin\b|\bcr\b|income|received|prijem|收入|转入|存入|存款"
 
-LONE_FILE = r"loan|credit|application|contract|customer|借据|贷款|合同|申请|进件|客户"
+LONE_FILE = (
+    r"loan|credit|application|contract|customer|借据|贷款|合同|申请|进件|客户"
+    f"|{beyond.LONE_FILE}"
+)
 """A file's name that speaks of loans."""
 
 TABLE_FILES: Mapping[str, str] = {
@@ -137,17 +171,19 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loan_id": (LOAN_ID,),
         "borrower_id": (BORROWER_ID, ACCOUNT_ID),
         "product": (r"\bproduct( type)?\b|产品",),
-        "currency": (r"currency|\bccy\b|币种",),
-        "applied_on": (r"appl(ied|ication|y)\b|\brequest(ed)?\b|申请",),
+        "currency": (rf"currency|\bccy\b|币种|{beyond.CURRENCY}",),
+        "applied_on": (rf"appl(ied|ication|y)\b|\brequest(ed)?\b|申请|{beyond.APPLIED}",),
         "opened_on": (
             r"\bissue\w*\b|\bopen\w*\b|origin|disburs|fund(ed|ing)?\b|grant|contract|start|放款|起息|开户|发放|签约|借款日",
+            beyond.OPENED,
             r"^(loan )?(date|day)$|^日期$",
         ),
         "amount": (
             r"^(loan )?(amount|amnt|amt)$|\b(loan|credit) (amount|amnt|amt)\b|\b(amount|amt) (of|requested|financed)\b"
             r"|贷款金额|借款金额|放款金额|申请金额|贷款额|本金",
+            beyond.AMOUNT,
         ),
-        "term_months": (r"^term\b|^tenor\b|^duration\b|\bloan (term|duration)\b|\bterm$|期限|期数",),
+        "term_months": (r"^term\b|^tenor\b|^duration\b|\bloan (term|duration)\b|\bterm$|期限|期数", beyond.TERM),
         "credit_limit": (r"credit limit|^limit( bal)?$|授信额度|信用额度|额度",),
     },
     "instalments": {
@@ -288,7 +324,7 @@ def words(name: str) -> str:
 
 def speaks(name: str, of: str) -> bool:
     """Return whether a name speaks of something; the edges of words are those of Latin letters."""
-    return re.search(of, words(name), re.ASCII) is not None
+    return re.search(of, words(plain(name)), re.ASCII) is not None
 
 
 def meaning(text: str) -> str | None:

@@ -27,7 +27,7 @@ def told(capsys, tmp_path, monkeypatch):
 def no_book(monkeypatch):
     """Make reading a book an error that no refusal can be taken for."""
 
-    def opened(*_: object) -> None:
+    def opened(*_: object, **__: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr("features.portfolios.open_portfolio", opened)
@@ -123,3 +123,18 @@ def test_an_error_of_a_library_that_only_calls_itself_the_machines_is_a_bug(told
     assert code == 1
     assert "a bug in repayrank" in text
     assert "CANARY" not in text
+
+
+def test_a_portfolio_file_that_somebody_may_have_corrected_is_not_written_over(told, tmp_path):
+    (tmp_path / "my_book").mkdir()
+    (tmp_path / "my_book" / "cartera.csv").write_text("NUM_SOL;MTO_SOL\nA1;7,5\nA2;8,5\n")
+    words = ("portfolio", "new", "my_book/cartera.csv", "--out", "my_book/portfolio.toml")
+    with pytest.raises(SystemExit) as done:
+        repayrank.main(list(words))
+    assert not done.value.code
+    text = (tmp_path / "my_book" / "portfolio.toml").read_text()
+    assert 'file = "cartera.csv"' in text
+    code, refusal = told(*words)
+    assert code == 11
+    assert "File exists" in refusal
+    assert (tmp_path / "my_book" / "portfolio.toml").read_text() == text

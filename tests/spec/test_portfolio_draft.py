@@ -38,6 +38,11 @@ def cycle(*values: Any, rows: int = ROWS) -> list[Any]:
     return [values[row % len(values)] for row in range(rows)]
 
 
+def mixed(*values: Any, rows: int = ROWS) -> list[Any]:
+    """Return values of which no other column that repeats can tell where each stands."""
+    return [values[(row + row // len(values)) % len(values)] for row in range(rows)]
+
+
 def numbered(letters: str, rows: int = ROWS) -> list[str]:
     return [f"{letters}{row:03d}" for row in range(rows)]
 
@@ -74,7 +79,7 @@ CREDITS: dict[str, list[Any]] = {
     "member_since": cycle("31.01.2015", "20.12.2019"),
     "remark": [f"{CANARY}-{row}" for row in range(ROWS)],
     "total_paid": [row * 3.5 for row in range(ROWS)],
-    "outcome": cycle("good", "bad", "good"),
+    "outcome": mixed("good", "bad", "good"),
 }
 
 
@@ -281,7 +286,7 @@ def test_chinese_names_work_and_features_have_names_in_small_letters(tmp_path: P
         "月收入": [3000 + row for row in range(ROWS)],
         "近6个月逾期次数": cycle(0, 1, 2),
         "是否有房": cycle("是", "否"),
-        "是否违约": cycle("否", "否", "是"),
+        "是否违约": mixed("否", "否", "是"),
         "{括号}": cycle(1, 2, 3, 4),
     }
     book = opened(written(tmp_path / "借据.csv", columns))
@@ -374,11 +379,195 @@ def test_a_first_line_without_names_is_refused_and_not_shown(tmp_path: Path):
     assert CANARY not in str(caught.value)
 
 
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gb18030", ["贷款编号", "申请日期", "金额", "月收入"]),
+        ("cp1252", ["número de crédito", "fecha", "año", "situación"]),
+        ("utf-16", ["Vertragsnummer", "Straße", "größe", "übrig"]),
+    ],
+)
+def test_the_encoding_of_a_file_is_found_and_written(tmp_path: Path, encoding: str, names: list[str]):
     path = tmp_path / "credits.csv"
-    path.write_bytes("贷款编号,金额\nC1,2\n".encode("gbk"))
+    texts = ["是", "否"] if encoding == "gb18030" else ["sí", "no"]
+    rows = [f"C{row:03d},x{row % 3},{1000 + row},{texts[row % 2]}" for row in range(ROWS)]
+    path.write_bytes("\n".join([",".join(names), *rows]).encode(encoding))
+    told = drafted(path)
+    assert told["tables"]["loans"]["encoding"] == encoding
+    assert told["tables"]["loans"]["columns"]["loan_id"] == names[0]
+    assert described.book(tmp_path / "portfolio.toml").tables.loans.height == ROWS
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
+    path = tmp_path / "credits.csv"
+    path.write_bytes(b"contract_no,x\nC1,\x81 \x8d\n")
     with pytest.raises(DataRefused, match="UTF-8"):
         draft([path])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1,5", "2,25"], {"decimal": ","}),
+        (["1.234,5", "0,25"], {"decimal": ",", "thousands": "."}),
+        (["1 234,5", "0,25"], {"decimal": ",", "thousands": " "}),
+        (["1,234.5", "2,345"], {"thousands": ","}),
+        (["1,234", "2,345"], {"thousands": ","}),
+        (["1'234.50", "2.5"], {"thousands": "'"}),
+        (["1.5", "2.25"], {}),
+        (["a, b", "c"], {}),
+        (["1.5.2", "1,5"], {}),
+    ],
+)
+def test_the_signs_in_numbers_are_found(tmp_path: Path, values: list[str], expected: dict[str, str]):
+    told = drafted(
+        written(tmp_path / "a.csv", {"contract_no": numbered("C"), "x": cycle(*values), "y": cycle(1, 2)}, ";")
+    )
+    assert {name: told["tables"]["loans"].get(name) for name in expected} == expected
+    assert set(told["tables"]["loans"]) & {"decimal", "thousands"} == set(expected)
+
+
+SPANISH: dict[str, list[Any]] = {
+    "NUM_SOL": numbered("SOL-10"),
+    "CVE_CTE": [f"C{2000 + row // 2}" for row in range(ROWS)],
+    "FEC_SOL": [f"{1 + row % 28:02d}/{1 + row // 28:02d}/2024" for row in range(ROWS)],
+    "MTO_SOL": [f"{1000 + row},25" for row in range(ROWS)],
+    "PLZ_MES": cycle(6, 12, 24),
+    "ING_MEN": [f"{2000 + row},5" if row % 7 else "-9" for row in range(ROWS)],
+    "SEXO": cycle("H", "M"),
+    "EDAD": cycle(31, 42, 53, 64, 25),
+    "EDO_CIV": cycle(1, 2, 3, 4),
+    "NACION": cycle("MX", "GT", "MX", "MX"),
+    "FEC_ALTA": cycle("05/03/2018", "21/11/2020"),
+    "IMPAGO": mixed("N", "N", "S"),
+    "MTO_REC": mixed("", "", "7,5"),
+}
+
+
+def test_a_file_with_spanish_names_becomes_a_book_that_opens_without_edits(tmp_path: Path):
+    told = drafted(written(tmp_path / "cartera.csv", SPANISH, ";"))
+    assert told["tables"]["loans"]["columns"] == {
+        "loan_id": "NUM_SOL",
+        "borrower_id": "CVE_CTE",
+        "product": {"value": "instalment"},
+        "currency": {"value": "CNY"},
+        "applied_on": "FEC_SOL",
+        "amount": {"column": "MTO_SOL", "per_unit": 100},
+        "term_months": "PLZ_MES",
+    }
+    assert told["observe"] == {"each": "applied_on"}
+    assert told["protected"] == ["SEXO", "EDAD", "EDO_CIV", "NACION"]
+    assert told["forbidden"] == ["MTO_REC"]
+    assert (told["outcome"]["column"], told["outcome"]["bad"]) == ("IMPAGO", ["S"])
+    assert list(told["features"]) == ["ing_men", "fec_alta"]
+    assert list(told["tables"]) == ["loans"]  # days of another form need no table of facts
+    book = described.book(tmp_path / "portfolio.toml")
+    assert book.tables.loans.get_column("amount").item(0) == 100_025
+    assert book.catalog.values(book.history()).frame().get_column("ing_men").null_count() == 9
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {
+            "Vertragsnummer": "loan_id",
+            "Kundennr": "borrower_id",
+            "Antragsdatum": "applied_on",
+            "Laufzeit": "term_months",
+        },
+        {"num_dossier": "loan_id", "client": "borrower_id", "date_demande": "applied_on", "durée": "term_months"},
+        {"num_contrato": "loan_id", "cliente": "borrower_id", "data_proposta": "applied_on", "prazo": "term_months"},
+        {"hetonghao": "loan_id", "kehuhao": "borrower_id", "shenqing_riqi": "applied_on", "qixian": "term_months"},
+        {"xk": "loan_id", "xb": "borrower_id", "xd": "applied_on", "plazo": "term_months"},
+    ],
+)
+def test_keys_and_days_are_found_in_other_languages_or_by_what_stands_in_them(tmp_path: Path, names: dict[str, str]):
+    values = [
+        SPANISH["NUM_SOL"],
+        SPANISH["CVE_CTE"],
+        sorted(SPANISH["FEC_SOL"], key=lambda day: day[::-1]),
+        cycle(6, 12),
+    ]
+    days = sorted(f"2024-0{1 + row % 9}-1{row % 7}" for row in range(ROWS))
+    columns = {**dict(zip(names, [*values[:2], days, values[3]], strict=True)), "x": cycle(1.5, 2.5)}
+    mapped = drafted(written(tmp_path / "a.csv", columns))["tables"]["loans"]["columns"]
+    assert {mapped[target]: target for target in names.values()} == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *[
+            "sexo",
+            "Geschlecht",
+            "sexe",
+            "xingbie",
+            "性别",
+            "EDAD",
+            "idade",
+            "Alter",
+            "nianling",
+            "edo_civ",
+            "estado_civil",
+        ],
+        *["Familienstand", "situation_familiale", "hunyin", "Staatsangehörigkeit", "Nationalité", "nacionalidade"],
+        *[
+            "FEC_NAC",
+            "fecha_nacimiento",
+            "date_naissance",
+            "Geburtsdatum",
+            "chusheng_riqi",
+            "religião",
+            "minzu",
+            "raça",
+        ],
+    ],
+)
+def test_protected_names_are_known_in_several_languages(tmp_path: Path, name: str):
+    assert one_column(tmp_path, name, cycle(31, 42, 53))["protected"] == [name]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *[("H", "M"), ("男", "女"), ("weiblich", "männlich"), ("F", "M"), ("Homme", "Femme")],
+        *[("soltero", "casado", "viuda"), ("未婚", "已婚"), ("ledig", "verheiratet", "unbekannt")],
+        *[tuple(f"{year}-03-0{1 + year % 9}" for year in range(1950, 1996))],
+    ],
+)
+def test_protected_attributes_are_known_by_what_stands_in_a_column(tmp_path: Path, values: tuple[str, ...]):
+    columns = {"contract_no": numbered("C"), "issued": cycle("2024-01-05", "2024-02-06"), "q7": cycle(*values)}
+    assert drafted(written(tmp_path / "a.csv", columns))["protected"] == ["q7"]
+
+
+@pytest.mark.parametrize("values", [("F", "G"), ("M1", "M2"), ("2010-01-01", "2015-06-30"), ("married", "yes", "no")])
+def test_other_columns_are_not_taken_for_protected(tmp_path: Path, values: tuple[str, ...]):
+    columns = {"contract_no": numbered("C"), "issued": cycle("2024-01-05", "2024-02-06"), "q7": cycle(*values)}
+    assert "protected" not in drafted(written(tmp_path / "a.csv", columns))
+
+
+def test_columns_that_know_the_outcome_are_forbidden(tmp_path: Path):
+    bad = [outcome == "bad" for outcome in CREDITS["outcome"]]
+    leaks = {
+        "x_filled": [row if lost else "" for row, lost in enumerate(bad)],
+        "x_beyond": [90 + row if lost else row % 30 for row, lost in enumerate(bad)],
+        "x_state": ["D" if lost else "ABC"[row % 3] for row, lost in enumerate(bad)],
+    }
+    assert set(leaks) < set(drafted(written(tmp_path / "a.csv", {**CREDITS, **leaks}))["forbidden"])
+
+
+def test_files_are_named_from_where_the_portfolio_file_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "my_book"
+    (folder / "data").mkdir(parents=True)
+    written(folder / "credits.csv", CREDITS)
+    paid = {"contract_no": numbered("C"), "value_date": cycle("2024-05-01"), "amount": cycle(9)}
+    written(folder / "data" / "payments.csv", paid)
+    monkeypatch.chdir(tmp_path)
+    files = [Path("my_book/credits.csv"), Path("my_book/data/payments.csv")]
+    named = {name: table["file"] for name, table in tomllib.loads(draft(files))["tables"].items()}
+    assert named == {"loans": "credits.csv", "payments": "data/payments.csv"}
+    elsewhere = tomllib.loads(draft(files, tmp_path / "files"))["tables"]["loans"]["file"]
+    assert elsewhere == "../my_book/credits.csv"
 
 
 def test_no_file_is_refused(tmp_path: Path):

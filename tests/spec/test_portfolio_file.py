@@ -19,7 +19,10 @@ from features.words import Unit
 PAGE = (Path(__file__).parents[2] / "docs" / "portfolio.md").read_text()
 PARTS = re.findall(r"```(csv|toml)\n(.*?)```", PAGE, flags=re.DOTALL)
 APPLICANTS = next(text for kind, text in PARTS if kind == "csv")
-FILE, PAYMENTS = (text for kind, text in PARTS if kind == "toml")
+FILE, PAYMENTS = (
+    next(text for kind, text in PARTS if kind == "toml" and table in text)
+    for table in ("[outcome]", "[tables.payments]")
+)
 RECEIPTS = """receipt_no;contract;value_date;eur;from;booked
 R1;1;03.02.2024;412.50;own;05.02.2024
 R2;9;03.02.2024;1;guar;05.02.2024

@@ -438,6 +438,94 @@ def test_codes_that_are_no_numbers_are_told_until_they_are_declared(tmp_path):
     assert not check(book(tmp_path, more=feature("months", rest=codes), months=months)).features
 
 
+RATIO = '[features.{name}]\ngroup = "ability"\nlabel = {{ en = "x", zh = "甲" }}\nratio = ["{above}", "{below}"]\n'
+
+
+def with_codes() -> dict[str, Any]:
+    income = np.where(np.arange(ROWS) % 6 == 0, -9, drawn().integers(2_000, 4_000, ROWS))
+    return {"income": income, "spent": np.where(income < 0, 500, income) - 400, "quota": drawn().integers(50, 60, ROWS)}
+
+
+def test_codes_below_a_ratio_or_in_a_computed_column_are_told_once_until_they_are_declared_anywhere(tmp_path):
+    more = "[computed]\nfree = { minus = ['income', 'spent'] }\n" + "".join(
+        RATIO.format(name=f"r{below}", above="quota", below=below) for below in ("income", "free")
+    )
+    told = check(book(tmp_path, more=more, **with_codes())).features
+    assert told == (
+        "column 'income', read by feature 'rincome', computed 'free', may hold codes, no numbers: -9 in 100 rows. Do: "
+        "declare them once for the column, as [codes.income] unknown = [-9], or with their meanings",
+    )
+    meant = 'codes = { "-9" = { en = "none", zh = "无" } }'
+    for declared in ("[codes]\nincome = { unknown = [-9] }\n", feature("income", rest=meant)):
+        assert not check(book(tmp_path, more=more + declared, **with_codes())).features
+
+
+def test_what_a_ratio_divides_by_is_counted_where_it_is_not_above_zero(tmp_path):
+    below = np.where(np.arange(ROWS) < 6, 0, 7 + np.arange(ROWS))
+    share = (
+        RATIO.format(name="share", above="quota", below="below") + "[computed]\npart = { over = ['quota', 'below'] }\n"
+    )
+    report = check(book(tmp_path, more=share, quota=drawn().integers(50, 90, ROWS), below=below))
+    assert report.notes == (
+        "feature 'share': 6 cases have a denominator, 'below', of 0 or less: there the ratio is not known",
+        "computed 'part': 6 rows have a denominator, 'below', of 0 or less: there the ratio is not known",
+    )
+
+
+def test_recoveries_that_a_card_does_not_use_are_told(tmp_path):
+    back = [100 if bad else None for bad in BAD]
+    path = book(tmp_path, back=back)
+    path.write_text(path.read_text().replace("after_days = 365", 'after_days = 365\nrecovered = "back"'))
+    assert check(path).notes[0].startswith("120 recoveries are known and not used by this card")
+
+
+def test_a_feature_that_the_release_has_already_is_told(tmp_path):
+    path = book(tmp_path, more=feature("term", "months"), months=drawn().integers(6, 37, ROWS))
+    path.write_text(path.read_text().replace("amount =", 'term_months = "months"\namount ='))
+    assert "is read as loans.term_months as well" in check(path).features[0]
+
+
+@pytest.mark.parametrize("name", ["edad", "geschlecht", "x_family_status"])
+def test_a_feature_whose_name_speaks_of_a_protected_attribute_is_questioned(tmp_path, name):
+    report = check(book(tmp_path, more=feature(name, "q7"), q7=drawn().integers(20, 60, ROWS)))
+    assert report.protected[f"feature '{name}'"].startswith(f"feature '{name}' (")
+
+
+def test_a_feature_whose_texts_are_those_of_a_protected_attribute_is_questioned(tmp_path):
+    levels = 'levels = [{ value = "H", en = "h", zh = "一" }, { value = "M", en = "m", zh = "二" }]'
+    report = check(book(tmp_path, more=feature("q7", rest=levels), q7=np.where(np.arange(ROWS) % 2, "H", "M")))
+    assert report.protected["q7"].startswith("q7 ('sex'): read by feature 'q7'")
+
+
+def test_a_first_check_without_a_day_or_an_outcome_stands_on_the_last_day_that_the_file_has(tmp_path):
+    path = book(tmp_path, applied_on=[None] * ROWS, joined=APPLIED, lists="")
+    text = path.read_text().replace('observe.each = "applied_on"', "").split("[outcome]")[0]
+    path.write_text(text)
+    report = check(path)
+    assert report.suspects == ()
+    assert f"this check stands on {max(APPLIED)}" in report.assumed[0]
+
+
+def test_outcomes_after_the_window_are_told_with_both_numbers(tmp_path):
+    path = book(tmp_path, lists="")
+    path.write_text(path.read_text() + "[cards.application]\nwindow_days = 30\n")
+    with pytest.raises(DataRefused) as refusal:
+        check(path)
+    assert refusal.value.found == (
+        "600 of 600 loans have no outcome within the performance window; 600 of these have one after it has ended, up "
+        "to 365 days after the observation date where the card's window is 30: say [cards.application] window_days, or "
+        "outcome.after_days, so that they agree"
+    )
+
+
+def test_words_that_a_card_lacks_are_told_and_stop_nothing(tmp_path):
+    path = book(tmp_path)
+    path.write_text(path.read_text() + '[cards.application]\noutcome = { en = "lost" }\n')
+    report = check(path)
+    assert report.features == ("card 'application' has no words for: outcome: zh",)
+    assert "bad: lost" in report.read
+
+
 @pytest.mark.parametrize(
     ("values", "codes"),
     [
@@ -513,7 +601,7 @@ def test_a_book_with_faults_is_refused_with_all_of_them(tmp_path):
 def test_outcomes_that_do_not_fit_the_observation_date_refuse_the_book(tmp_path):
     path = book(tmp_path)
     path.write_text(path.read_text() + "\n[cards.application]\nwindow_days = 30\n")
-    with pytest.raises(DataRefused, match="600 of 600 loans have no outcome"):
+    with pytest.raises(DataRefused, match="600 of 600 loans have no outcome within the performance window"):
         check(path)
 
 
