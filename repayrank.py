@@ -294,7 +294,7 @@ def features(
     """
     from features.catalog import catalog
 
-    book = None if portfolio is None else _book(portfolio, data=data)
+    book = None if portfolio is None else _book(portfolio, data=data, outcomes=False)
     if check:
         if book is None:
             raise UsageError(
@@ -509,11 +509,11 @@ class _Demo:
         _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
-def _book(portfolio: str, zone: str | None = None, data: Path | None = None) -> Portfolio:
+def _book(portfolio: str, zone: str | None = None, data: Path | None = None, *, outcomes: bool = True) -> Portfolio:
     """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
     from features.portfolios import open_portfolio
 
-    book = open_portfolio(portfolio, zone, data=data)
+    book = open_portfolio(portfolio, zone, data=data, outcomes=outcomes)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return book
 
@@ -546,7 +546,7 @@ def _write(
     store = ModelStore(home)
     if card is not None:
         store.champion(card) if version is None else store.folder(card, version)
-    book = _book(portfolio, zone, data)
+    book = _book(portfolio, zone, data, outcomes=False)
     fitted = store.load(card or book.card, version)
     history = replace(book, allocation=fitted.allocation).history(_day(as_of))
     assessment = assess_population(history, fitted, rules)

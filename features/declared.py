@@ -62,6 +62,7 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     each : every level becomes a yes/no feature of its own, where no order of them makes sense
     codes : numbers that are no numbers, such as -9 or 98, each with its meaning; each becomes a yes/no feature as well
     unknown : numbers that mean no more than "not known"
+    no_numbers : of a ratio or a category, the numbers in each column that are none; `[codes]` fills it in
     least, most : values beyond count as these
     per_unit : minor units in one unit of a column of money
     """
@@ -80,6 +81,7 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     each: bool = False
     codes: Mapping[str, Words] = {}
     unknown: tuple[float, ...] = ()
+    no_numbers: Mapping[str, tuple[float, ...]] = {}
     least: float | None = None
     most: float | None = None
     per_unit: int = 1
@@ -104,7 +106,10 @@ def faults_of(name: str, told: Declaration) -> Iterator[str]:  # noqa: PLR0912 -
     if len(forms) > 1:
         yield f"feature '{name}': only one of {', '.join(FORMS)}"
     if forms and (told.codes or told.unknown):
-        yield f"feature '{name}': codes go with a column as it is"
+        yield (
+            f"feature '{name}': codes go with a column as it is; say them once for the column, as "
+            f"{_section(name, told)}"
+        )
     if told.each and (told.levels is None or told.risk != "free"):
         yield f"feature '{name}': each goes with levels, and without a direction"
     if told.yes is not None and told.levels is not None:
@@ -118,7 +123,7 @@ def faults_of(name: str, told: Declaration) -> Iterator[str]:  # noqa: PLR0912 -
         yield f"feature '{name}': a code is a number, as '-9'"
     if told.per_unit < 1:
         yield f"feature '{name}': per_unit is at least 1"
-    for column in _columns_of(name, told):
+    for column in columns_of(name, told):
         if column in RESERVED or column.startswith("__") or hasattr(Table, column):
             yield f"feature '{name}': column '{column}' has a meaning of its own and is no fact"
     for words in (told.label, told.missing):
@@ -130,6 +135,11 @@ def faults_of(name: str, told: Declaration) -> Iterator[str]:  # noqa: PLR0912 -
         yield f"feature '{name}': a name is written with small letters, digits and underscores"
 
 
+def reads_a_number(told: Declaration) -> bool:
+    """Return whether a feature reads one column of numbers as it is."""
+    return told.yes is None and told.levels is None and all(getattr(told, form) is None for form in FORMS)
+
+
 def kinds_of(declared: Mapping[str, Declaration]) -> dict[str, Kind]:
     """Return the columns of table `facts` that features read, and what each holds.
 
@@ -139,7 +149,7 @@ def kinds_of(declared: Mapping[str, Declaration]) -> dict[str, Kind]:
     """
     found: dict[str, Kind] = {}
     for name, told in declared.items():
-        for column, kind in _columns_of(name, told).items():
+        for column, kind in columns_of(name, told).items():
             if found.setdefault(column, kind) != kind:
                 raise ValueError(f"column '{column}' is read as {found[column]} and, by feature '{name}', as {kind}")
     return found
@@ -204,7 +214,7 @@ def _feature(name: str, told: Declaration, words: _Words) -> Feature:
         formula=lambda _: _expression(name, told),
         capped_at=told.most,
         levels=words.levels,
-        reads=tuple(_columns_of(name, told).items()),
+        reads=tuple(columns_of(name, told).items()),
         samples=(*(told.yes or ()), *(_level(level).value for level in told.levels or ()), *told.codes),
     )
 
@@ -246,7 +256,7 @@ def _of_levels(name: str, told: Declaration, words: _Words) -> Iterator[Feature]
             missing=words.missing,
             definition=f"Whether column '{column}' holds the text '{level.value}'.",
             view=Facts,
-            formula=lambda _, value=level.value: (pl.col(column) == value).last(),
+            formula=lambda _, value=level.value: _real(told, column) == value,
             reads=((column, "text"),),
             samples=(level.value,),
         )
@@ -260,9 +270,9 @@ def _expression(name: str, told: Declaration) -> pl.Expr:
 
 
 def _value(name: str, told: Declaration) -> pl.Expr:  # noqa: PLR0911 - one line per form
-    column = pl.col(told.column or name).last()
+    column = _real(told, told.column or name)
     if told.ratio is not None:
-        return ratio(pl.col(told.ratio[0]).last(), pl.col(told.ratio[1]).last())
+        return ratio(_real(told, told.ratio[0]), _real(told, told.ratio[1]))
     if told.months_since is not None:
         return (pl.col("observed_on").last() - pl.col(told.months_since).last()).dt.total_days() / DAYS_PER_MONTH
     if told.months_between is not None:
@@ -281,7 +291,17 @@ def _value(name: str, told: Declaration) -> pl.Expr:  # noqa: PLR0911 - one line
     return pl.when(column.is_in(no_numbers).not_()).then(column) if no_numbers else column
 
 
-def _columns_of(name: str, told: Declaration) -> dict[str, Kind]:
+def _real(told: Declaration, column: str) -> pl.Expr:
+    """Return a column without the numbers that are none; in a column of text they are texts that read as such."""
+    value, codes = pl.col(column).last(), told.no_numbers.get(column, ())
+    if not codes:
+        return value
+    number = value.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.when(number.is_in(list(codes)).fill_null(value=False).not_()).then(value)
+
+
+def columns_of(name: str, told: Declaration) -> dict[str, Kind]:
+    """Return the columns that a feature reads, and what each holds."""
     if told.ratio is not None:
         return dict.fromkeys(told.ratio, "number")
     if told.months_since is not None:
@@ -292,6 +312,11 @@ def _columns_of(name: str, told: Declaration) -> dict[str, Kind]:
     if text is not None:
         return {text: "text"}
     return {told.column or name: "text" if told.yes is not None or told.levels is not None else "number"}
+
+
+def _section(name: str, told: Declaration) -> str:
+    numbers = [*map(float, told.codes), *told.unknown]
+    return f"[codes.{next(iter(columns_of(name, told)))}] unknown = [{', '.join(f'{one:g}' for one in numbers)}]"
 
 
 def _unit(told: Declaration) -> Unit:
@@ -326,15 +351,13 @@ class _Words:
     def __init__(self, name: str, told: Declaration) -> None:
         self.unsaid: list[str] = []
         self.name, plain = name, name.replace("_", " ")
-        self.label = self._said("label", told.label, plain, plain)
+        self.label = self._said("label", told.label, plain)
         self.reason = self._said(
             "reason", told.reason, f"{self.label.en}: {{value}}", f"{self.label.zh}：{{value}}", optional=True
         )
-        self.missing = self._said(
-            "missing", told.missing, f"{self.label.en}: not known", f"{self.label.zh}：未知", optional=True
-        )
+        self.missing = self._said("missing", told.missing, *_not_known(self.label, told), optional=True)
         self.levels = tuple(
-            self._said(f"level '{level.value}'", Words(level.en, level.zh), level.value, level.value)
+            self._said(f"level '{level.value}'", Words(level.en, level.zh), level.value)
             for level in map(_level, told.levels or ())
         )
         self.definition = f"As the lender declares it: {self.label.en}."
@@ -343,8 +366,20 @@ class _Words:
         """Return what a special code means."""
         return self._said(f"code {code}", meaning, f"{self.label.en} {code}", f"{self.label.zh} {code}")
 
-    def _said(self, what: str, words: Words, en: str, zh: str, *, optional: bool = False) -> Text:
+    def _said(self, what: str, words: Words, en: str, zh: str | None = None, *, optional: bool = False) -> Text:
+        """Return words in both languages, those of the other one where one is left out; `en` and `zh` without any."""
         lacking = [language for language, text in (("en", words.en), ("zh", words.zh)) if not text.strip()]
         if lacking and not (optional and len(lacking) == 2):  # noqa: PLR2004 - both left out: the label speaks for it
             self.unsaid.append(f"feature '{self.name}', {what}: {' and '.join(lacking)}")
-        return Text(en=words.en.strip() or en, zh=words.zh.strip() or zh)
+        given = words.en.strip(), words.zh.strip()
+        if zh is None:  # a name: the other language's says more than the column's
+            return Text(en=given[0] or given[1] or en, zh=given[1] or given[0] or en)
+        return Text(en=given[0] or en, zh=given[1] or zh)
+
+
+def _not_known(label: Text, told: Declaration) -> tuple[str, str]:
+    """Return why a number is missing, as far as the declaration can tell: for one of its codes, or not known at all."""
+    meanings = [words for words in told.codes.values() if words.en.strip() or words.zh.strip()]
+    en = [words.en.strip() or words.zh.strip() for words in meanings]
+    zh = [words.zh.strip() or words.en.strip() for words in meanings]
+    return f"{label.en}: {' / '.join([*en, 'not known'])}", f"{label.zh}：{' / '.join([*zh, '未知'])}"

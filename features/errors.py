@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 FAULTS_SHOWN = 20
+ROWS_SHOWN = 3
+"""Rows with the same fault that are told one by one; of more, the first are named and all are counted."""
 
 
 class RepayrankError(Exception):
@@ -53,33 +55,69 @@ class ModelRefused(RepayrankError):
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One fault in one table; `row` counts from 0, or is None when the whole column or table is at fault."""
+    """One fault in one table; `row` counts from 0, or is None when the whole column or table is at fault.
+
+    `yours` is the column of the lender's own file that the table's column is read from. `more` counts further rows with
+    the same fault that are not listed one by one.
+    """
 
     table: str
     row: int | None
     column: str | None
     expected: str
+    yours: str = ""
+    more: int = 0
 
     def __str__(self) -> str:
-        place = [f"table '{self.table}'"]
-        if self.row is not None:
-            place.append(f"row {self.row}")
-        if self.column is not None:
-            place.append(f"column '{self.column}'")
-        return f"{', '.join(place)}: expected {self.expected}"
+        return self.told("" if self.row is None else f", row {self.row}")
+
+    def told(self, rows: str) -> str:
+        """Return the fault as a sentence, with the rows given in words."""
+        column = "" if self.column is None else f", column '{self.column}'"
+        yours = f" (yours: '{self.yours}')" if self.yours and self.yours != self.column else ""
+        return f"table '{self.table}'{rows}{column}{yours}: expected {self.expected}"
 
 
 class TablesRefused(DataRefused):
-    """All faults of a set of tables, reported together."""
+    """All faults of a set of tables, reported together; one that many rows of a column have is said once.
 
-    def __init__(self, faults: Sequence[Fault], *, where: str, total: int | None = None) -> None:
+    Parameters
+    ----------
+    total : how many there are, where not all are listed
+    heights : how many rows each table has, where that is known
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        where: str,
+        total: int | None = None,
+        heights: Mapping[str, int] | None = None,
+    ) -> None:
         self.faults = tuple(faults)
-        self.total = len(self.faults) if total is None else total
-        shown = "; ".join(str(fault) for fault in self.faults[:FAULTS_SHOWN])
-        more = f" (and {self.total - FAULTS_SHOWN} more)" if self.total > FAULTS_SHOWN else ""
+        self.total = sum(1 + fault.more for fault in self.faults) if total is None else total
+        sentences = list(_sentences(self.faults, heights or {}))
+        shown = "; ".join(told for told, _ in sentences[:FAULTS_SHOWN])
+        left = self.total - sum(count for _, count in sentences[:FAULTS_SHOWN])
         super().__init__(
-            f"{self.total} fault{'s' if self.total != 1 else ''}: {shown}{more}",
+            f"{self.total} fault{'s' if self.total != 1 else ''}: {shown}{f' (and {left} more)' if left else ''}",
             where=where,
             expected="tables that keep to their declaration",
             do="correct the rows named (rows count from 0) and send the tables again",
         )
+
+
+def _sentences(faults: Sequence[Fault], heights: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Yield each fault's sentence and how many faults it stands for."""
+    alike: dict[Fault, list[Fault]] = {}
+    for fault in faults:
+        alike.setdefault(replace(fault, row=None, more=0), []).append(fault)
+    for kind, members in alike.items():
+        count = sum(1 + fault.more for fault in members)
+        if count <= ROWS_SHOWN or any(fault.row is None for fault in members):
+            yield from ((str(fault), 1 + fault.more) for fault in members)
+            continue
+        whole = "all " if heights.get(kind.table) == count else ""
+        first = ", ".join(str(fault.row) for fault in members[:ROWS_SHOWN])
+        yield kind.told(f", {whole}{count:,} rows ({first}, ...)"), count

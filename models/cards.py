@@ -169,12 +169,18 @@ def card_of(portfolio: Portfolio, name: str) -> Card:
     changes = dict(portfolio.cards.get(name, {}))
     outcome = changes.pop("outcome", None)
     if outcome is not None:
-        changes["said"] = Text(**outcome)
+        changes["said"] = _in_both_languages(outcome)
     if "population" in changes:
         changes["population"] = Population(changes["population"])
     if changes.get("helped_by") == "":
         changes["helped_by"] = None
     return replace(card_named(name), **changes)
+
+
+def _in_both_languages(words: Mapping[str, str]) -> Text | None:
+    """Return words, those of the other language where one is left out; None where neither says anything."""
+    en, zh = (words.get(language, "").strip() for language in ("en", "zh"))
+    return Text(en=en or zh, zh=zh or en) if en or zh else None
 
 
 def declaration(card: Card) -> dict[str, Any]:

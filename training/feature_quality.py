@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from features.catalog import Catalog
-from features.declared import declared_features, kinds_of
+from features.declared import kinds_of
 from features.history import History
 from features.portfolios import Portfolio
 from models.risk_model import Floats
@@ -32,10 +32,8 @@ SMALL_CODES = frozenset({-9_999.0, -999.0, -99.0, *(-float(code) for code in ran
 
 
 def unsaid(portfolio: Portfolio) -> Iterator[str]:
-    """Yield each feature's words that are left out; plain ones stand in for them."""
-    for feature, words in itertools.groupby(
-        declared_features(portfolio.declared).unsaid, key=lambda one: one.split(",")[0]
-    ):
+    """Yield the words that each feature or card leaves out; plain ones, or the other language's, stand in for them."""
+    for feature, words in itertools.groupby(portfolio.unsaid, key=lambda one: one.split(",")[0]):
         all_words = [one.removeprefix(f"{feature}, ") for one in words]
         of_levels = [one for one in all_words if one.startswith("level ")]
         lacking = [one for one in all_words if one not in of_levels]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -11,11 +11,19 @@ import msgspec
 import polars as pl
 
 from features.declared import declared_facts, kinds_of
-from features.errors import ConfigurationRefused, TablesRefused, UsageError
+from features.errors import ConfigurationRefused, Fault, TablesRefused, UsageError
 from features.history import is_zone
 from features.portfolios import mapping
 from features.portfolios.portfolio import SHIPPED, Portfolio
-from features.portfolios.portfolio_file import Outcome, PortfolioFile, TableSource, read_file, refused
+from features.portfolios.portfolio_file import (
+    ColumnSource,
+    Outcome,
+    PortfolioFile,
+    TableSource,
+    read_file,
+    refused,
+    without_outcomes,
+)
 from features.portfolios.reading import rows_of
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, Tables, faults_of
@@ -44,8 +52,12 @@ def shipped_file(name: str) -> Path:
     return Path(str(files("features.portfolios").joinpath(BOOKS, f"{name}.toml")))
 
 
-def shipped(name: str, data: Path | None) -> Portfolio:
+def shipped(name: str, data: Path | None, *, outcomes: bool = True) -> Portfolio:
     """Return a book whose portfolio file ships with the release.
+
+    Parameters
+    ----------
+    outcomes : read what became of the loans
 
     Raises
     ------
@@ -59,15 +71,16 @@ def shipped(name: str, data: Path | None) -> Portfolio:
             expected="the folder of its files",
             do="fetch the data set as docs/books.md says, and name its folder with --data",
         )
-    return book(path, data)
+    return book(path, data, outcomes=outcomes)
 
 
-def book(path: Path, data: Path | None = None) -> Portfolio:
+def book(path: Path, data: Path | None = None, *, outcomes: bool = True) -> Portfolio:
     """Return the book that a portfolio file describes.
 
     Parameters
     ----------
     data : the folder of the files it names; by default the one it lies in
+    outcomes : read what became of the loans; without, their columns need not be there
 
     Raises
     ------
@@ -79,42 +92,44 @@ def book(path: Path, data: Path | None = None) -> Portfolio:
     if not is_zone(file.zone):
         raise refused([f"'zone': no zone named '{file.zone}'; expected an IANA name such as Asia/Shanghai"], path)
     folder = path.parent if data is None else data
-    return _Reading(file, folder, str(path)).portfolio()
+    return _Reading(file if outcomes else without_outcomes(file), folder, str(path), lenient=not outcomes).portfolio()
 
 
 def loans_file(path: Path, data: Path | None = None) -> pl.DataFrame:
-    """Return the rows of the loans' file that count, every value as text, null where there is none.
+    """Return the rows of the loans' file that count, every value as text, null where there is none, numbers as 1234.5.
 
     The columns are the file's own and those computed, behind `loan_id__`, the loan that each row became. For looking at
     columns that are no features yet: what is in them, and what knows the outcome.
     """
     file = read_file(path)
     reading = _Reading(file, path.parent if data is None else data, str(path))
-    source, rows = reading.opened("loans")
+    source = reading.opened("loans")
     loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
-    mapping.refuse(source, rows, reading.file_of("loans"))
-    texts = (
-        source.rows.drop("row__")
-        .with_columns(pl.all().cast(pl.String, strict=False))
-        .with_columns(pl.when(pl.all().str.strip_chars().is_in(list(source.nulls)).not_()).then(pl.all()))
-    )
-    return texts.insert_column(0, loans.get_column("loan_id").alias("loan_id__"))
+    reading.refuse(source, "loans")
+    texts = source.rows.drop(mapping.ROW).with_columns(pl.all().cast(pl.String, strict=False))
+    known = [mapping.in_plain_numbers(source, source.known(column)) for column in texts.get_columns()]
+    return pl.DataFrame([loans.get_column("loan_id").alias("loan_id__"), *known])
 
 
 class _Reading:
     """One portfolio file being read with the files it names."""
 
-    def __init__(self, file: PortfolioFile, folder: Path, where: str) -> None:
-        self.file, self.folder, self.where = file, folder, where
+    def __init__(self, file: PortfolioFile, folder: Path, where: str, *, lenient: bool = False) -> None:
+        self.file, self.folder, self.where, self.lenient = file, folder, where, lenient
+        self.rows: dict[str, pl.Series] = {}
+        self.yours = _yours(file)
 
     def portfolio(self) -> Portfolio:
         """Return the book."""
         file = self.file
         frames = self._tables()
         facts = declared_facts(kinds_of(file.features)) if file.features else None
-        checked = Tables.checked(
-            {name: frame for name, frame in frames.items() if name not in BESIDE}, where=self.where, facts=facts
-        )
+        try:
+            checked = Tables.checked(
+                {name: frame for name, frame in frames.items() if name not in BESIDE}, where=self.where, facts=facts
+            )
+        except TablesRefused as error:
+            raise self._refused(error.faults) from error
         days = file.observe.on
         return Portfolio(
             name=file.name,
@@ -126,7 +141,7 @@ class _Reading:
             source=file.source or str(self.folder),
             observe_each=file.observe.each is not None,
             observed_dates=days if isinstance(days, tuple) else (),
-            declared=file.features,
+            declared=file.declared,
             cards={name: _plain(changes) for name, changes in file.cards.items()},
             card=file.card,
             split=None if file.split is None else (file.split.by, file.split.test_from),
@@ -144,40 +159,67 @@ class _Reading:
             return None
         found = faults_of(frames[name], BESIDE[name], name)
         if found:
-            raise TablesRefused(found, where=self.where)
+            raise self._refused(found)
         return frames[name].select(BESIDE[name].column_names())
+
+    def _refused(self, faults: Iterable[Fault]) -> TablesRefused:
+        """Return the refusal of tables that break their declaration, by the rows and columns of the lender's files."""
+        told = [mapping.in_the_file(fault, self.rows[fault.table], self.yours) for fault in faults]
+        return TablesRefused(
+            told, where=self.where, heights={name: len(numbers) for name, numbers in self.rows.items()}
+        )
 
     def _tables(self) -> dict[str, pl.DataFrame]:
         file = self.file
-        source, rows = self.opened("loans")
+        source = self.opened("loans")
         loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
         frames = {"loans": loans}
-        if file.outcome is not None and not source.faults:
+        # The faults of every column are told at once: a column of the loans that cannot be read hides no other.
+        placed = {"loan_id", "recorded_at"} <= set(loans.columns)
+        if file.outcome is not None and placed:
             window = self._window(file.outcome)
             frames["outcomes"] = mapping.outcomes_from(source, file.outcome, loans, self._observed(loans), window)
         kinds = kinds_of(file.features)
-        if kinds and FACTS not in file.tables and not source.faults:
+        if kinds and FACTS not in file.tables and placed:
             frames[FACTS] = mapping.facts_from(
                 source, kinds, loans.get_column("loan_id"), loans.get_column("recorded_at")
             )
-        mapping.refuse(source, rows, self.file_of("loans"))
+        self.refuse(source, "loans")
+        self.rows |= dict.fromkeys(frames, source.rows.get_column(mapping.ROW))
         for name, spec in file.tables.items():
             if name != "loans":
                 frames[name] = self._table(name, spec, kinds)
         return dict(self._of_these_loans(frames))
 
     def _table(self, name: str, spec: TableSource, kinds: Mapping[str, str]) -> pl.DataFrame:
-        source, rows = self.opened(name)
+        source = self.opened(name)
         schema = declared_facts(kinds) if name == FACTS else {**SCORED, **BESIDE}[name]  # type: ignore[arg-type]
         frame = mapping.table_from(source, spec, schema, name)
-        mapping.refuse(source, rows, self.file_of(name))
+        self.refuse(source, name)
+        self.rows[name] = source.rows.get_column(mapping.ROW)
         return frame
 
-    def opened(self, name: str) -> tuple[mapping.Source, pl.Series]:
-        """Return a table's file as text, and each row's number in it."""
-        spec = self.file.tables[name]
-        computed = self.file.computed if name == "loans" else {}
-        return mapping.opened(spec, self.folder, self.file.zone, computed, name)
+    def opened(self, name: str) -> mapping.Source:
+        """Return a table's file as text.
+
+        Columns are worked out where features read them: in the file of facts, where there is one, else in the loans'.
+        """
+        file, spec = self.file, self.file.tables[name]
+        of_loans = spec.file == file.tables["loans"].file
+        elsewhere = name == "loans" and FACTS in file.tables
+        return mapping.opened(
+            spec,
+            self.folder,
+            file.zone,
+            name,
+            computed=file.computed if of_loans or name == FACTS else {},
+            codes=file.codes_by_column if of_loans or name == FACTS else {},
+            lenient=self.lenient or elsewhere,
+        )
+
+    def refuse(self, source: mapping.Source, name: str) -> None:
+        """Raise the faults found while a table was read."""
+        mapping.refuse(source, name, self.file_of(name), self.yours)
 
     def file_of(self, name: str) -> str:
         """Return where a table's rows come from, as an error says it."""
@@ -200,8 +242,24 @@ class _Reading:
     def _of_these_loans(self, frames: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield the tables without rows about loans or borrowers that are not in the book: files are often whole."""
         for name, frame in frames.items():
+            if name == "loans":  # one without an id is a fault, and is not left out
+                yield name, frame
+                continue
             about = "loan_id" if name == FACTS else {**SCORED, **BESIDE}[name].about
-            yield name, frame.filter(pl.col(about).is_in(frames["loans"].get_column(about).implode()))
+            here = frame.get_column(about).is_in(frames["loans"].get_column(about).implode()).fill_null(value=False)
+            self.rows[name] = self.rows[name].filter(here)
+            yield name, frame.filter(here)
+
+
+def _yours(file: PortfolioFile) -> dict[tuple[str, str], str]:
+    """Return the lender's own column that each column of a table is read from, where the file names one."""
+    sources = {
+        (name, target): source for name, table in file.tables.items() for target, source in table.columns.items()
+    }
+    if file.outcome is not None and file.outcome.recovered is not None:
+        sources["outcomes", "recovered"] = file.outcome.recovered
+    read = {place: source.column if isinstance(source, ColumnSource) else source for place, source in sources.items()}
+    return {place: column for place, column in read.items() if column is not None}
 
 
 def _plain(changes: msgspec.Struct) -> dict[str, object]:

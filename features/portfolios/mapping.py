@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from features.errors import Fault, TablesRefused
+from features.portfolios.numbers import COMMA, POINT, Notation
 from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Outcome, TableSource
-from features.portfolios.reading import other_text, rows_of, unreadable
+from features.portfolios.reading import PARQUET, other_text, rows_of, unreadable
 from features.schemas import OutcomeTable, Table, type_words
-from features.tables import with_empty_columns
+from features.tables import FACTS, with_empty_columns
 
 ISO_DAY = "%Y-%m-%d"
 INSTANT = (
@@ -27,15 +28,24 @@ NO_LETTER = "\N{REPLACEMENT CHARACTER}"
 NEARLY_WHOLE = 1e-6
 """Minor units by which a decimal amount, read as a binary number, may miss the whole number it was."""
 TRUTH = {"true": True, "false": False, "1": True, "0": False}
+ROWS_LISTED = 20
+"""Rows with the same fault that are listed one by one; the others are counted."""
+ROW = "row__"
+OF_THE_ROW = frozenset({"loan_id", "recorded_at"})
 
 
 @dataclass
 class Source:
-    """A file's rows with their numbers, read as text where they are asked for, and the faults found meanwhile."""
+    """A file's rows with their numbers, read as text where they are asked for, and the faults found meanwhile.
+
+    `codes` are numbers that are no numbers, by the column that holds them; features know their own.
+    """
 
     rows: pl.DataFrame
-    nulls: tuple[str, ...]
+    spec: TableSource
+    notation: Notation
     zone: str
+    codes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def column(self, name: str, table: str) -> pl.Series | None:
@@ -43,33 +53,62 @@ class Source:
         if name not in self.rows.columns:
             self.faults.append(Fault(table, None, name, f"this column in the file, which has {_listed(self.rows)}"))
             return None
-        text = self.rows.get_column(name).cast(pl.String, strict=False)
-        return text.set(text.str.strip_chars().is_in(list(self.nulls)).fill_null(value=True), None)
+        return self.known(self.rows.get_column(name).cast(pl.String, strict=False))
+
+    def known(self, text: pl.Series) -> pl.Series:
+        """Return texts without those that stand for no value; numbers among these count however they are written."""
+        trimmed = text.str.strip_chars()
+        none = trimmed.is_in(list(self.spec.nulls)).fill_null(value=True)
+        numbers = _numbers_among(self.spec.nulls, self.notation)
+        if numbers:
+            none |= self.notation.equal(trimmed, numbers)
+        return text.set(none, None)
+
+    def without_codes(self, number: pl.Series, column: str | None) -> pl.Series:
+        """Return a column's numbers without those that are codes."""
+        codes = self.codes.get(column or "", ())
+        return number.set(number.is_in(list(codes)).fill_null(value=False), None) if codes else number
 
 
 def opened(
-    spec: TableSource, folder: Path, zone: str, computed: Mapping[str, Computed], name: str
-) -> tuple[Source, pl.Series]:
-    """Return a file's rows that count as text, and each row's number in the file, from 0.
+    spec: TableSource,
+    folder: Path,
+    zone: str,
+    name: str,
+    *,
+    computed: Mapping[str, Computed] | None = None,
+    codes: Mapping[str, tuple[float, ...]] | None = None,
+    lenient: bool = False,
+) -> Source:
+    """Return a file's rows that count as text, each with its number in the file, from 0.
+
+    Parameters
+    ----------
+    computed : columns worked out from two of the file's
+    codes : numbers that are no numbers, by column
+    lenient : a computed column whose columns the file does not have is left out, and is no fault
 
     Raises
     ------
     DataRefused : the file cannot be read
     """
     file = folder / spec.file
-    raw = rows_of(file, "the columns that the portfolio file names", separator=spec.separator)
+    raw = rows_of(file, "the columns that the portfolio file names", separator=spec.separator, encoding=spec.encoding)
     if any(NO_LETTER in column for column in raw.columns):
         raise other_text(file) or unreadable(file, "names that are no text", "UTF-8", "write the table again")
-    source = Source(raw.with_row_index("row__"), spec.nulls, zone)
-    for target, worked_out in computed.items():
+    notation = POINT if file.suffix == PARQUET else Notation(spec.decimal, spec.thousands)
+    source = Source(raw.with_row_index(ROW), spec, notation, zone, codes or {})
+    for target, worked_out in (computed or {}).items():
+        if lenient and not set(_behind(worked_out)) <= set(source.rows.columns):
+            continue
         values = _computed(source, worked_out, name)
         if values is not None:
-            source.rows = source.rows.with_columns(values.cast(pl.String).alias(target))
+            source.rows = source.rows.with_columns(notation.written(values).alias(target))
     for condition in spec.where:
         kept = _kept(source, condition, name)
         if kept is not None:
             source.rows = source.rows.filter(kept)
-    return source, source.rows.get_column("row__")
+    return source
 
 
 def table_from(source: Source, spec: TableSource, schema: type[Table], name: str) -> pl.DataFrame:
@@ -79,6 +118,8 @@ def table_from(source: Source, spec: TableSource, schema: type[Table], name: str
     for column, kind in schema.columns().items():
         given = told.pop(column, column if column in source.rows.columns else None)
         if given is None:
+            if name == FACTS and column not in OF_THE_ROW:  # a feature reads it: it may be empty, and not absent
+                source.column(column, name)
             continue
         where = given if isinstance(given, ColumnSource) else ColumnSource(column=given)
         read = _read(source, where, kind.dtype, name, column)
@@ -122,20 +163,36 @@ def facts_from(source: Source, kinds: Mapping[str, str], loan_ids: pl.Series, re
     return pl.DataFrame(columns)
 
 
-def refuse(source: Source, rows: pl.Series, where: str) -> None:
-    """Raise the faults found, with row numbers as the file has them."""
+def in_plain_numbers(source: Source, text: pl.Series) -> pl.Series:
+    """Return a column's texts with the numbers among them written as 1234.5."""
+    plain = source.notation.plain(text)
+    return text if source.notation == POINT else text.zip_with(plain.is_null(), plain)
+
+
+def refuse(source: Source, name: str, where: str, yours: Mapping[tuple[str, str], str]) -> None:
+    """Raise the faults found, with row numbers as the file has them.
+
+    Parameters
+    ----------
+    yours : the file's column that each column of a table is read from
+    """
     if source.faults:
-        numbers = rows.to_list()
-        told = [
-            Fault(fault.table, None if fault.row is None else numbers[fault.row], fault.column, fault.expected)
-            for fault in source.faults
-        ]
-        raise TablesRefused(told, where=where)
+        rows = source.rows.get_column(ROW)
+        # A column that is read twice has its faults twice.
+        told = list(dict.fromkeys(in_the_file(fault, rows, yours) for fault in source.faults))
+        heights = {table: len(rows) for table in {fault.table for fault in told} | {name}}
+        raise TablesRefused(told, where=where, heights=heights)
+
+
+def in_the_file(fault: Fault, rows: pl.Series, yours: Mapping[tuple[str, str], str]) -> Fault:
+    """Return a fault with the number that its row has in the file, and the file's own name of its column."""
+    row = None if fault.row is None else int(rows[fault.row])
+    return replace(fault, row=row, yours=yours.get((fault.table, fault.column or ""), ""))
 
 
 def _bad(source: Source, spec: Outcome, text: pl.Series) -> pl.Series:
     if spec.bad_above is not None or spec.bad_below is not None:
-        number = _number(source, text, "outcomes", spec.column)
+        number = source.without_codes(_number(source, text, "outcomes", spec.column), spec.column)
         above = number > spec.bad_above if spec.bad_above is not None else None
         below = number < spec.bad_below if spec.bad_below is not None else None
         return above | below if above is not None and below is not None else above if below is None else below  # type: ignore[return-value]
@@ -168,7 +225,7 @@ def _read(source: Source, where: ColumnSource, dtype: Any, table: str, column: s
     if where.value is not None:
         text = pl.repeat(str(where.value), source.rows.height, dtype=pl.String, eager=True)
     elif where.row is not None:
-        numbers = source.rows.get_column("row__").cast(pl.Int64) + 1
+        numbers = source.rows.get_column(ROW).cast(pl.Int64) + 1
         width = len(str(numbers.max() or 1))
         text = numbers.cast(pl.String).str.zfill(width).str.replace("^", where.row)
     else:
@@ -215,14 +272,17 @@ def _typed(  # noqa: PLR0911 - one line per type
 
 
 def _number(source: Source, text: pl.Series, table: str, column: str) -> pl.Series:
-    number = text.str.strip_chars().cast(pl.Float64, strict=False)
-    number = number.set(number.is_finite().not_().fill_null(value=False), None)
-    _lost(source, text, number, table, column, "a number, written like 1234.5")
+    number = source.notation.numbers(text)
+    lost = text.filter(number.is_null() & text.is_not_null())
+    hint = ""
+    if len(lost) and source.notation == POINT and COMMA.numbers(lost).null_count() == 0:
+        hint = '; where numbers are written with a comma, the table says decimal = ","'
+    _lost(source, text, number, table, column, f"a number, written like {source.notation.example}{hint}")
     return number
 
 
 def _whole(source: Source, number: pl.Series, where: ColumnSource, dtype: Any, table: str, column: str) -> pl.Series:
-    scaled = number * where.per_unit
+    scaled = source.without_codes(number, where.column) * where.per_unit
     for other, texts in where.negative_where.items():
         sign = source.column(other, table)
         if sign is not None:
@@ -237,9 +297,10 @@ def _whole(source: Source, number: pl.Series, where: ColumnSource, dtype: Any, t
 
 
 def _day(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
-    pattern = where.format or ISO_DAY
+    form = _format(source, where)
+    pattern = form or ISO_DAY
     trimmed = text.str.strip_chars()
-    plain = trimmed if where.format else trimmed.str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})", 1)
+    plain = trimmed if form else trimmed.str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})", 1)
     # A format without a day, such as "%b-%Y", means the first of the month.
     dayless = "%d" not in pattern and "%j" not in pattern
     day = (plain + " 01" if dayless else plain).str.to_date(pattern + " %d" if dayless else pattern, strict=False)
@@ -248,8 +309,15 @@ def _day(source: Source, text: pl.Series, where: ColumnSource, table: str, colum
     return moved.dt.offset_by(f"{where.plus_days}d") if where.plus_days else moved
 
 
+def _format(source: Source, where: ColumnSource) -> str | None:
+    """Return how a column writes its days: as it says itself, as its table says of it, or as the whole table does."""
+    if where.column is None:
+        return where.format
+    return where.format or source.spec.formats.get(where.column) or source.spec.format
+
+
 def _instant(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
-    if where.format is None and text.str.contains(INSTANT).any():
+    if _format(source, where) is None and text.str.contains(INSTANT).any():
         plain = text.str.replace(INSTANT, "${1}T${2}${3}").str.replace("[Zz]$", "+00:00")
         instant = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
         _lost(source, text, instant, table, column, "an instant written like 2026-06-30T18:05:00+08:00")
@@ -275,12 +343,19 @@ def _assumed(frame: pl.DataFrame, schema: type[Table], zone: str) -> pl.Series:
     return _at(day, "12:00", zone)
 
 
+def _behind(computed: Computed) -> tuple[str, str]:
+    return computed.plus or computed.minus or computed.over or ("", "")
+
+
 def _computed(source: Source, computed: Computed, table: str) -> pl.Series | None:
-    first, second = computed.plus or computed.minus or computed.over or ("", "")
-    texts = [source.column(name, table) for name in (first, second)]
-    if texts[0] is None or texts[1] is None:
+    numbers: list[pl.Series] = []
+    for name in _behind(computed):
+        text = source.column(name, table)
+        if text is not None:
+            numbers.append(source.without_codes(_number(source, text, table, name), name))
+    if len(numbers) < 2:  # noqa: PLR2004 - the file lacks one, and the fault is told
         return None
-    a, b = (text.cast(pl.Float64, strict=False) for text in texts if text is not None)
+    a, b = numbers
     if computed.over is not None:
         return a.set(b <= 0, None) / b
     return a + b if computed.plus is not None else a - b
@@ -299,7 +374,7 @@ def _kept(source: Source, condition: Condition, table: str) -> pl.Series | None:
         if isinstance(bound, str):
             kept &= text >= bound if sign > 0 else text <= bound
         elif bound is not None:
-            number = text.cast(pl.Float64, strict=False)
+            number = source.notation.numbers(text)
             kept &= number >= bound if sign > 0 else number <= bound
     return kept.fill_null(value=False)
 
@@ -309,12 +384,19 @@ def _lost(source: Source, before: pl.Series, after: pl.Series, table: str, colum
 
 
 def _fault_rows(source: Source, marks: pl.Series, table: str, column: str, expected: str) -> None:
-    source.faults += [Fault(table, row, column, expected) for row in _rows(marks)]
+    rows = marks.arg_true().to_list()
+    listed = [Fault(table, row, column, expected) for row in rows[:ROWS_LISTED]]
+    if len(rows) > ROWS_LISTED:
+        listed[-1] = replace(listed[-1], more=len(rows) - ROWS_LISTED)
+    source.faults += listed
 
 
-def _rows(marks: pl.Series) -> Iterator[int]:
-    yield from marks.arg_true().to_list()
+def _numbers_among(nulls: tuple[str, ...], notation: Notation) -> tuple[float, ...]:
+    """Return the numbers among the texts for no value, written as the file or as anyone writes them."""
+    texts = pl.Series(nulls, dtype=pl.String)
+    found = {number for how in (notation, POINT) for number in how.numbers(texts).drop_nulls()}
+    return tuple(sorted(found))
 
 
 def _listed(rows: pl.DataFrame) -> str:
-    return ", ".join(name for name in rows.columns if name != "row__")
+    return ", ".join(name for name in rows.columns if name != ROW)

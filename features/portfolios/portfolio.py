@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -68,8 +68,15 @@ class Portfolio:
 
     @property
     def unsaid(self) -> tuple[str, ...]:
-        """The words that the lender's own features still lack."""
-        return declared_features(self.declared).unsaid
+        """The words that the lender's own features and cards still lack."""
+        return (*declared_features(self.declared).unsaid, *self._unsaid_of_cards())
+
+    def _unsaid_of_cards(self) -> Iterator[str]:
+        for name, changes in self.cards.items():
+            outcome = changes.get("outcome")
+            lacking = [] if outcome is None else [one for one in ("en", "zh") if not str(outcome.get(one, "")).strip()]
+            if lacking:
+                yield f"card '{name}', outcome: {' and '.join(lacking)}"
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -102,13 +109,16 @@ class Portfolio:
         return observation_date(self, as_of)
 
 
-def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | None = None) -> Portfolio:
+def open_portfolio(
+    name_or_path: str, zone: str | None = None, *, data: Path | None = None, outcomes: bool = True
+) -> Portfolio:
     """Return a built-in book by its name, the book that a portfolio file describes, or the book in a folder of tables.
 
     Parameters
     ----------
     zone : IANA name of the zone in which the lender's days end; None for the book's own, UTC for a plain folder
     data : the folder of the files that a portfolio file names; by default the one it lies in
+    outcomes : read what became of the loans that a portfolio file describes; to score them, nothing of it need be there
 
     Raises
     ------
@@ -122,11 +132,11 @@ def open_portfolio(name_or_path: str, zone: str | None = None, *, data: Path | N
     if name_or_path in BUILT_IN:
         book = _built_in(name_or_path)
     elif name_or_path in SHIPPED:
-        book = described.shipped(name_or_path, data)
+        book = described.shipped(name_or_path, data, outcomes=outcomes)
     elif name_or_path.endswith(".toml"):
-        book = described.book(Path(name_or_path), data)
+        book = described.book(Path(name_or_path), data, outcomes=outcomes)
     elif (Path(name_or_path) / described.FILE).is_file():
-        book = described.book(Path(name_or_path) / described.FILE, data)
+        book = described.book(Path(name_or_path) / described.FILE, data, outcomes=outcomes)
     else:
         return folder.book(name_or_path, zone=zone or "UTC", built_in=(*BUILT_IN, *SHIPPED))
     return book if zone is None else replace(book, zone=zone)

@@ -17,6 +17,8 @@ import msgspec
 from features.declared import Declaration, faults_of, kinds_of
 from features.delinquency import COMPONENTS, Allocation
 from features.errors import ConfigurationRefused
+from features.portfolios.codes import Codes, codes_by_column, faults_in, with_codes
+from features.portfolios.reading import UTF_8, is_encoding
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS
 
@@ -71,14 +73,26 @@ class Condition(_Strict, frozen=True):
 
 
 class TableSource(_Strict, frozen=True):
-    """One of the tables: its file, the rows that count, and where each column comes from.
+    """One of the tables: its file, how it is written, the rows that count, and where each column comes from.
 
-    A column that is not named is taken from the file's column of the same name, when there is one.
+    A column that is not named is taken from the file's column of the same name, when there is one. A table that is read
+    from the loans' file is read as the loans are, unless it says otherwise.
+
+    separator : between the columns
+    decimal, thousands : the sign before the decimals of a number, and the one between its thousands
+    encoding : how letters are written, such as "gb18030" or "cp1252"
+    nulls : texts that mean nothing; numbers among them count however they are written
+    format, formats : how days are written, in all columns and in single ones, in the signs of strftime
     """
 
     file: str
     separator: str = ","
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    encoding: str = UTF_8
     nulls: tuple[str, ...] = NULLS
+    format: str | None = None
+    formats: Mapping[str, str] = {}
     where: tuple[Condition, ...] = ()
     columns: Mapping[str, str | ColumnSource] = {}
 
@@ -151,6 +165,7 @@ class PortfolioFile(_Strict, frozen=True):
     card: Literal["application", "behaviour", "collection", "all"] = "collection"
     observe: Observe = Observe()
     computed: Mapping[str, Computed] = {}
+    codes: Mapping[str, Codes] = {}
     outcome: Outcome | None = None
     features: Mapping[str, Declaration] = {}
     protected: tuple[str, ...] = ()
@@ -165,12 +180,23 @@ class PortfolioFile(_Strict, frozen=True):
         """The order in which payments meet what is due."""
         return Allocation(self.payments.order, self.payments.across_instalments)
 
+    @property
+    def codes_by_column(self) -> dict[str, tuple[float, ...]]:
+        """The numbers of each column that are no numbers."""
+        return codes_by_column(self.codes, self.features)
+
+    @property
+    def declared(self) -> dict[str, Declaration]:
+        """The features, which know the codes of the columns they read."""
+        return with_codes(self.codes, self.features)
+
 
 SECTIONS: Mapping[str, Any] = {field.encode_name: field.type for field in msgspec.structs.fields(PortfolioFile)}
 REQUIRED = ("name", "tables")
 ENTRIES: Mapping[str, Any] = {
     "tables": TableSource,
     "computed": Computed,
+    "codes": Codes,
     "features": Declaration,
     "cards": CardChanges,
 }
@@ -202,11 +228,49 @@ def read_file(path: Path) -> PortfolioFile:
         else:
             sections[name] = _converted(value, SECTIONS[name], f"'{name}'", faults)
     if not faults:
-        file = PortfolioFile(**sections)
+        file = _read_alike(PortfolioFile(**sections))
         faults.extend(_faults(file))
     if faults:
         raise refused(faults, path)
     return file
+
+
+def without_outcomes(file: PortfolioFile) -> PortfolioFile:
+    """Return what a portfolio file says of loans that are to be scored: nothing of what became of them.
+
+    Rows that are chosen by the column of the outcome are all there: a loan whose outcome nobody knows yet is scored.
+    """
+    told = {file.outcome.column} if file.outcome is not None else set()
+    own = file.tables["loans"].file
+    tables = {
+        name: msgspec.structs.replace(table, where=tuple(one for one in table.where if one.column not in told))
+        if table.file == own
+        else table
+        for name, table in file.tables.items()
+        if name not in BESIDE
+    }
+    return msgspec.structs.replace(file, tables=tables, outcome=None)
+
+
+AS_THE_LOANS = ("separator", "decimal", "thousands", "encoding", "nulls", "format", "formats")
+
+
+def _read_alike(file: PortfolioFile) -> PortfolioFile:
+    """Return a portfolio file in which each table of the loans' file is read as the loans are, where it is silent."""
+    loans = file.tables.get("loans")
+    if loans is None:
+        return file
+    usual = TableSource(file="")
+    tables = {
+        name: msgspec.structs.replace(
+            table,
+            **{how: getattr(loans, how) for how in AS_THE_LOANS if getattr(table, how) == getattr(usual, how)},
+        )
+        if table.file == loans.file
+        else table
+        for name, table in file.tables.items()
+    }
+    return msgspec.structs.replace(file, tables=tables)
 
 
 def json_schema() -> dict[str, Any]:
@@ -251,10 +315,16 @@ def _faults(file: PortfolioFile) -> Iterator[str]:
     if "loans" not in file.tables:
         yield "[tables.loans] is missing; it is the one that is required"
     for name, table in file.tables.items():
+        if table.decimal == table.thousands:
+            yield f"[tables.{name}]: decimal and thousands are the same sign"
+        if not is_encoding(table.encoding):
+            yield f"[tables.{name}]: no encoding named '{table.encoding}'; expected one such as gb18030 or cp1252"
         for column, source in table.columns.items():
             if isinstance(source, ColumnSource):
                 yield from _source_faults(f"[tables.{name}.columns] {column}", source)
     yield from _feature_faults(file)
+    for column, codes in file.codes.items():
+        yield from faults_in(column, codes)
     for name, computed in file.computed.items():
         if sum(pair is not None for pair in (computed.plus, computed.minus, computed.over)) != 1:
             yield f"[computed.{name}]: one of plus, minus and over"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -14,14 +15,19 @@ from features.errors import DataRefused
 
 PIECE = 1 << 20
 PARQUET = ".parquet"
+UTF_8 = "utf-8"
 
 
-def rows_of(file: Path, expected: str, *, separator: str = ",") -> pl.DataFrame:
+def rows_of(
+    file: Path, expected: str, *, separator: str = ",", encoding: str = UTF_8, most: int | None = None
+) -> pl.DataFrame:
     """Return a file's rows; every value of a CSV file is text. CSV may be compressed (`.csv.gz`).
 
     Parameters
     ----------
     expected : the columns that should be there, in words
+    encoding : how a CSV file writes letters, by the name that Python has for it
+    most : rows that are read, from the first; all by default
 
     Raises
     ------
@@ -35,13 +41,45 @@ def rows_of(file: Path, expected: str, *, separator: str = ",") -> pl.DataFrame:
         raise unreadable(file, "an empty file", expected, "write the table again")
     if file.suffix == PARQUET:
         try:
-            return pl.read_parquet(file, glob=False, hive_partitioning=False)
+            return pl.read_parquet(file, n_rows=most, glob=False, hive_partitioning=False)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _broken_parquet(file) from error
+    text = file if is_utf_8(encoding) else _in_utf_8(file, encoding)
     try:
-        return pl.read_csv(file, infer_schema=False, glob=False, separator=separator)
+        return pl.read_csv(text, infer_schema=False, glob=False, separator=separator, n_rows=most)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _broken_csv(file, separator) from error
+        raise _broken_csv(file, separator, encoding) from error
+
+
+def is_utf_8(encoding: str) -> bool:
+    """Return whether a name of an encoding means UTF-8."""
+    return codecs.lookup(encoding).name == UTF_8
+
+
+def is_encoding(name: str) -> bool:
+    """Return whether a name is that of an encoding of text."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def _in_utf_8(file: Path, encoding: str) -> io.BytesIO:
+    """Return a file's text in UTF-8."""
+    decoder, text = codecs.getincrementaldecoder(encoding)(), io.BytesIO()
+    try:
+        for piece in _pieces(file):
+            text.write(decoder.decode(piece).encode())
+        text.write(decoder.decode(b"", final=True).encode())
+    except UnicodeError as error:
+        raise unreadable(
+            file, f"bytes that are no text in {encoding}", f"a text in {encoding}", "name the encoding that it is in"
+        ) from error
+    except OSError as error:
+        raise _damaged(file) from error
+    text.seek(0)
+    return text
 
 
 def other_text(file: Path) -> DataRefused | None:
@@ -58,11 +96,20 @@ def other_text(file: Path) -> DataRefused | None:
             file,
             "a text in another encoding, such as GBK",
             "UTF-8, with or without a byte order mark",
-            "save the file as UTF-8 (in Excel: Save As, CSV UTF-8)",
+            "save the file as UTF-8 (in Excel: Save As, CSV UTF-8), or let a portfolio file name its encoding",
         )
     except OSError:
-        return unreadable(file, "a compressed file that is damaged", "a whole file", "compress the table again")
+        return _damaged(file)
     return None
+
+
+def bytes_of(file: Path) -> bytes:
+    """Return what a CSV file holds, without its compression."""
+    return b"".join(_pieces(file))
+
+
+def _damaged(file: Path) -> DataRefused:
+    return unreadable(file, "a compressed file that is damaged", "a whole file", "compress the table again")
 
 
 def unreadable(file: Path, found: str, expected: str, do: str) -> DataRefused:
@@ -79,9 +126,10 @@ def _broken_parquet(file: Path) -> DataRefused:
     )
 
 
-def _broken_csv(file: Path, separator: str) -> DataRefused:
+def _broken_csv(file: Path, separator: str, encoding: str) -> DataRefused:
     between = {",": "commas", ";": "semicolons", "\t": "tabs"}.get(separator, f"'{separator}'")
-    return other_text(file) or unreadable(
+    told = other_text(file) if is_utf_8(encoding) else None
+    return told or unreadable(
         file,
         "lines that cannot be read as rows",
         f"as many values in each line as there are columns, separated by {between}, with every quotation mark closed",

@@ -27,7 +27,7 @@ def told(capsys, tmp_path, monkeypatch):
 def no_book(monkeypatch):
     """Make reading a book an error that no refusal can be taken for."""
 
-    def opened(*_: object) -> None:
+    def opened(*_: object, **__: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr("features.portfolios.open_portfolio", opened)
