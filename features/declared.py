@@ -155,15 +155,18 @@ def kinds_of(declared: Mapping[str, Declaration]) -> dict[str, Kind]:
     return found
 
 
+def columns_of_kinds(kinds: Mapping[str, Kind]) -> dict[str, dy.Column]:
+    """Return columns as a table declares them."""
+    words = {"number": "a number", "text": "a text", "date": "a day"}
+    return {
+        column: COLUMNS[kind](nullable=True, description=f"{words[kind]}, as the lender declares it")
+        for column, kind in kinds.items()
+    }
+
+
 def declared_facts(kinds: Mapping[str, Kind]) -> type[Table]:
     """Return the declaration of table `facts` with the columns given."""
-    words = {"number": "a number", "text": "a text", "date": "a day"}
-    return facts_table(
-        {
-            column: COLUMNS[kind](nullable=True, description=f"{words[kind]}, as the lender declares it")
-            for column, kind in kinds.items()
-        }
-    )
+    return facts_table(columns_of_kinds(kinds))
 
 
 def declared_features(declared: Mapping[str, Declaration]) -> Told:
@@ -181,12 +184,25 @@ def declared_features(declared: Mapping[str, Declaration]) -> Told:
     return Told(tuple(features), tuple(unsaid))
 
 
-def facts_of(features: Iterable[Feature]) -> type[Table] | None:
-    """Return the declaration of the table that declared features read, or None when there are none."""
-    kinds: dict[str, Kind] = {}
-    for feature in features:
-        kinds.update(dict(feature.reads))  # type: ignore[arg-type]
-    return declared_facts(kinds) if kinds else None
+@dataclass(frozen=True)
+class Unlisted:
+    """A category and the mark of a case whose text is none of its levels; `each`: its levels are features."""
+
+    name: str
+    label: Text
+    each: bool
+    mark: pl.Expr
+
+
+def unlisted(declared: Mapping[str, Declaration], names: Iterable[str]) -> Iterator[Unlisted]:
+    """Yield the categories among some features, each with the mark of a text that it does not list."""
+    read = set(names)
+    for name, told in declared.items():
+        own = {name, *(f"{name}_is_{place}" for place in range(1, len(told.levels or ()) + 1))}
+        if told.levels is not None and own & read:
+            known = [_level(level).value for level in told.levels]
+            mark = _real(told, told.column or name).is_in(known).not_().fill_null(value=False)
+            yield Unlisted(name, _Words(name, told).label, told.each, mark)
 
 
 def plain_of(declared: Mapping[str, Declaration]) -> dict[str, Any]:

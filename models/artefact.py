@@ -1,7 +1,8 @@
 """A fitted card as files that can be checked years later: text and JSON, hashed, signed, with known answers inside.
 
     model.txt       the boosted trees, LightGBM's own text
-    card.json       the card's declaration, features in order, groups, directions, calibration, reference, versions
+    card.json       the card's declaration, features in order, groups, directions, calibration, reference, versions,
+                    the lender's own features and how the facts they read come out of its rows
     golden.json     fixed feature rows with their exact scores and contributions
     recovery_any.txt, recovery_share.txt, recovery_lost.txt    the trees of the card's recovery model, where it has one
     manifest.json   SHA-256 of each file above
@@ -31,6 +32,7 @@ from features.catalog import catalog
 from features.declared import declared_features, from_plain, plain_of
 from features.delinquency import Allocation
 from features.errors import ModelRefused
+from features.portfolios.raw import raw_from_plain, raw_to_plain
 from models.attribution import attribute, distance_from_lightgbm
 from models.calibration import Calibration
 from models.cards import declaration, from_declaration
@@ -38,7 +40,7 @@ from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, UnpaidShare
 from models.risk_model import Floats, RiskModel
 
-FORMAT = "repayrank-card/3"
+FORMAT = "repayrank-card/4"
 MODEL, CARD, GOLDEN, MANIFEST, SIGNATURE = "model.txt", "card.json", "golden.json", "manifest.json", "manifest.sig"
 SIGNED_FILES = (MODEL, CARD, GOLDEN)
 RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST = "recovery_any.txt", "recovery_share.txt", "recovery_lost.txt"
@@ -105,6 +107,7 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
         declared=declared,
         allocation=Allocation(tuple(plain["allocation"]["order"]), plain["allocation"]["across_instalments"]),
         recovery=_recovery(folder, contents, plain),
+        raw=raw_from_plain(plain["raw"]),
     )
     _require_golden(folder, card, json.loads(contents[GOLDEN]))
     return card
@@ -188,6 +191,7 @@ def _card(card: FittedCard) -> dict[str, Any]:
         "fingerprint": card.fingerprint,
         "texts_version": card.catalog.texts_version,
         "declared": plain_of(card.declared),
+        "raw": raw_to_plain(card.raw),
         "allocation": asdict(card.allocation),
         "reference": dict(card.reference),
         "provenance": {

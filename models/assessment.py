@@ -5,7 +5,7 @@ The batch verbs, the service and the report all call `assess`; there is no other
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +17,11 @@ from features.declaration import Group
 from features.errors import DataRefused
 from features.history import History
 from features.schemas import NO_CURRENCY
+from features.words import Text
 from models.attribution import Attribution, attribute, families
 from models.exposure import at_risk
 from models.fitted_card import FittedCard
+from models.notes import counted_as, impossible, remarks
 from models.policy import LossShare, Policy
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
@@ -36,7 +38,8 @@ class Assessment:
     """Many cases, assessed by one model under one policy. Arrays run over cases, in the cases' order.
 
     `expected_share` is the share of each amount at risk that the card's recovery model expects back within the
-    window; `loss_shares` are the policy's entries, of which there are none where the model speaks.
+    window; `loss_shares` are the policy's entries, of which there are none where the model speaks. `remarks` are what
+    the history says of each case; None where features came ready.
     """
 
     model: FittedCard
@@ -53,6 +56,7 @@ class Assessment:
     loss_shares: list[LossShare]
     currencies: list[str]
     expected_share: Floats | None = None
+    remarks: list[list[Text]] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -118,6 +122,15 @@ class Assessment:
             rules=self.policy.reasons,
         )
 
+    def notes(self, case: int) -> list[Text]:
+        """Return what to know before the score of one case is used."""
+        currency = self.currencies[case]
+        return [
+            *([] if self.remarks is None else self.remarks[case]),
+            *impossible(self.catalog.features, self.values[case], currency),
+            *counted_as(int(self.ledger.exposure_minor[case]), int(self.owed_minor[case]), currency),
+        ]
+
     @cached_property
     def _families(self) -> dict[str, npt.NDArray[np.intp]]:
         return families(self.catalog)
@@ -125,7 +138,8 @@ class Assessment:
 
 def assess(history: History, model: FittedCard, policy: Policy) -> Assessment:
     """Return the assessment of every case of a history, whether or not the card was made for it."""
-    return assess_matrix(model.catalog.values(history), at_risk(history), model, policy)
+    assessment = assess_matrix(model.catalog.values(history), at_risk(history), model, policy)
+    return replace(assessment, remarks=remarks(history, model))
 
 
 def assess_population(history: History, model: FittedCard, policy: Policy) -> Assessment:

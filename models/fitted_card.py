@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from features.catalog import Catalog
-from features.declared import Declaration, facts_of
+from features.declared import Declaration, Kind, declared_facts, kinds_of
 from features.delinquency import LAWFUL, Allocation
+from features.portfolios.raw import AS_DECLARED, RawRows
 from features.schemas import Table
 from models.cards import Card
 from models.recovery import RecoveryModel
@@ -23,7 +24,8 @@ class FittedCard:
     `reference` describes the population the model was fitted on: rows, share of bad loans, observation date.
     `provenance` is what the artefact records of its making: data hash, seed, library versions, training run.
     `declared` are the features that the lender declared itself; they are in the catalog, and a service that has never
-    seen the lender's portfolio file makes them from here. `allocation` is how payments meet what is due. `recovery`
+    seen the lender's portfolio file makes them from here; `raw` is how the facts they read come out of the lender's own
+    rows. `allocation` is how payments meet what is due. `recovery`
     expects what comes back of each loan; without it the loss share is the policy's.
     """
 
@@ -37,11 +39,31 @@ class FittedCard:
     declared: Mapping[str, Declaration] = field(default_factory=dict)
     allocation: Allocation = LAWFUL
     recovery: RecoveryModel | None = None
+    raw: RawRows = AS_DECLARED
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The lender's own facts that features are declared on, and what each holds."""
+        return kinds_of(self.declared)
 
     @cached_property
     def facts(self) -> type[Table] | None:
-        """The declaration of the lender's own columns that the card reads, or None."""
-        return facts_of(self.catalog)
+        """The declaration of the lender's own facts, or None."""
+        return declared_facts(self.kinds) if self.kinds else None
+
+    @cached_property
+    def sent(self) -> dict[str, Kind]:
+        """The columns of the lender's own rows that the facts come from, and what each holds."""
+        return self.raw.columns(self.kinds)
+
+    @cached_property
+    def needed(self) -> dict[str, tuple[str, ...]]:
+        """Those of the columns sent that the card's own features read, each with the facts it is needed for."""
+        found: dict[str, list[str]] = {}
+        for fact in dict.fromkeys(column for feature in self.catalog for column, _ in feature.reads):
+            for column in self.raw.behind(fact):
+                found.setdefault(column, []).append(fact)
+        return {column: tuple(facts) for column, facts in found.items()}
 
     def identity(self) -> dict[str, str]:
         """Return what an answer says of its model."""

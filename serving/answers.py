@@ -6,8 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 from features.declaration import Group
-from features.history import History
-from features.words import Text, written_money
 from models.assessment import Assessment
 from models.pairwise import Comparison, compare
 from models.reasons import Reason
@@ -18,20 +16,20 @@ LINES_SHOWN = 6
 """Lines of a comparison that an answer spells out; the others go into one sum. All of them would be 20 KB a loan."""
 
 
-def score_answer(assessment: Assessment, history: History) -> dict[str, Any]:
+def score_answer(assessment: Assessment) -> dict[str, Any]:
     """Return the answer of `/v1/score`: one entry for each loan, in the order in which the loans were sent."""
-    entries = _entries(assessment, history)
+    entries = _entries(assessment)
     return {"scores": _numbered(entries)}
 
 
-def rank_answer(assessment: Assessment, history: History) -> dict[str, Any]:
+def rank_answer(assessment: Assessment) -> dict[str, Any]:
     """Return the answer of `/v1/rank`: the same entries in order of work, each with why it is above the next.
 
     Raises
     ------
     DataRefused : the loans have more than one currency
     """
-    entries = _entries(assessment, history)
+    entries = _entries(assessment)
     order = assessment.order.tolist()
     above = [_above(compare(assessment, first, second)) for first, second in pairwise(order)]
     ranked = [
@@ -45,10 +43,9 @@ def _numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"score_id": number, **entry} for number, entry in zip(score_ids(len(entries)), entries, strict=True)]
 
 
-def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
+def _entries(assessment: Assessment) -> list[dict[str, Any]]:
     """Return the part of the answer that does not depend on the other loans or on the time of day."""
     model, policy = assessment.model.identity(), assessment.policy
-    belongs = assessment.model.card.members(history).tolist()
     calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()
     columns = {
         "default_probability": assessment.probability.tolist(),
@@ -88,7 +85,7 @@ def _entries(assessment: Assessment, history: History) -> list[dict[str, Any]]:
             "reasons": [_reason(reason) for reason in assessment.reasons(case)],
             "model": model,
             "policy": {"version": policy.version, "digest": policy.digest},
-            "notes": [note.as_dict() for note in _notes(assessment, case, belongs=belongs[case])],
+            "notes": [note.as_dict() for note in assessment.notes(case)],
         }
         for case, loan in enumerate(assessment.loan_ids)
     ]
@@ -105,28 +102,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "missing": reason.value is None,
         "text": reason.text.as_dict(),
     }
-
-
-def _notes(assessment: Assessment, case: int, *, belongs: bool) -> list[Text]:
-    notes: list[Text] = []
-    if not belongs:
-        title = assessment.model.card.title
-        notes.append(
-            Text(
-                en=f"this loan is not of the population the model was fitted for ({title.en}); read with care",
-                zh=f"该借据不属于模型的适用客群（{title.zh}），请谨慎使用",
-            )
-        )
-    counted, owed = int(assessment.ledger.exposure_minor[case]), int(assessment.owed_minor[case])
-    if counted > owed:
-        least = written_money(counted, assessment.currencies[case])
-        notes.append(
-            Text(
-                en=f"nothing, or less than {least}, is owed on the last statement known; counted as {least}",
-                zh=f"已知的最近一期账单没有欠款或欠款低于{least}，按{least}计",
-            )
-        )
-    return notes
 
 
 def _above(comparison: Comparison) -> dict[str, Any]:

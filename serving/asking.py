@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from features.tables import Tables
+from features.tables import FACTS, Tables
 
 
 def request_of(tables: Tables, loan_ids: list[str], *, card: str, day: date, zone: str) -> dict[str, Any]:
@@ -17,14 +17,22 @@ def request_of(tables: Tables, loan_ids: list[str], *, card: str, day: date, zon
         "card": card,
         "observation_date": day.isoformat(),
         "time_zone": zone,
-        "tables": {name: rows(frame) for name, frame in chosen.items()},
+        "tables": {name: rows(frame, whole=name == FACTS) for name, frame in chosen.items()},
     }
 
 
-def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return a table's rows as JSON writes them: days and instants as ISO 8601 text, without what is empty."""
-    # Where a column is null the key is left out: the service takes both, and the request is shorter to read.
+def rows(frame: pl.DataFrame, *, whole: bool = False) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON writes them: days and instants as ISO 8601 text.
+
+    Parameters
+    ----------
+    whole : keep what is empty, as table `facts` asks; elsewhere the request is shorter to read without
+    """
     return [
-        {name: cell.isoformat() if isinstance(cell, date) else cell for name, cell in row.items() if cell is not None}
+        {
+            name: cell.isoformat() if isinstance(cell, date) else cell
+            for name, cell in row.items()
+            if whole or cell is not None
+        }
         for row in frame.iter_rows(named=True)
     ]

@@ -31,7 +31,7 @@ def frame(assessment: Assessment, *, ranked: bool, contributions: bool = False) 
     ------
     DataRefused : a ranking of loans with more than one currency
     """
-    rows = pl.DataFrame({**_facts(assessment), **_reasons(assessment), **_model(assessment)})
+    rows = pl.DataFrame({**_facts(assessment), **_reasons(assessment), **_notes(assessment), **_model(assessment)})
     if contributions:
         rows = rows.hstack(_features(assessment))
     if ranked:
@@ -152,6 +152,15 @@ def _reasons(assessment: Assessment) -> dict[str, Any]:
         columns[f"reason_{place + 1}_en"] = pl.Series([text and text.en for text in texts], dtype=pl.String)
         columns[f"reason_{place + 1}_zh"] = pl.Series([text and text.zh for text in texts], dtype=pl.String)
     return columns
+
+
+def _notes(assessment: Assessment) -> dict[str, Any]:
+    """Return the notes of each loan in one cell for each language, null where there are none."""
+    told = [assessment.notes(case) for case in range(len(assessment))]
+    return {
+        "notes_en": pl.Series(["; ".join(note.en for note in notes) or None for notes in told], dtype=pl.String),
+        "notes_zh": pl.Series(["；".join(note.zh for note in notes) or None for notes in told], dtype=pl.String),
+    }
 
 
 def _model(assessment: Assessment) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import dataframely as dy
 import polars as pl
 
+from features.declared import columns_of_kinds
 from features.delinquency import Allocation
 from features.errors import Fault, TablesRefused
 from features.history import History, is_zone
 from features.schemas import Table
-from features.tables import Tables, declarations
+from features.tables import FACTS, NoFacts, Tables, declarations
 from models.fitted_card import FittedCard
 from serving import columns
 from serving.strict_json import WHERE, read_object
@@ -85,7 +87,7 @@ def read(body: bytes, cards: Mapping[str, FittedCard], *, most_loans: int) -> Re
     for key in plain:
         if key not in KEYS:
             reading.fault(BODY, None, _repeatable(key), f"only the keys {', '.join(KEYS)}")
-    tables = _tables(reading, plain.get("tables"), most_loans, None if fitted is None else fitted.facts)
+    tables = _tables(reading, plain.get("tables"), most_loans, fitted)
     if reading.faults or tables is None or observed_on is None or fitted is None:
         raise reading.refusal()
     return Request(card, observed_on, zone, _history(observed_on, tables, zone, fitted.allocation))
@@ -129,7 +131,8 @@ def _zone(reading: _Reading, plain: Mapping[str, Any]) -> str:
     return given
 
 
-def _tables(reading: _Reading, given: object, most_loans: int, facts: type[Table] | None) -> Tables | None:
+def _tables(reading: _Reading, given: object, most_loans: int, card: FittedCard | None) -> Tables | None:
+    facts = None if card is None else card.facts
     declared = declarations(facts)
     if not isinstance(given, dict):
         reading.fault(BODY, None, "tables", f"an object of the tables {', '.join(declared)}")
@@ -140,9 +143,14 @@ def _tables(reading: _Reading, given: object, most_loans: int, facts: type[Table
             reading.fault(_repeatable(name) or BODY, None, None, f"one of the tables {', '.join(declared)}")
     for name, schema in declared.items():
         if name in given:
-            frame = _table(reading, name, schema, given[name])
+            if card is not None and name == FACTS:
+                frame = _facts(reading, card, given[name])
+            else:
+                frame = _table(reading, name, schema.columns(), given[name])
             if frame is not None:
                 frames[name] = frame
+    if card is not None and card.needed and FACTS not in given:
+        reading.fault(FACTS, None, None, f"this table to be there, for the card reads {', '.join(card.needed)}")
     loans = given.get("loans")
     if isinstance(loans, list) and not 0 < len(loans) <= most_loans:
         reading.fault("loans", None, None, f"from 1 to {most_loans} rows in one request")
@@ -172,7 +180,44 @@ def _checked(reading: _Reading, frames: dict[str, pl.DataFrame], facts: type[Tab
     return None if rows else tables
 
 
-def _table(reading: _Reading, name: str, schema: type[Table], given: object) -> pl.DataFrame | None:
+def _facts(reading: _Reading, card: FittedCard, given: object) -> pl.DataFrame | None:
+    """Return table `facts` as the lender's own rows give it, by the rules and the code with which its files are read.
+
+    What is worked out from other columns is not sent. A column that a feature reads may be empty and not absent: left
+    out by mistake it would move the score, and nobody would see it.
+    """
+    before = reading.total
+    rows = [_taken(reading, card, *row) for row in enumerate(given)] if isinstance(given, list) else given
+    sent = _table(reading, FACTS, {**NoFacts.columns(), **columns_of_kinds(card.sent)}, rows)
+    if sent is None or reading.total > before:
+        return None
+    facts, faults = card.raw.facts(sent, card.kinds)
+    for fault in faults:
+        reading.fault(FACTS, fault.row, fault.column, fault.expected)
+    return facts if not faults else None
+
+
+def _taken(reading: _Reading, card: FittedCard, place: int, row: object) -> object:
+    """Return a row without what is worked out from it, and without texts for no value where no text should be."""
+    if not isinstance(row, dict):
+        return row
+    for column in card.needed.keys() - row.keys():
+        made = [fact for fact in card.needed[column] if fact != column]
+        more = f"; {', '.join(made)} is worked out from it" if made else ""
+        reading.fault(FACTS, place, column, f"this column to be there, null where it is not known{more}")
+    taken: dict[str, Any] = {}
+    for column, cell in row.items():
+        kind, parts = card.sent.get(column), card.raw.worked_out(column)
+        if kind is None and parts is not None and column in card.kinds:
+            reading.fault(FACTS, place, column, f"nothing: it is worked out from {' and '.join(parts)}")
+        elif isinstance(cell, str) and kind in {"number", "date"} and card.raw.says_nothing(cell):
+            taken[column] = None
+        else:
+            taken[column] = cell
+    return taken
+
+
+def _table(reading: _Reading, name: str, declared: Mapping[str, dy.Column], given: object) -> pl.DataFrame | None:
     if not isinstance(given, list):
         reading.fault(name, None, None, "a list of rows")
         return None
@@ -184,7 +229,6 @@ def _table(reading: _Reading, name: str, schema: type[Table], given: object) -> 
             if not isinstance(cells, dict):
                 reading.fault(name, row, None, "an object, one value for each column")
         return None
-    declared = schema.columns()
     # A row of declared columns only passes with one comparison of sets.
     names = declared.keys()
     for row, cells in enumerate(given):

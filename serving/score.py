@@ -14,14 +14,14 @@ from serving.state import Loaded
 
 def score(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/score`: the loans in the order sent."""
-    assessment, request = _assessed(body, loaded, settings)
-    return written(answers.score_answer(assessment, request.history))
+    assessment = _assessed(body, loaded, settings)
+    return written(answers.score_answer(assessment))
 
 
 def rank(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/rank`: the loans in order of work."""
-    assessment, request = _assessed(body, loaded, settings)
-    return written(answers.rank_answer(assessment, request.history))
+    assessment = _assessed(body, loaded, settings)
+    return written(answers.rank_answer(assessment))
 
 
 def written(plain: Any) -> bytes:
@@ -29,6 +29,6 @@ def written(plain: Any) -> bytes:
     return orjson.dumps(plain)
 
 
-def _assessed(body: bytes, loaded: Loaded, settings: Settings) -> tuple[Assessment, requests.Request]:
+def _assessed(body: bytes, loaded: Loaded, settings: Settings) -> Assessment:
     request = requests.read(body, loaded.cards, most_loans=settings.most_loans)
-    return assess(request.history, loaded.cards[request.card], loaded.policy), request
+    return assess(request.history, loaded.cards[request.card], loaded.policy)

@@ -11,6 +11,7 @@ import numpy as np
 from features.catalog import Catalog, FeatureMatrix
 from features.declared import Declaration
 from features.delinquency import LAWFUL, Allocation
+from features.portfolios.raw import AS_DECLARED, RawRows
 from features.probes import probe_history
 from models.cards import Card, Population
 from models.fitted_card import FittedCard
@@ -66,6 +67,7 @@ def fitted_card(
     provenance: Mapping[str, Any],
     declared: Mapping[str, Declaration] | None = None,
     allocation: Allocation = LAWFUL,
+    raw: RawRows = AS_DECLARED,
 ) -> FittedCard:
     """Return a card fitted on a cohort, with the description of its reference population.
 
@@ -73,6 +75,7 @@ def fitted_card(
     ----------
     declared : the lender's own features, which travel with the card
     allocation : how payments met what was due in the cohort's history
+    raw : how the facts that own features read come out of the lender's rows
     """
     features, recovery = catalog_of(cohort), fit_recovery(cohort, seed=seed)
     return FittedCard(
@@ -94,6 +97,7 @@ def fitted_card(
         declared=declared or {},
         allocation=allocation,
         recovery=recovery,
+        raw=raw,
     )
 
 

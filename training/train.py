@@ -88,6 +88,7 @@ def train(
             },
             declared=portfolio.declared,
             allocation=portfolio.allocation,
+            raw=portfolio.raw,
         )
         judged_on, log_odds = _judged(fitted, fitted_on, held_out)
         assert fitted.model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"

@@ -24,6 +24,7 @@ from features.portfolios.portfolio_file import (
     refused,
     without_outcomes,
 )
+from features.portfolios.raw import raw_of
 from features.portfolios.reading import rows_of
 from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, Tables, faults_of
@@ -146,6 +147,7 @@ class _Reading:
             card=file.card,
             split=None if file.split is None else (file.split.by, file.split.test_from),
             allocation=file.allocation,
+            raw=raw_of(file),
             truth=self._truth(),
         )
 

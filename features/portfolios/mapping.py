@@ -64,6 +64,17 @@ class Source:
             none |= self.notation.equal(trimmed, numbers)
         return text.set(none, None)
 
+    def known_values(self, cells: pl.Series) -> pl.Series:
+        """Return numbers or days without those that stand for no value, as the file writes them."""
+        if cells.dtype == pl.Float64:
+            nothing = cells.is_in(list(_numbers_among(self.spec.nulls, self.notation)))
+        elif cells.dtype == pl.Date:
+            form = self.spec.formats.get(cells.name) or self.spec.format or ISO_DAY
+            nothing = self.known(cells.dt.strftime(form)).is_null()
+        else:
+            return cells
+        return cells.set(nothing.fill_null(value=False), None)
+
     def without_codes(self, number: pl.Series, column: str | None) -> pl.Series:
         """Return a column's numbers without those that are codes."""
         codes = self.codes.get(column or "", ())
@@ -98,17 +109,22 @@ def opened(
         raise other_text(file) or unreadable(file, "names that are no text", "UTF-8", "write the table again")
     notation = POINT if file.suffix == PARQUET else Notation(spec.decimal, spec.thousands)
     source = Source(raw.with_row_index(ROW), spec, notation, zone, codes or {})
-    for target, worked_out in (computed or {}).items():
-        if lenient and not set(worked_out.columns) <= set(source.rows.columns):
-            continue
-        values = _computed(source, worked_out, name)
-        if values is not None:
-            source.rows = source.rows.with_columns(notation.written(values).alias(target))
+    work_out(source, computed or {}, name, lenient=lenient)
     for condition in spec.where:
         kept = _kept(source, condition, name)
         if kept is not None:
             source.rows = source.rows.filter(kept)
     return source
+
+
+def work_out(source: Source, computed: Mapping[str, Computed], name: str, *, lenient: bool = False) -> None:
+    """Add the columns that are worked out from others; see `opened`."""
+    for target, told in computed.items():
+        if lenient and not set(told.columns) <= set(source.rows.columns):
+            continue
+        values = _computed(source, told, name)
+        if values is not None:
+            source.rows = source.rows.with_columns(source.notation.written(values).alias(target))
 
 
 def table_from(source: Source, spec: TableSource, schema: type[Table], name: str) -> pl.DataFrame:
@@ -152,15 +168,29 @@ def outcomes_from(
     return with_empty_columns(frame, OutcomeTable).select(OutcomeTable.column_names())
 
 
-def facts_from(source: Source, kinds: Mapping[str, str], loan_ids: pl.Series, recorded_at: pl.Series) -> pl.DataFrame:
-    """Return table `facts`: the columns that declared features read, one row per loan."""
+def facts_from(
+    source: Source,
+    kinds: Mapping[str, str],
+    loan_ids: pl.Series,
+    recorded_at: pl.Series,
+    columns: Mapping[str, str | ColumnSource] | None = None,
+) -> pl.DataFrame:
+    """Return table `facts`: the columns that declared features read, one row per loan.
+
+    Parameters
+    ----------
+    columns : where a column comes from, if not from the one of its name
+    """
+    told = columns or {}
     dtypes: dict[str, pl.DataType] = {"number": pl.Float64(), "text": pl.String(), "date": pl.Date()}
-    columns = [loan_ids.alias("loan_id"), recorded_at.alias("recorded_at")]
+    found = [loan_ids.alias("loan_id"), recorded_at.alias("recorded_at")]
     for column, kind in kinds.items():
-        read = _read(source, ColumnSource(column=column), dtypes[kind], "facts", column)
+        given = told.get(column, column)
+        where = given if isinstance(given, ColumnSource) else ColumnSource(column=given)
+        read = _read(source, where, dtypes[kind], FACTS, column)
         if read is not None:
-            columns.append(read.alias(column))
-    return pl.DataFrame(columns)
+            found.append(read.alias(column))
+    return pl.DataFrame(found)
 
 
 def in_plain_numbers(source: Source, text: pl.Series) -> pl.Series:
@@ -215,7 +245,7 @@ def _as_it_is(source: Source, where: ColumnSource, dtype: Any) -> pl.Series | No
     found = source.rows.get_column(str(where.column))
     if isinstance(found.dtype, pl.Datetime) and isinstance(dtype, pl.Datetime) and found.dtype.time_zone is not None:
         return found.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-    return found if found.dtype == dtype and found.dtype != pl.String else None
+    return source.known_values(found) if found.dtype == dtype and found.dtype != pl.String else None
 
 
 def _read(source: Source, where: ColumnSource, dtype: Any, table: str, column: str) -> pl.Series | None:

@@ -17,6 +17,7 @@ from features.declared import Declaration, declared_features
 from features.delinquency import LAWFUL, Allocation
 from features.errors import ConfigurationRefused, UsageError
 from features.history import History, is_zone
+from features.portfolios.raw import AS_DECLARED, RawRows
 from features.tables import Tables
 
 BUILT_IN = ("taiwan", "simulated")
@@ -42,6 +43,7 @@ class Portfolio:
     card : the card that the book is meant for
     split : how its cases are split to judge a card: `by` and `test_from`; None: by the cases themselves
     allocation : the order in which payments meet what is due
+    raw : how the columns of table `facts` come out of the lender's own rows
     truth : what a simulated lender knows of its borrowers and a real one never does
     """
 
@@ -59,6 +61,7 @@ class Portfolio:
     card: str = "collection"
     split: tuple[str, date | None] | None = None
     allocation: Allocation = LAWFUL
+    raw: RawRows = AS_DECLARED
     truth: pl.DataFrame | None = None
 
     @cached_property

@@ -54,6 +54,8 @@ def flat(entry: dict[str, Any], reasons: int = 6) -> dict[str, Any]:
     for place in range(reasons):
         text = entry["reasons"][place]["text"] if place < len(entry["reasons"]) else {"en": None, "zh": None}
         row |= {f"reason_{place + 1}_{language}": text[language] for language in ("en", "zh")}
+    for language, between in (("en", "; "), ("zh", "；")):
+        row[f"notes_{language}"] = between.join(note[language] for note in entry["notes"]) or None
     return row
 
 
