@@ -383,8 +383,10 @@ def _computed(source: Source, computed: Computed, table: str) -> pl.Series | Non
         return None
     a, b = numbers
     if computed.over is not None:
-        return a.set(b <= 0, None) / b
-    return a + b if computed.plus is not None else a - b
+        told = a.set(b <= 0, None) / b
+    else:
+        told = a + b if computed.plus is not None else a - b
+    return told.set(told.is_finite().not_(), None)  # beyond all numbers: not known
 
 
 def _kept(source: Source, condition: Condition, table: str) -> pl.Series | None:
