@@ -491,7 +491,8 @@ class _Demo:
             told = asked_of(service, "/v1/score", body.read_bytes())["scores"][0]
             _tell(
                 f"service     {service.address} answered for {loan}: default probability "
-                f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}, {told['quadrant']}"
+                f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}: "
+                f"{told['quadrant_name']['en']}"
             )
             _tell("ask it      curl -s -H 'content-type: application/json' \\")
             _tell(f"              --data-binary @{body} {service.address}/v1/score")
