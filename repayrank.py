@@ -260,6 +260,60 @@ def rank(
 
 
 @app.command()
+def report(
+    portfolio: PortfolioOption,
+    out: Annotated[Path, typer.Option("--out", help="FILE.html")],
+    card: CardOption = None,
+    data: DataOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    policy: PolicyOption = None,
+    as_of: AsOfOption = None,
+    zone: ZoneOption = None,
+    version: VersionOption = None,
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="Fit a card on part of the book and report on the rest and what became of it."),
+    ] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Write one page on a book: what is at risk, who comes first and why; with `--judge` also how good the order is.
+
+    Example: `repayrank report --portfolio my_book --judge --out report.html`
+    """
+    from models.assessment import assess_population
+    from models.cards import card_of
+    from models.policy import default_policy, read_policy
+    from models.store import ModelStore
+    from training.book_report import report_judged, report_ranking
+
+    _require_card(card)
+    _require_page(out)
+    _require_folder(home)
+    rules = default_policy() if policy is None else read_policy(policy)
+    if judge:
+        book = _book(portfolio, zone, data)
+        wanted = card_of(book, card or book.card)
+        loans = report_judged(out, book, wanted, rules, as_of=_day(as_of), seed=seed, say=_say)
+        _tell(f"report on {loans:,} loans that a {wanted.name} card had not seen: {out}")
+        return
+    book = _book(portfolio, zone, data, outcomes=False)
+    fitted = ModelStore(home).load(card or book.card, version)
+    history = replace(book, allocation=fitted.allocation).history(_day(as_of))
+    assessment = assess_population(history, fitted, rules)
+    report_ranking(out, assessment, source=book.source)
+    _say("how good the order is takes loans that the card has not seen: add --judge")
+    _tell(f"report on {len(assessment):,} loans by the {fitted.card.name} card, version {fitted.version}: {out}")
+
+
+def _require_page(out: Path) -> None:
+    """Refuse a page that cannot be written, before the work is done."""
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"a file of kind '{out.suffix}'", where=str(out), expected=".html", do="name such a file")
+    if not out.parent.is_dir() or out.is_dir():
+        raise _unusable(errno.EISDIR if out.is_dir() else errno.ENOENT, out)
+
+
+@app.command()
 def serve(
     home: HomeOption = DEFAULT_HOME,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
@@ -501,7 +555,8 @@ class _Demo:
             told = asked_of(service, "/v1/score", body.read_bytes())["scores"][0]
             _tell(
                 f"service     {service.address} answered for {loan}: default probability "
-                f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}, {told['quadrant']}"
+                f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}: "
+                f"{told['quadrant_name']['en']}"
             )
             _tell("ask it      curl -s -H 'content-type: application/json' \\")
             _tell(f"              --data-binary @{body} {service.address}/v1/score")
@@ -594,11 +649,15 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
     width = max(map(len, named))
     lines = [f"{'':{width}}  " + "  ".join(f"{column:>8}" for column in columns)]
     lines += [
-        f"{name:{width}}  " + "  ".join(f"{figures[column]:8.4f}" for column in columns)
+        f"{name:{width}}  " + "  ".join(f"{_figure(figures[column]):>8}" for column in columns)
         for name, figures in named.items()
     ]
     lines.append(
-        f"{result['rows']:,} cases, {result['base_rate']:.1%} bad, {result['counts'].get('indeterminate', 0):,} more "
+        f"judged on {result['judged']:,} of {result['rows']:,} cases, each by a card that had not seen it "
+        f"({'one split' if result['splits'] == 1 else str(result['splits']) + ' splits'})"
+    )
+    lines.append(
+        f"all cases: {result['base_rate']:.1%} bad, {result['counts'].get('indeterminate', 0):,} more "
         f"indeterminate, {result['features']} features; additivity error {result['additivity_error']:.1e}, "
         f"monotone violations {result['monotone_violations']}"
     )
@@ -617,6 +676,10 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
         )
         lines.append("AUC with a group shuffled: " + ", ".join(f"{name} {told:.4f}" for name, told in without.items()))
     return "\n".join(lines)
+
+
+def _figure(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.4f}"
 
 
 def _day(as_of: datetime | None) -> date | None:

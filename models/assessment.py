@@ -22,7 +22,7 @@ from models.attribution import Attribution, attribute, families
 from models.exposure import at_risk
 from models.fitted_card import FittedCard
 from models.notes import counted_as, impossible, remarks
-from models.policy import LossShare, Policy
+from models.policy import LossShare, Policy, Treatment
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
 from models.reasons import Reason, reasons
@@ -121,6 +121,10 @@ class Assessment:
             currency=self.currencies[case],
             rules=self.policy.reasons,
         )
+
+    def treatment(self, case: int) -> Treatment:
+        """Return what the policy suggests for one case of the card."""
+        return self.policy.treatment(self.model.card.name, self.quadrants[case])
 
     def notes(self, case: int) -> list[Text]:
         """Return what to know before the score of one case is used."""

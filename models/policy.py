@@ -18,14 +18,22 @@ import msgspec
 from features.errors import ConfigurationRefused
 from features.schemas import PRODUCTS
 from features.words import Text
+from models.cards import CARDS
 
 T = TypeVar("T", bound=Hashable)
 
+CHANGED = (
+    "each of [[treatments]] now names its `cards`, and its quadrant in words, as `name_en` and `name_zh`; begin from "
+    "the policy.toml of the release"
+)
 MOST_REASONS = 10
 """Most reasons of one kind that an answer may show: more would be a list of features."""
 
 LARGEST = 1_000_000_000
 """Largest size of a number in a policy: beyond it points are no longer whole numbers."""
+
+FORMAT = 2
+"""The form of a policy file: 2 names the cards that each treatment is for, and the quadrants in words."""
 
 QUADRANTS = ("able_willing", "able_unwilling", "unable_willing", "unable_unwilling")
 
@@ -77,12 +85,24 @@ class LossShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The step that a quadrant suggests."""
+    """The step that a quadrant suggests for the loans of some cards, and what the quadrant is called among them.
 
+    An applicant is no debtor: the same quadrant has other words, and leads to another step, at an application than in
+    collection.
+    """
+
+    cards: tuple[str, ...]
     quadrant: str
+    name_en: str
+    name_zh: str
     rung: str
     en: str
     zh: str
+
+    @property
+    def name(self) -> Text:
+        """Return the quadrant's name in words."""
+        return Text(en=self.name_en, zh=self.name_zh)
 
     @property
     def text(self) -> Text:
@@ -94,6 +114,7 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy:
     """A lender's policy file, checked; `digest` is the SHA-256 of its bytes."""
 
+    format: int
     version: str
     points: Points
     bands: tuple[Band, ...]
@@ -121,12 +142,13 @@ class Policy:
             )
         return max(in_force, key=lambda entry: entry.valid_from)
 
-    def treatment(self, quadrant: str) -> Treatment:
-        """Return what the policy suggests for a quadrant."""
-        return next(entry for entry in self.treatments if entry.quadrant == quadrant)
+    def treatment(self, card: str, quadrant: str) -> Treatment:
+        """Return what the policy suggests for a quadrant of a card's loans."""
+        return next(entry for entry in self.treatments if entry.quadrant == quadrant and card in entry.cards)
 
 
 SECTIONS: dict[str, Any] = {
+    "format": int,
     "version": str,
     "points": Points,
     "bands": tuple[Band, ...],
@@ -168,6 +190,8 @@ def policy_from(raw: bytes, *, where: str) -> Policy:
         written = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _refused([str(error)], where) from error
+    if written.get("format", 1) != FORMAT:
+        raise _refused([f"section 'format': the form of the file is {FORMAT}; {CHANGED}"], where)
     sections: dict[str, Any] = {}
     faults = [f"unknown section '{name}'" for name in written if name not in SECTIONS]
     for name, kind in SECTIONS.items():
@@ -209,9 +233,19 @@ def _faults(policy: Policy) -> Iterator[str]:
             yield f"section 'loss_share': product '{entry.product}' is none of {', '.join(PRODUCTS)}"
     for product, day in _repeated((entry.product, entry.valid_from) for entry in policy.loss_shares):
         yield f"section 'loss_share': product '{product}' has two entries from {day}"
-    quadrants = sorted(entry.quadrant for entry in policy.treatments)
-    if quadrants != sorted(QUADRANTS):
-        yield f"section 'treatments': one entry for each of {', '.join(QUADRANTS)}"
+    yield from _treatment_faults(policy)
+
+
+def _treatment_faults(policy: Policy) -> Iterator[str]:
+    """Yield what is wrong with the treatments: each card has one for each quadrant."""
+    for entry in policy.treatments:
+        for card in entry.cards:
+            if card not in CARDS:
+                yield f"section 'treatments': card '{card}' is none of {', '.join(CARDS)}"
+    for card in CARDS:
+        quadrants = sorted(entry.quadrant for entry in policy.treatments if card in entry.cards)
+        if quadrants != sorted(QUADRANTS):
+            yield f"section 'treatments': card '{card}' has one entry for each of {', '.join(QUADRANTS)}"
 
 
 def _number_faults(policy: Policy) -> Iterator[str]:

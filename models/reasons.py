@@ -29,6 +29,11 @@ class Reason:
         """Return whether the fact raises or lowers the risk."""
         return "raises" if self.contribution > 0 else "lowers"
 
+    @property
+    def effect_text(self) -> Text:
+        """Return the same in words."""
+        return EFFECTS[self.effect]
+
 
 def reasons(
     catalog: Catalog,
@@ -93,6 +98,10 @@ def _told(feature: Feature, value: float, currency: str) -> Text:
     return OR_MORE.filled(figure=figure) if feature.capped_at is not None and value >= feature.capped_at else figure
 
 
+EFFECTS: Mapping[str, Text] = {
+    "raises": Text(en="raises the risk", zh="提高风险"),
+    "lowers": Text(en="lowers the risk", zh="降低风险"),
+}
 NOT = Text(en="not", zh="0个月")
 """No months: "was not overdue"."""
 OR_MORE = Text(en="{figure} or more", zh="{figure}或以上")

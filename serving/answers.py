@@ -72,14 +72,15 @@ def _entries(assessment: Assessment) -> list[dict[str, Any]]:
         "owed_minor": assessment.owed_minor.tolist(),
         "currency": assessment.currencies,
     }
-    treatments = {entry.quadrant: {"rung": entry.rung, "text": entry.text.as_dict()} for entry in policy.treatments}
+    suggested = [assessment.treatment(case) for case in range(len(assessment))]
     days = [day.isoformat() for day in assessment.cases.get_column("observed_on").to_list()]
     return [
         {
             "loan_id": loan,
             "observation_date": days[case],
             **{name: column[case] for name, column in columns.items()},
-            "treatment": treatments[assessment.quadrants[case]],
+            "quadrant_name": suggested[case].name.as_dict(),
+            "treatment": {"rung": suggested[case].rung, "text": suggested[case].text.as_dict()},
             "exposure": {name: column[case] for name, column in exposure.items()},
             "ledger": {name: column[case] for name, column in ledger.items()},
             "reasons": [_reason(reason) for reason in assessment.reasons(case)],

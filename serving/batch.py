@@ -112,7 +112,7 @@ WRITERS: Mapping[str, Callable[[pl.DataFrame, Any], None]] = {".parquet": _write
 
 def _facts(assessment: Assessment) -> dict[str, Any]:
     ledger, attribution = assessment.ledger, assessment.attribution
-    treatments = [assessment.policy.treatment(quadrant) for quadrant in assessment.quadrants]
+    treatments = [assessment.treatment(case) for case in range(len(assessment))]
     recovered = assessment.expected_recovery_minor
     return {
         "loan_id": assessment.cases.get_column("loan_id"),
@@ -125,6 +125,8 @@ def _facts(assessment: Assessment) -> dict[str, Any]:
         "log_odds": attribution.log_odds,
         "calibrated_log_odds": assessment.model.model.calibration_.log_odds(attribution.log_odds),
         "quadrant": pl.Series(assessment.quadrants, dtype=pl.String),
+        "quadrant_en": pl.Series([entry.name_en for entry in treatments], dtype=pl.String),
+        "quadrant_zh": pl.Series([entry.name_zh for entry in treatments], dtype=pl.String),
         "treatment": pl.Series([entry.rung for entry in treatments], dtype=pl.String),
         "treatment_en": pl.Series([entry.en for entry in treatments], dtype=pl.String),
         "treatment_zh": pl.Series([entry.zh for entry in treatments], dtype=pl.String),
@@ -148,9 +150,12 @@ def _reasons(assessment: Assessment) -> dict[str, Any]:
     told = [assessment.reasons(case) for case in range(len(assessment))]
     columns: dict[str, Any] = {}
     for place in range(rules.raising + rules.lowering):
-        texts = [reasons[place].text if place < len(reasons) else None for reasons in told]
-        columns[f"reason_{place + 1}_en"] = pl.Series([text and text.en for text in texts], dtype=pl.String)
-        columns[f"reason_{place + 1}_zh"] = pl.Series([text and text.zh for text in texts], dtype=pl.String)
+        here = [reasons[place] if place < len(reasons) else None for reasons in told]
+        effects, texts = ([one and one.effect_text for one in here], [one and one.text for one in here])
+        # A text states a fact and no verdict: what it does to the risk stands before it.
+        for name, words in ((f"reason_{place + 1}_effect", effects), (f"reason_{place + 1}", texts)):
+            columns[f"{name}_en"] = pl.Series([one and one.en for one in words], dtype=pl.String)
+            columns[f"{name}_zh"] = pl.Series([one and one.zh for one in words], dtype=pl.String)
     return columns
 
 

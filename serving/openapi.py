@@ -190,8 +190,11 @@ def _entry(loaded: Loaded) -> Schema:
         **{group.value: part for group in GROUP_ORDER},
         "log_odds": {**NUMBER, "description": "base + ability + willingness + circumstances, added in that order"},
         "calibrated_log_odds": NUMBER,
-        "quadrant": {"enum": list(QUADRANTS)},
-        "treatment": _object({"rung": {"enum": [entry.rung for entry in policy.treatments]}, "text": _ref("Text")}),
+        "quadrant": {"enum": list(QUADRANTS), "description": "a code for machines; people are shown its name"},
+        "quadrant_name": {"$ref": "#/components/schemas/Text", "description": "as the policy calls it for the card"},
+        "treatment": _object(
+            {"rung": {"enum": list(dict.fromkeys(entry.rung for entry in policy.treatments))}, "text": _ref("Text")}
+        ),
         "exposure": _object({"amount_minor": INTEGER, "owed_minor": INTEGER, "currency": STRING}),
         "ledger": _object(
             {

@@ -35,7 +35,7 @@ def work_list(assessment: Assessment, *, first: int = FIRST) -> Table:
     table.add_column("quadrant: suggested", width=20)
     table.add_column("because", min_width=20, ratio=1)
     for place, case in enumerate(assessment.order[:first], start=1):
-        quadrant = assessment.quadrants[case]
+        suggested = assessment.treatment(int(case))
         table.add_row(
             str(place),
             assessment.loan_ids[case],
@@ -43,7 +43,7 @@ def work_list(assessment: Assessment, *, first: int = FIRST) -> Table:
             f"{assessment.probability[case]:.0%}",
             f"{assessment.part(Group.ABILITY)[case]:+.2f}",
             f"{assessment.part(Group.WILLINGNESS)[case]:+.2f}",
-            f"{quadrant.replace('_', ', ')}:\n{assessment.policy.treatment(quadrant).en}",
+            f"{suggested.name.en}:\n{suggested.en}",
             "\n".join(f"- {reason.text.en}" for reason in assessment.reasons(int(case))[:REASONS]),
         )
     return table

@@ -42,9 +42,10 @@ def evaluate(
 
     Returns
     -------
-    rows, judged, base_rate, features; auc, ks, brier, log_loss as means over splits and auc_sd as their standard
-    deviation; against, the paired difference to logistic regression on the same splits; additivity_error, the largest
-    over all rows; monotone_violations, the sum over splits; counts of bad, good and indeterminate cases
+    rows, judged, splits, base_rate, features; auc, ks, brier, log_loss as means over splits and auc_sd as the standard
+    deviation of the first, None of a single split; against, the paired difference to logistic regression on the same
+    splits; additivity_error, the largest over all rows; monotone_violations, the sum over splits; counts of bad, good
+    and indeterminate cases
     """
     seen: list[dict[str, float]] = []
     errors, violations = [], 0
@@ -85,10 +86,11 @@ def _summary(cohort: Cohort, among: Sequence[Split], seen: list[dict[str, float]
     return {
         "rows": len(cohort),
         "judged": sum(len(split.judge_on) for split in among),
+        "splits": len(among),
         "base_rate": float(cohort.bad.mean()),
         "features": len(cohort.matrix.features),
         "auc": means["auc"],
-        "auc_sd": float(np.std([one["auc"] for one in seen])),
+        "auc_sd": float(np.std([one["auc"] for one in seen])) if len(seen) > 1 else None,
         **{name: value for name, value in means.items() if name != "auc"},
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -35,13 +37,20 @@ MOST_POINTS = 3000
 MOST_FEATURES = 15
 
 
-def quadrant_plot(ability: Floats, willingness: Floats, bad: Bools | None, cut_offs: CutOffs) -> Figure:
+def quadrant_plot(
+    ability: Floats,
+    willingness: Floats,
+    bad: Bools | None,
+    cut_offs: CutOffs,
+    names: Mapping[str, str] | None = None,
+) -> Figure:
     """Return each loan by its two group scores, with the share of loans, and of bad ones, in each quadrant.
 
     Parameters
     ----------
     ability, willingness : group contributions in log-odds; positive raises risk
     bad : outcome of each loan, or None when it is not known
+    names : what the quadrants are called; by default their codes
     """
     figure, axes = blank(height=4.4)
     drawn = _spread(len(ability))
@@ -54,29 +63,29 @@ def quadrant_plot(ability: Floats, willingness: Floats, bad: Bools | None, cut_o
     axes.axvline(cut_offs.ability_cut_off, color=ACCENT, linewidth=1)
     axes.axhline(cut_offs.willingness_cut_off, color=ACCENT, linewidth=1)
     axes.margins(0.06, 0.16)
-    _write_quadrants(axes, quadrants(ability, willingness, cut_offs), bad)
+    _write_quadrants(axes, quadrants(ability, willingness, cut_offs), bad, names or {})
     if bad is not None:
         axes.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=SMALL,
             labelcolor=INK, markerscale=2.2, handletextpad=0.2,
         )  # fmt: skip
-    name_axes(axes, "ability: contribution to log-odds (right: less able)", "willingness (up: less willing)")
+    name_axes(axes, "ability: contribution to log-odds (right: more risk)", "willingness (up: more risk)")
     return figure
 
 
-def _write_quadrants(axes: Axes, where: list[str], bad: Bools | None) -> None:
-    names = np.array(where)
+def _write_quadrants(axes: Axes, where: list[str], bad: Bools | None, names: Mapping[str, str]) -> None:
+    found = np.array(where)
     for quadrant, corner in (
         ("able_willing", "lower left"),
         ("unable_willing", "lower right"),
         ("able_unwilling", "upper left"),
         ("unable_unwilling", "upper right"),
     ):
-        members = names == quadrant
+        members = found == quadrant
         told = f"{members.mean():.0%} of loans"
         if bad is not None and members.any():
             told += f", {bad[members].mean():.0%} bad"
-        write_lines(axes, corner, [quadrant.replace("_", ", "), told])
+        write_lines(axes, corner, [names.get(quadrant, quadrant.replace("_", ", ")), told])
 
 
 def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:

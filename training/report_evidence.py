@@ -114,7 +114,7 @@ def drivers(assessment: Assessment, bad: Bools | None) -> Markup:
             "div",
             _figure(
                 "quadrants",
-                quadrant_plot(ability, willingness, bad, assessment.policy.quadrants),
+                quadrant_plot(ability, willingness, bad, assessment.policy.quadrants, _names(assessment)),
                 words.QUADRANT_CAPTION,
                 *drawn,
             ),
@@ -122,6 +122,11 @@ def drivers(assessment: Assessment, bad: Bools | None) -> Markup:
             class_="pair",
         ),
     )  # fmt: skip
+
+
+def _names(assessment: Assessment) -> dict[str, str]:
+    card = assessment.model.card.name
+    return {quadrant: assessment.policy.treatment(card, quadrant).name_en for quadrant in QUADRANTS}
 
 
 def _quadrant_table(assessment: Assessment, bad: Bools | None) -> Markup:

@@ -41,7 +41,7 @@ def grounds(assessment: Assessment, bad: Bools | None, source: str) -> Markup:
             both(
                 words.REFERENCE_TOLD.filled(
                     count=f"{reference['loans']:,}",
-                    day=", ".join(reference["observed_on"]),
+                    day=" – ".join(dict.fromkeys((reference["observed_on"][0], reference["observed_on"][-1]))),
                     share=f"{reference['bad_share']:.1%}",
                 ),
                 "p",

@@ -49,4 +49,5 @@ def rounded(minor: float, currency: str) -> str:
 
 def suggested(assessment: Assessment, quadrant: str) -> Text:
     """Return a quadrant's name with the step that the policy suggests for it."""
-    return words.WHERE_TOLD.filled(quadrant=words.QUADRANTS[quadrant], step=assessment.policy.treatment(quadrant).text)
+    told = assessment.policy.treatment(assessment.model.card.name, quadrant)
+    return words.WHERE_TOLD.filled(quadrant=told.name, step=told.text)

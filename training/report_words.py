@@ -132,13 +132,6 @@ STATUS: Mapping[str, Text] = {
     "assumption": Text(en="assumption", zh="假设"),
     "model": Text(en="by the recovery model", zh="回收模型估计"),
 }
-QUADRANTS: Mapping[str, Text] = {
-    "able_willing": Text(en="able, willing", zh="有能力，有意愿"),
-    "able_unwilling": Text(en="able, unwilling", zh="有能力，意愿低"),
-    "unable_willing": Text(en="unable, willing", zh="能力不足，有意愿"),
-    "unable_unwilling": Text(en="unable, unwilling", zh="能力不足，意愿低"),
-}
-
 # Captions
 ROC_CAPTION = Text(
     en="The further the curve bends to the upper left, the better bad loans are told from good ones; KS is its largest "

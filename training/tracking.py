@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
@@ -28,6 +28,8 @@ from training.parts_frame import parts_frame
 CHAMPION = "champion"
 HOME = "REPAYRANK_HOME"
 EXAMPLE_ROWS = 5
+DAYS_LISTED = 12
+"""Observation dates that a parameter lists; of more it tells the first and the last, and a file of the run has all."""
 REQUIRED = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
 
 
@@ -80,6 +82,7 @@ class Tracker:
         """
         mlflow = _mlflow()
         mlflow.log_params({**_shape(card), **_sample(card, cohort), "hold_out": hold_out})
+        mlflow.log_dict({"observed_on": list(card.reference["observed_on"])}, "observed_on.json")
         mlflow.log_metrics(dict(metrics))
         mlflow.set_tags(
             {
@@ -142,10 +145,17 @@ def _sample(card: FittedCard, cohort: Cohort) -> dict[str, Any]:
     return {
         "seed": card.provenance.get("seed", 0),
         "features": len(card.catalog),
-        "as_of": ", ".join(card.reference["observed_on"]),
+        **_days(card.reference["observed_on"]),
         "helpers": helpers,
         "helper_weight": card.card.helper_weight if helpers else 0.0,
     }
+
+
+def _days(days: Sequence[str]) -> dict[str, Any]:
+    """Return the observation dates as one parameter holds them: all of a few, or the first, the last and how many."""
+    if len(days) <= DAYS_LISTED:
+        return {"as_of": ", ".join(days), "as_of_count": len(days)}
+    return {"as_of": f"{days[0]} to {days[-1]}", "as_of_count": len(days)}
 
 
 def _example(card: FittedCard) -> pd.DataFrame:

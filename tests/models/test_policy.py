@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from features.errors import ConfigurationRefused
-from models.policy import default_policy, policy_from
+from models.cards import CARDS
+from models.policy import QUADRANTS, default_policy, policy_from
 from models.quadrants import quadrants
 from models.scale import band_names, points
 
@@ -78,7 +79,7 @@ SECOND_ENTRY = '\n[[loss_share]]\nproduct = "revolving"\nfrom = 1900-01-01\nshar
         ("from_points = 560", "from_points = 999999999999999999", "from_points must be a finite number of at most"),
         ('name = "B"', 'name = "A"', "two bands are named 'A'"),
         ('name = "B"', 'name = " "', "'bands': name must not be empty"),
-        ('version = "2026-11-24"', 'version = ""', "the version must not be empty"),
+        ('version = "2026-11-24.2"', 'version = ""', "the version must not be empty"),
         ('en = "gentle reminder"', 'en = ""', "'treatments': en must not be empty"),
         ('zh = "温和提醒"', 'zh = " "', "'treatments': zh must not be empty"),
         ('rung = "call"', 'rung = ""', "'treatments': rung must not be empty"),
@@ -121,3 +122,36 @@ def test_the_cut_off_itself_counts_as_able_and_willing():
         "able_unwilling",
         "unable_unwilling",
     ]
+
+
+def test_each_card_has_its_own_step_for_each_quadrant_and_no_applicant_is_accused_or_collected_from():
+    policy = default_policy()
+    collecting = {entry.rung for entry in policy.treatments if "collection" in entry.cards}
+    for quadrant in QUADRANTS:
+        steps = {card: policy.treatment(card, quadrant) for card in CARDS}
+        assert steps["application"].rung not in collecting
+        assert steps["behaviour"].rung not in collecting
+        for word in ("willing", "demand", "unable", "borrower"):
+            assert word not in f"{steps['application'].name_en} {steps['application'].en}"
+        assert "意愿" not in steps["application"].name_zh
+    assert "no automatic refusal" in policy.treatment("application", "unable_unwilling").en
+
+
+def test_a_policy_of_an_earlier_form_is_refused_with_what_to_change():
+    with pytest.raises(ConfigurationRefused, match=r"now names its `cards`"):
+        policy_from(SHIPPED.replace("format = 2\n", "").encode(), where="test")
+
+
+@pytest.mark.parametrize(
+    ("found", "put", "fault"),
+    [
+        ('cards = ["application"]', 'cards = ["loans"]', "card 'loans' is none of"),
+        ('cards = ["behaviour", "all"]', 'cards = ["all"]', "card 'behaviour' has one entry for each of"),
+        ('cards = ["collection"]', 'cards = ["collection", "all"]', "card 'all' has one entry for each of"),
+        ('name_zh = "有能力，有意愿"', 'name_zh = ""', "'treatments': name_zh must not be empty"),
+    ],
+)
+def test_a_card_without_one_step_for_each_quadrant_is_a_fault(found: str, put: str, fault: str):
+    assert found in SHIPPED
+    with pytest.raises(ConfigurationRefused, match=fault):
+        policy_from(SHIPPED.replace(found, put).encode(), where="test")

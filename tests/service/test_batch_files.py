@@ -84,3 +84,18 @@ def test_a_file_that_fails_midway_leaves_the_one_before(
 def test_a_path_that_cannot_be_written_is_refused_before_the_work(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         batch.require_writable(tmp_path / name)
+
+
+def test_each_reason_in_the_file_says_in_words_whether_it_raises_or_lowers_the_risk(assessed: Assessment) -> None:
+    rows = batch.frame(assessed, ranked=False)
+    most = assessed.policy.reasons.raising + assessed.policy.reasons.lowering
+    words = {
+        "en": {"raises": "raises the risk", "lowers": "lowers the risk"},
+        "zh": {"raises": "提高风险", "lowers": "降低风险"},
+    }
+    for case in (0, 1, len(assessed) // 2):
+        told = assessed.reasons(case)
+        for place in range(most):
+            for language in ("en", "zh"):
+                said = rows.get_column(f"reason_{place + 1}_effect_{language}")[case]
+                assert said == (words[language][told[place].effect] if place < len(told) else None)

@@ -14,9 +14,11 @@ from features.portfolios import Portfolio, observation_date
 from models.assessment import assess_population
 from models.fitted_card import FittedCard
 from models.policy import default_policy
+from models.reasons import EFFECTS
 from serving.batch import frame
 from serving.child import Child
 
+NOTHING = {"en": None, "zh": None}
 BORROWERS = 1_000
 ONE_BY_ONE = 40
 
@@ -42,6 +44,8 @@ def flat(entry: dict[str, Any], reasons: int = 6) -> dict[str, Any]:
         "loss_share_status": entry["ledger"]["loss_share_status"],
         "expected_recovery_minor": entry["ledger"]["expected_recovery_minor"],
         "quadrant": entry["quadrant"],
+        "quadrant_en": entry["quadrant_name"]["en"],
+        "quadrant_zh": entry["quadrant_name"]["zh"],
         "treatment": entry["treatment"]["rung"],
         "treatment_en": entry["treatment"]["text"]["en"],
         "treatment_zh": entry["treatment"]["text"]["zh"],
@@ -52,7 +56,10 @@ def flat(entry: dict[str, Any], reasons: int = 6) -> dict[str, Any]:
         **{f"policy_{name}": value for name, value in entry["policy"].items()},
     }
     for place in range(reasons):
-        text = entry["reasons"][place]["text"] if place < len(entry["reasons"]) else {"en": None, "zh": None}
+        reason = entry["reasons"][place] if place < len(entry["reasons"]) else None
+        effect = NOTHING if reason is None else EFFECTS[reason["effect"]].as_dict()
+        text = NOTHING if reason is None else reason["text"]
+        row |= {f"reason_{place + 1}_effect_{language}": effect[language] for language in ("en", "zh")}
         row |= {f"reason_{place + 1}_{language}": text[language] for language in ("en", "zh")}
     for language, between in (("en", "; "), ("zh", "；")):
         row[f"notes_{language}"] = between.join(note[language] for note in entry["notes"]) or None

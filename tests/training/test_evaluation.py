@@ -11,6 +11,7 @@ import pytest
 
 from features.errors import DataRefused
 from models.cards import CARDS, card_of
+from repayrank import _evaluation_table
 from training.cohort import Cohort, cohort
 from training.evaluation import evaluate
 from training.splits import splits
@@ -18,6 +19,7 @@ from training.splits import splits
 KEYS = [
     "rows",
     "judged",
+    "splits",
     "base_rate",
     "features",
     "auc",
@@ -79,3 +81,14 @@ def test_an_outcome_after_the_performance_window_does_not_count(taiwan):
     late = replace(taiwan, outcomes=taiwan.outcomes.with_columns(pl.col("happened_on").dt.offset_by("1d")))
     with pytest.raises(DataRefused, match="no outcome"):
         cohort(late, card_of(taiwan, "collection"))
+
+
+def test_a_single_split_has_no_standard_deviation_and_says_how_many_it_judged(overdue):
+    cases = alone(overdue, 4)
+    told = evaluate(cases, splits(cases, folds=3, seed=0)[:1], seed=0)
+    assert told["auc_sd"] is None
+    assert 0 < told["judged"] < told["rows"]
+    table = _evaluation_table("collection", told)
+    assert f"judged on {told['judged']:,} of {told['rows']:,} cases" in table
+    assert "one split" in table
+    assert "0.0000" not in table.splitlines()[1]
