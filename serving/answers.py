@@ -18,8 +18,7 @@ LINES_SHOWN = 6
 
 def score_answer(assessment: Assessment) -> dict[str, Any]:
     """Return the answer of `/v1/score`: one entry for each loan, in the order in which the loans were sent."""
-    entries = _entries(assessment)
-    return {"scores": _numbered(entries)}
+    return {"scores": numbered(entries_of(assessment))}
 
 
 def rank_answer(assessment: Assessment) -> dict[str, Any]:
@@ -29,21 +28,22 @@ def rank_answer(assessment: Assessment) -> dict[str, Any]:
     ------
     DataRefused : the loans have more than one currency
     """
-    entries = _entries(assessment)
+    entries = entries_of(assessment)
     order = assessment.order.tolist()
     above = [_above(compare(assessment, first, second)) for first, second in pairwise(order)]
     ranked = [
         {"priority": place, **entries[case], "above_next": reason}
         for place, (case, reason) in enumerate(zip(order, [*above, None], strict=True), start=1)
     ]
-    return {"ranking": _numbered(ranked)}
+    return {"ranking": numbered(ranked)}
 
 
-def _numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries with an id for each score."""
     return [{"score_id": number, **entry} for number, entry in zip(score_ids(len(entries)), entries, strict=True)]
 
 
-def _entries(assessment: Assessment) -> list[dict[str, Any]]:
+def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
     """Return the part of the answer that does not depend on the other loans or on the time of day."""
     model, policy = assessment.model.identity(), assessment.policy
     calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()

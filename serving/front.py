@@ -33,12 +33,12 @@ from serving.ids import score_ids
 from serving.refusals import Refusal, refusal_of, unforeseen
 from serving.settings import Settings
 from serving.state import Loaded
+from serving.together import Queue, score_together
 
 Log = Callable[[Mapping[str, object]], None]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Work = Callable[[bytes, Loaded, Settings], bytes]
 
-SCORED: Mapping[str, Work] = {"/v1/score": scoring.score, "/v1/rank": scoring.rank}
+SCORED = ("/v1/score", "/v1/rank")
 HANDED_ON = frozenset({"/healthz"})
 """What BentoML's own application may answer. Its page loads a tracker, and its documents describe none of our paths."""
 
@@ -68,6 +68,7 @@ class Front:
         self._settings = Settings()
         self._loaded: Loaded | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._queue: Queue | None = None
         self._documents: dict[str, Answer] = {}
 
     @property
@@ -84,6 +85,7 @@ class Front:
         """Begin to answer."""
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="score")
+        self._queue = Queue(self._pool, lambda bodies: score_together(bodies, loaded, settings), settings.threads)
         self._documents = {
             "/": Answer(
                 page.page(loaded.cards.values(), loaded.policy.version), content_type=HTML, policy=page.CONTENT_POLICY
@@ -139,7 +141,7 @@ class Front:
         if scope["method"] not in ROUTES[route]:
             raise Refused(_wrong_method(ROUTES[route]))
         if route in SCORED:
-            return await self._scored(SCORED[route], scope, receive)
+            return await self._scored(route, scope, receive)
         if route == "/livez":
             return Answer(b'{"alive":true}')
         if route == "/metrics":
@@ -151,9 +153,9 @@ class Front:
             return Answer(scoring.written({"ready": True, "cards": told}))
         return self._documents[route]
 
-    async def _scored(self, work: Work, scope: Scope, receive: Receive) -> Answer:
-        loaded, pool, settings = self._loaded, self._pool, self._settings
-        if loaded is None or pool is None:
+    async def _scored(self, route: str, scope: Scope, receive: Receive) -> Answer:
+        loaded, pool, queue, settings = self._loaded, self._pool, self._queue, self._settings
+        if loaded is None or pool is None or queue is None:
             raise Refused(NOT_READY)
         if self._metrics.in_flight >= settings.most_in_flight:
             raise Refused(BUSY)
@@ -161,7 +163,9 @@ class Front:
         try:
             body = await json_body(scope, receive, most_bytes=settings.most_bytes, seconds=settings.read_seconds)
             # Off the event loop: while one request is computed, others are still accepted, refused or told to wait.
-            return Answer(await asyncio.get_running_loop().run_in_executor(pool, work, body, loaded, settings))
+            if route == "/v1/score":
+                return Answer(await queue.answer(body))
+            return Answer(await asyncio.get_running_loop().run_in_executor(pool, scoring.rank, body, loaded, settings))
         finally:
             self._metrics.in_flight -= 1
 
@@ -197,7 +201,7 @@ NOT_READY = Refusal(
     headers=AGAIN,
 )
 BUSY = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.TOO_MANY_REQUESTS,
     "busy",
     "as many requests as can be taken at a time",
     "this process",

@@ -79,7 +79,12 @@ def read(body: bytes, cards: Mapping[str, FittedCard], *, most_loans: int) -> Re
     UsageError : the body is not JSON, or not JSON of one meaning
     TablesRefused : with every fault by table, row and column
     """
-    plain, reading = read_object(body), _Reading()
+    return request_of(read_object(body), cards, most_loans=most_loans)
+
+
+def request_of(plain: Mapping[str, Any], cards: Mapping[str, FittedCard], *, most_loans: int) -> Request:
+    """Return the request in a JSON object; see `read`."""
+    reading = _Reading()
     card = _one_of(reading, plain, "card", tuple(cards))
     fitted = cards.get(card)
     observed_on = _observation_date(reading, plain)

@@ -28,7 +28,7 @@ class Settings:
     most_bytes : largest request body
     most_loans : most loans in one request
     most_in_flight : most scoring requests at a time, waiting ones included; more are told to come again
-    threads : how many requests are computed at a time
+    threads : how many computations run at a time; requests that wait meanwhile are computed together
     read_seconds : longest time a client may take to send its body
     """
 
@@ -39,7 +39,7 @@ class Settings:
     port: int = 3000
     most_bytes: int = 8 * MEBIBYTE
     most_loans: int = 5_000
-    most_in_flight: int = 32
+    most_in_flight: int = 64
     threads: int = 2
     read_seconds: float = 30.0
 

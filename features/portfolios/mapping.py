@@ -382,10 +382,7 @@ def _computed(source: Source, computed: Computed, table: str) -> pl.Series | Non
     if len(numbers) < 2:  # noqa: PLR2004 - the file lacks one, and the fault is told
         return None
     a, b = numbers
-    if computed.over is not None:
-        told = a.set(b <= 0, None) / b
-    else:
-        told = a + b if computed.plus is not None else a - b
+    told = a + b if computed.plus is not None else a - b if computed.minus is not None else a.set(b <= 0, None) / b
     return told.set(told.is_finite().not_(), None)  # beyond all numbers: not known
 
 

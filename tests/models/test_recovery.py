@@ -289,7 +289,7 @@ def test_the_answer_and_the_file_tell_whose_loss_share_it_is_and_what_is_expecte
     for model, status in ((card, "model"), (collection, "assumption")):
         told = assess(history, model, default_policy())
         rows = frame(told, ranked=False)
-        entries = answers._entries(told, history)
+        entries = answers.entries_of(told)
         for entry, row in zip(entries, rows.to_dicts(), strict=True):
             form.validate(entry["ledger"])
             assert entry["ledger"]["loss_share_status"] == row["loss_share_status"] == status

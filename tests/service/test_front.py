@@ -82,12 +82,12 @@ def test_a_length_that_is_no_number_is_refused(front: Front, in_process: Callabl
 def test_more_requests_than_can_be_taken_are_told_to_come_again(narrow: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, finish = threading.Event(), threading.Event()
 
-    def slow(*_: Any) -> bytes:
+    def slow(bodies: list[bytes], *_: Any) -> list[bytes]:
         begun.set()
         finish.wait(10)
-        return b"{}"
+        return [b"{}"] * len(bodies)
 
-    monkeypatch.setitem(front_module.SCORED, "/v1/score", slow)  # type: ignore[arg-type]
+    monkeypatch.setattr(front_module, "score_together", slow)
     statuses: list[int] = []
 
     async def one() -> None:
@@ -97,7 +97,7 @@ def test_more_requests_than_can_be_taken_are_told_to_come_again(narrow: Front, m
         async def send(message: Any) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
-                if message["status"] == 503:
+                if message["status"] == 429:
                     assert (b"retry-after", b"1") in message["headers"]
 
         scope = {
@@ -116,7 +116,7 @@ def test_more_requests_than_can_be_taken_are_told_to_come_again(narrow: Front, m
         await first
 
     asyncio.run(both())
-    assert statuses == [503, 200]
+    assert statuses == [429, 200]
 
 
 def test_an_error_of_ours_is_answered_and_logged_without_its_text(
@@ -125,10 +125,10 @@ def test_an_error_of_ours_is_answered_and_logged_without_its_text(
     lines: list[Mapping[str, object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: Any) -> bytes:
+    def broken(*_: Any) -> Any:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setitem(front_module.SCORED, "/v1/score", broken)  # type: ignore[arg-type]
+    monkeypatch.setattr(front_module, "score_together", broken)
     told = in_process(front, "POST", "/v1/score", part(b"{}"))
     assert told.status == 500
     assert SECRET not in told.body.decode() + json.dumps(lines)

@@ -1,0 +1,150 @@
+"""Requests that wait at the same time, answered in one computation: fifty borrowers cost little more than one.
+
+Each gets the answer that it would get alone, to the bit, but for the ids of the scores. Loans and borrowers of
+different requests are kept apart by a mark before their ids; a request with any fault is answered alone, so that what
+it is told is about itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from features.errors import RepayrankError
+from features.tables import BORROWER, declaration
+from models.assessment import assess
+from serving import answers, requests
+from serving.score import written
+from serving.settings import Settings
+from serving.state import Loaded
+from serving.strict_json import read_object
+
+Outcome = bytes | Exception
+"""What a request gets: the bytes of its answer, or the error that refuses it."""
+
+MOST_TOGETHER = 64
+"""Requests that are computed together; the answer of the first waits for that of the last."""
+
+MOST_BYTES_TOGETHER = 2**18
+"""Bytes of bodies that are computed together: small requests do not wait for a large one."""
+
+MARK = "|"
+
+
+class Queue:
+    """Requests in order of arrival: one that finds nothing to wait for starts at once, others start together.
+
+    Parameters
+    ----------
+    pool : where the work is done, off the event loop
+    work : takes bodies and returns an outcome for each
+    workers : how many computations run at a time
+    """
+
+    def __init__(self, pool: Executor, work: Callable[[list[bytes]], list[Outcome]], workers: int) -> None:
+        self._pool, self._work, self._free = pool, work, workers
+        self._waiting: deque[tuple[bytes, asyncio.Future[bytes]]] = deque()
+
+    async def answer(self, body: bytes) -> bytes:
+        """Return the answer to a request, or raise the error that refuses it."""
+        told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, told))
+        self._start()
+        return await told
+
+    def _start(self) -> None:
+        while self._waiting and self._free:
+            self._free -= 1
+            asked = self._next()
+            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, [body for body, _ in asked])
+            running.add_done_callback(lambda done, asked=asked: self._finish(done, asked))  # type: ignore[misc]
+
+    def _next(self) -> list[tuple[bytes, asyncio.Future[bytes]]]:
+        taken = [self._waiting.popleft()]
+        size = len(taken[0][0])
+        while self._waiting and len(taken) < MOST_TOGETHER:
+            size += len(self._waiting[0][0])
+            if size > MOST_BYTES_TOGETHER:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    def _finish(self, done: asyncio.Future[list[Outcome]], asked: list[tuple[bytes, asyncio.Future[bytes]]]) -> None:
+        self._free += 1
+        failed = done.exception()
+        outcomes: Sequence[Outcome | BaseException] = done.result() if failed is None else [failed] * len(asked)
+        for (_, told), outcome in zip(asked, outcomes, strict=True):
+            if told.cancelled():  # the caller hung up
+                continue
+            if isinstance(outcome, bytes):
+                told.set_result(outcome)
+            else:
+                told.set_exception(outcome)
+        self._start()
+
+
+def score_together(bodies: Sequence[bytes], loaded: Loaded, settings: Settings) -> list[Outcome]:
+    """Return the outcome of `/v1/score` for each body."""
+    outcomes: dict[int, Outcome] = {}
+    alike: dict[object, list[int]] = {}
+    plains: dict[int, dict[str, Any]] = {}
+    for place, body in enumerate(bodies):
+        try:
+            plains[place] = read_object(body)
+        except RepayrankError as error:
+            outcomes[place] = error
+        else:
+            alike.setdefault(_kind(plains[place], place), []).append(place)
+    for places in alike.values():
+        outcomes |= zip(places, _answered([plains[place] for place in places], loaded, settings), strict=True)
+    return [outcomes[place] for place in range(len(bodies))]
+
+
+def _kind(plain: Mapping[str, Any], place: int) -> object:
+    """Return what requests share that can be computed together; a strange one shares it with no other."""
+    tables = plain.get("tables")
+    asked = tuple(plain.get(key) for key in requests.KEYS if key != "tables")
+    if not isinstance(tables, dict) or plain.keys() - set(requests.KEYS) or {*map(type, asked)} - {str, type(None)}:
+        return place
+    if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in tables.values()):
+        return place
+    return (*asked, tuple(sorted(tables)))  # a table that was not sent is not known; an empty one is known to be so
+
+
+def _answered(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) -> list[Outcome]:
+    if len(plains) > 1:
+        try:
+            return _as_one(plains, loaded, settings)
+        except Exception:  # whose fault it was is found by asking each alone
+            return [outcome for plain in plains for outcome in _answered([plain], loaded, settings)]
+    try:
+        request = requests.request_of(plains[0], loaded.cards, most_loans=settings.most_loans)
+        return [written(answers.score_answer(assess(request.history, loaded.cards[request.card], loaded.policy)))]
+    except Exception as error:
+        return [error]
+
+
+def _as_one(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) -> list[Outcome]:
+    tables = {
+        name: [row for place, plain in enumerate(plains) for row in _marked(plain["tables"][name], name, place)]
+        for name in plains[0]["tables"]
+    }
+    request = requests.request_of({**plains[0], "tables": tables}, loaded.cards, most_loans=settings.most_loans)
+    assessment = assess(request.history, loaded.cards[request.card], loaded.policy)
+    entries: list[list[dict[str, Any]]] = [[] for _ in plains]
+    for entry in answers.numbered(answers.entries_of(assessment)):
+        place, _, loan = entry["loan_id"].partition(MARK)
+        entries[int(place)].append({**entry, "loan_id": loan})
+    return [written({"scores": found}) for found in entries]
+
+
+def _marked(rows: list[dict[str, Any]], table: str, place: int) -> list[dict[str, Any]]:
+    """Return rows whose loan and borrower are told apart from those of other requests; what is no id stays a fault."""
+    about = ("loan_id", BORROWER) if table == "loans" else (declaration(table).about,)
+    return [
+        {**row, **{key: f"{place}{MARK}{row[key]}" for key in about if isinstance(row.get(key), str) and row[key]}}
+        for row in rows
+    ]
