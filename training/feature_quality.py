@@ -120,6 +120,19 @@ def undeclared_codes(portfolio: Portfolio, file: PortfolioFile, rows: pl.DataFra
             )
 
 
+def numbers_cut_short(portfolio: Portfolio) -> Iterator[str]:
+    """Yield the features that read the number in a text up to a comma in it: of "12,5 %" they take 12."""
+    for name, told in portfolio.declared.items():
+        if told.number_in is not None:
+            texts = _facts(portfolio, told.number_in).drop_nulls()
+            cut = int(texts.str.contains("[0-9],[0-9]").sum() or 0)
+            if cut:
+                yield (
+                    f"feature '{name}': in {cut:,} rows of column '{told.number_in}' the number in the text has a "
+                    "comma, and is read up to it. Do: put the number in a column of its own"
+                )
+
+
 def denominators(portfolio: Portfolio, file: PortfolioFile, members: History, rows: pl.DataFrame) -> Iterator[str]:
     """Yield how often what a ratio divides by is 0 or less, where the ratio is not known."""
     facts = members.known.facts

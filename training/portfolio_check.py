@@ -30,6 +30,7 @@ from training.feature_quality import (
     LEVELS_SHOWN,
     counted_twice,
     denominators,
+    numbers_cut_short,
     undeclared_codes,
     unnamed_levels,
     unsaid,
@@ -247,6 +248,7 @@ class _Check:
         yield from without_differences(self.portfolio, self.members)
         yield from unnamed_levels(self.portfolio)
         yield from undeclared_codes(self.portfolio, self.file, self.rows)
+        yield from numbers_cut_short(self.portfolio)
         yield from counted_twice(self.file, self.roles)
 
     def _notes(self) -> Iterator[str]:

@@ -62,8 +62,8 @@ def draft(files: Sequence[Path], folder: Path | None = None) -> str:
     outcome = None if sent else outcome_of([column for column in loans.columns if not _is_own(column, loans)])
     placing = placed(book, [outcome.column.name] if outcome is not None else [])
     if folder is None:
-        folder = Path(os.path.commonpath([file.path.parent.resolve() for file in book]))
-    return "\n".join(_Draft(placing, outcome, folder.resolve()).lines()) + "\n"
+        folder = Path(os.path.commonpath([file.path.parent.absolute() for file in book]))
+    return "\n".join(_Draft(placing, outcome, folder).lines()) + "\n"
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -111,7 +111,7 @@ class _Draft:
 
     def _head(self) -> Iterator[str]:
         file = self.loans.file
-        folder = file.path.resolve().parent.name
+        folder = file.path.absolute().parent.name
         yield '# A first portfolio file, guessed from the files\' columns. Decide where it says "check", then run'
         yield "# `repayrank portfolio check` on it. The names of files count from the folder that this one lies in."
         yield f"name = {_toml(folder if file.stem.lower() == 'loans' and folder else file.stem)}"
@@ -176,7 +176,7 @@ class _Draft:
                 yield from _mapping(name, mapped)
 
     def _file(self, file: LenderFile) -> Iterator[str]:
-        name = os.path.relpath(file.path.resolve(), self.folder)
+        name = os.path.relpath(file.path, self.folder)  # a link stays the file that was named
         yield f"file = {_toml(Path(name).as_posix())}"
         if file.encoding != UTF_8:
             yield f"encoding = {_toml(file.encoding)}  # check: guessed; are letters beyond a to z read rightly?"

@@ -472,6 +472,14 @@ def test_what_a_ratio_divides_by_is_counted_where_it_is_not_above_zero(tmp_path)
     )
 
 
+def test_a_number_in_a_text_that_is_read_up_to_a_comma_is_told(tmp_path):
+    more = '[features.share]\ngroup = "ability"\nlabel = { en = "x", zh = "甲" }\nnumber_in = "said"\n'
+    said = [f"{row % 50},5 %" for row in range(ROWS)]
+    assert "in 600 rows of column 'said'" in check(book(tmp_path, more=more, said=said)).features[0]
+    plain = [text.replace(",", ".") for text in said]
+    assert not check(book(tmp_path, more=more, said=plain)).features
+
+
 def test_recoveries_that_a_card_does_not_use_are_told(tmp_path):
     back = [100 if bad else None for bad in BAD]
     path = book(tmp_path, back=back)
