@@ -220,7 +220,7 @@ def _feature(name: str, told: Declaration, words: _Words) -> Feature:
     return Feature(
         name=name,
         group=Group(told.group),
-        unit=_unit(told),
+        unit=unit_of(told),
         risk=Risk[told.risk.upper()],
         family=told.family or name,
         label=words.label,
@@ -341,7 +341,8 @@ def _section(name: str, told: Declaration) -> str:
     return f"[codes.{next(iter(columns_of(name, told)))}] unknown = [{', '.join(f'{one:g}' for one in numbers)}]"
 
 
-def _unit(told: Declaration) -> Unit:
+def unit_of(told: Declaration) -> Unit:
+    """Return what the values of a feature count."""
     if told.levels is not None:
         return Unit.CATEGORY
     if told.yes is not None:
