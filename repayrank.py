@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
@@ -21,8 +21,10 @@ import typer
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 
 if TYPE_CHECKING:
+    from features.catalog import Catalog
     from features.portfolios import Portfolio
     from models.assessment import Assessment
+    from models.fitted_card import FittedCard
     from training.cohort import Cohort
     from training.metrics import Bools
 
@@ -337,6 +339,14 @@ def features(
         str | None, typer.Option("--portfolio", help="Add the features that this book declares itself.")
     ] = None,
     data: DataOption = None,
+    card: Annotated[
+        str | None, typer.Option("--card", help="Instead: the features that a trained card reads, from its artefact.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    version: VersionOption = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="With --card: print a request for a made-up loan, ready to be sent.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Try on the book's own rows whether every feature keeps its promises.")
     ] = False,
@@ -348,6 +358,15 @@ def features(
     """
     from features.catalog import catalog
 
+    if card is not None or example:
+        fitted = _stored(card, home, version)
+        if example:
+            from serving.own_columns import example as request_for
+
+            _tell(json.dumps(request_for(fitted), ensure_ascii=False, indent=1))
+            return
+        _list_features(fitted.catalog, (), as_json=as_json)
+        return
     book = None if portfolio is None else _book(portfolio, data=data, outcomes=False)
     if check:
         if book is None:
@@ -360,6 +379,22 @@ def features(
         _check_features(book)
         return
     listed = catalog() if book is None else book.catalog
+    _list_features(listed, () if book is None else book.unsaid, as_json=as_json)
+
+
+def _stored(card: str | None, home: Path, version: str | None) -> FittedCard:
+    from models.store import ModelStore
+
+    if card is None:
+        raise UsageError(
+            "no card to make an example for", where="--example", expected="a trained card", do="add --card, by its name"
+        )
+    _require_card(card)
+    _require_folder(home)
+    return ModelStore(home).load(card, version)
+
+
+def _list_features(listed: Catalog, unsaid: Iterable[str], *, as_json: bool) -> None:
     if as_json:
         _tell(json.dumps(listed.dictionary(), ensure_ascii=False, indent=1))
         return
@@ -370,7 +405,7 @@ def features(
     for feature in listed:
         table.add_row(feature.name, feature.group, feature.risk.name.lower(), feature.label.en, feature.label.zh)
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
-    for lacking in () if book is None else book.unsaid:
+    for lacking in unsaid:
         _tell(f"no words yet  {lacking}")
 
 

@@ -37,7 +37,7 @@ OPEN_DAYS, CLOSED_DAYS = 8 / 24, 20 / 24
 """Payments are booked between eight and twenty o'clock."""
 
 ON_THE_DAY, EARLY, LATE, IN_PARTS, TOO_MUCH, MISSED = range(6)
-CHANCES = (0.55, 0.14, 0.16, 0.08, 0.05, 0.02)
+CHANCES = (0.5, 0.13, 0.14, 0.16, 0.05, 0.02)
 MOST_EARLY, MOST_LATE = 12, 75
 
 

@@ -184,8 +184,7 @@ class Catalog:
     def texts_version(self) -> str:
         """A short hash of all words: an answer's reasons can be traced to the sentences of its day."""
         words = [
-            (f.name, *f.label.as_dict().values(), *f.reason.as_dict().values(), *f.missing.as_dict().values())
-            for f in self
+            (feature.name, *(word for text in feature.texts for word in text.as_dict().values())) for feature in self
         ]
         return hashlib.sha256(repr(words).encode()).hexdigest()[:FINGERPRINT_LENGTH]
 

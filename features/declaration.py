@@ -48,6 +48,8 @@ class Feature:
     features that say nearly the same thing; a list of reasons shows one of a family. A value of `capped_at` stands for
     that much or more, and is said so. The values of a category are the positions of its `levels`. A feature that the
     lender declared itself `reads` columns of table `facts`, each with its kind; `samples` are texts it knows in them.
+    A mark says yes or no of one level, or one code, of the declared feature `mark_of`: `holds` states the fact where it
+    is yes, and `otherwise` where no mark of the feature is.
     """
 
     name: str
@@ -65,7 +67,16 @@ class Feature:
     capped_at: float | None = None
     levels: tuple[Text, ...] = ()
     reads: tuple[tuple[str, str], ...] = ()
+    mark_of: str = ""
+    holds: Text | None = None
+    otherwise: Text | None = None
     samples: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """Every sentence that may be said of the feature."""
+        own = (self.label, self.reason, self.missing, self.holds, self.otherwise)
+        return tuple(text for text in own if text is not None)
 
     def written(self, value: float, currency: str) -> Text:
         """Return a known value as a reader expects to see it; money is given in minor units."""

@@ -7,6 +7,7 @@ training and serving read the same columns and nobody works anything out beforeh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -219,7 +220,7 @@ def _feature(name: str, told: Declaration, words: _Words) -> Feature:
     return Feature(
         name=name,
         group=Group(told.group),
-        unit=_unit(told),
+        unit=unit_of(told),
         risk=Risk[told.risk.upper()],
         family=told.family or name,
         label=words.label,
@@ -247,8 +248,10 @@ def _of_codes(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
             risk=Risk.FREE,
             family=told.family or name,
             label=said,
-            reason=Text(en=f"{said.en}: {{value}}", zh=f"{said.zh}：{{value}}"),
+            reason=_with(said, Text(en="{value}", zh="{value}")),
             missing=words.missing,
+            mark_of=name,
+            holds=said,
             definition=f"Whether column '{column}' holds the code {code}.",
             view=Facts,
             formula=lambda _, value=value: (pl.col(column) == value).last(),
@@ -260,7 +263,7 @@ def _of_codes(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
 def _of_levels(name: str, told: Declaration, words: _Words) -> Iterator[Feature]:
     column = told.column or name
     for place, (level, said) in enumerate(zip(map(_level, told.levels or ()), words.levels, strict=True), start=1):
-        label = Text(en=f"{words.label.en}: {said.en}", zh=f"{words.label.zh}：{said.zh}")
+        label = _with(words.label, said)
         yield Feature(
             name=f"{name}_is_{place}",
             group=Group(told.group),
@@ -268,8 +271,11 @@ def _of_levels(name: str, told: Declaration, words: _Words) -> Iterator[Feature]
             risk=Risk.FREE,
             family=told.family or name,
             label=label,
-            reason=Text(en=f"{label.en}: {{value}}", zh=f"{label.zh}：{{value}}"),
+            reason=_with(label, Text(en="{value}", zh="{value}")),
             missing=words.missing,
+            mark_of=name,
+            holds=words.reason.filled(value=said),
+            otherwise=_with(words.label, ANOTHER),
             definition=f"Whether column '{column}' holds the text '{level.value}'.",
             view=Facts,
             formula=lambda _, value=level.value: _real(told, column) == value,
@@ -335,7 +341,8 @@ def _section(name: str, told: Declaration) -> str:
     return f"[codes.{next(iter(columns_of(name, told)))}] unknown = [{', '.join(f'{one:g}' for one in numbers)}]"
 
 
-def _unit(told: Declaration) -> Unit:
+def unit_of(told: Declaration) -> Unit:
+    """Return what the values of a feature count."""
     if told.levels is not None:
         return Unit.CATEGORY
     if told.yes is not None:
@@ -368,9 +375,8 @@ class _Words:
         self.unsaid: list[str] = []
         self.name, plain = name, name.replace("_", " ")
         self.label = self._said("label", told.label, plain)
-        self.reason = self._said(
-            "reason", told.reason, f"{self.label.en}: {{value}}", f"{self.label.zh}：{{value}}", optional=True
-        )
+        plain_reason = _with(self.label, Text(en="{value}", zh="{value}"))
+        self.reason = self._said("reason", told.reason, plain_reason.en, plain_reason.zh, optional=True)
         self.missing = self._said("missing", told.missing, *_not_known(self.label, told), optional=True)
         self.levels = tuple(
             self._said(f"level '{level.value}'", Words(level.en, level.zh), level.value)
@@ -398,6 +404,25 @@ def _not_known(label: Text, told: Declaration) -> tuple[str, str]:
     meanings = [words for words in told.codes.values() if words.en.strip() or words.zh.strip()]
     en = [words.en.strip() or words.zh.strip() for words in meanings]
     zh = [words.zh.strip() or words.en.strip() for words in meanings]
-    if not meanings:
-        return f"{label.en}: not known", f"{label.zh}：未知"
-    return f"{label.en}: {', '.join(en)} or not known", f"{label.zh}：{'、'.join(zh)}或未知"
+    in_english = f"{', '.join(en)} or not known" if en else "not known"
+    in_chinese = f"{'、'.join(zh)}或未知" if zh else "未知"
+    chinese = _is_chinese(label.zh) or any(map(_is_chinese, zh))
+    told_all = _with(label, Text(en=in_english, zh=in_chinese if chinese else in_english))
+    return told_all.en, told_all.zh
+
+
+ANOTHER = Text(en="another one than the card tells apart", zh="不在评分卡区分的类别之内")
+"""The level of a category that no feature of the card stands for."""
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def _with(label: Text, value: Text) -> Text:
+    """Return what a label says with its value; a label that only has English words keeps English punctuation."""
+    return Text(
+        en=f"{label.en}: {value.en}",
+        zh=f"{label.zh}：{value.zh}" if _is_chinese(label.zh) else f"{label.zh}: {value.zh}",
+    )
+
+
+def _is_chinese(text: str) -> bool:
+    return CHINESE.search(text) is not None

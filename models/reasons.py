@@ -78,16 +78,36 @@ def _reason(
     plain = np.array([catalog.features[column].unit is not Unit.POINTS for column in columns])
     if (moved[plain] > 0).any():  # points are no fact that a reader can check: another member tells it, if one can
         moved = np.where(plain, moved, -np.inf)
-    told_by = int(columns[np.argmax(moved)])
+    told_by = _what_is_so(catalog, columns, values, int(columns[np.argmax(moved)]))
     feature, value = catalog.features[told_by], float(values[told_by])
     known = None if np.isnan(value) else value
     return Reason(feature, total, known, stated(feature, value, currency))
+
+
+def _what_is_so(catalog: Catalog, columns: npt.NDArray[np.intp], values: Floats, told_by: int) -> int:
+    """Return the member of a family that states the fact itself: "rents", where another would say "owns: no".
+
+    Among the marks of one category, or of one number's codes, that is the mark that holds; of codes that do not, the
+    number.
+    """
+    feature = catalog.features[told_by]
+    category = feature.mark_of or feature.name
+    marks = [int(column) for column in columns if catalog.features[column].mark_of == category]
+    holding = [column for column in marks if values[column] == 1]
+    if holding:
+        return holding[0]
+    number = [int(column) for column in columns if catalog.features[column].name == category]
+    return number[0] if feature.mark_of and number else told_by
 
 
 def stated(feature: Feature, value: float, currency: str) -> Text:
     """Return the fact behind a feature's value as a sentence in both languages; NaN gives the missing sentence."""
     if np.isnan(value):
         return feature.missing
+    if feature.mark_of:
+        said = feature.holds if value else feature.otherwise
+        if said is not None:
+            return said
     return feature.reason.filled(value=_told(feature, value, currency))
 
 

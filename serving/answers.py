@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from features.declaration import Group
+from features.words import Unit
 from models.assessment import Assessment
 from models.pairwise import Comparison, compare
 from models.reasons import Reason
@@ -83,7 +84,7 @@ def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
             "treatment": {"rung": suggested[case].rung, "text": suggested[case].text.as_dict()},
             "exposure": {name: column[case] for name, column in exposure.items()},
             "ledger": {name: column[case] for name, column in ledger.items()},
-            "reasons": [_reason(reason) for reason in assessment.reasons(case)],
+            "reasons": [_reason(reason, assessment.currencies[case]) for reason in assessment.reasons(case)],
             "model": model,
             "policy": {"version": policy.version, "digest": policy.digest},
             "notes": [note.as_dict() for note in assessment.notes(case)],
@@ -92,13 +93,14 @@ def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
     ]
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def _reason(reason: Reason, currency: str) -> dict[str, Any]:
     return {
         "feature": reason.feature.name,
         "group": reason.feature.group.value,
         "effect": reason.effect,
         "contribution": reason.contribution,
         "value": reason.value,
+        "value_in": f"minor units of {currency}" if reason.feature.unit is Unit.MONEY else reason.feature.unit.value,
         "unit": reason.feature.unit.value,
         "missing": reason.value is None,
         "text": reason.text.as_dict(),

@@ -9,12 +9,14 @@ from typing import Any
 import polars as pl
 
 from features.declaration import Group
+from features.declared import columns_of_kinds
 from features.schemas import Table
-from features.tables import NoFacts, declarations, facts_table
+from features.tables import FACTS, NoFacts, declarations
 from features.words import Unit
+from models.fitted_card import FittedCard
 from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
-from serving import columns, requests
+from serving import columns, own_columns, requests
 from serving.ids import CROCKFORD, LENGTH
 from serving.settings import Settings
 from serving.state import Loaded
@@ -43,8 +45,8 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
         },
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "paths": {
-            "/v1/score": {"post": _scored("score", "Score loans, in the order sent", "ScoreAnswer")},
-            "/v1/rank": {"post": _scored("rank", "Put loans in order of work, each with why", "RankAnswer")},
+            "/v1/score": {"post": _scored(loaded, "score", "Score loans, in the order sent", "ScoreAnswer")},
+            "/v1/rank": {"post": _scored(loaded, "rank", "Put loans in order of work, each with why", "RankAnswer")},
             "/v1/features": {"get": _read("features", "The feature dictionary", "FeaturesAnswer")},
             "/v1/openapi.json": {"get": _read("openapi", "This document", "AnyObject")},
             "/readyz": {"get": _ready()},
@@ -66,7 +68,10 @@ def _release() -> str:
 def _schemas(loaded: Loaded, settings: Settings) -> Schema:
     return {
         "Request": _request(loaded, settings),
-        **{_row_name(name): _row(schema) for name, schema in _declared(loaded).items()},
+        **{
+            _row_name(name): _facts(loaded) if name == FACTS else _row(schema)
+            for name, schema in _declared(loaded).items()
+        },
         "ScoreAnswer": _object({"scores": _list(_ref("Score"), minItems=1)}),
         "RankAnswer": _object({"ranking": _list(_ref("Ranked"), minItems=1)}),
         "Score": _object(_entry(loaded)),
@@ -124,12 +129,35 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
 
 
 def _declared(loaded: Loaded) -> dict[str, type[Table]]:
-    """Return every table that some card reads; `facts` with the columns of all cards, of which a card reads its own."""
-    own: dict[str, Any] = {}
-    for card in loaded.cards.values():
-        own.update({} if card.facts is None else card.facts.columns())
-    columns_of_facts = {name: kind for name, kind in own.items() if name not in NoFacts.columns()}
-    return declarations(facts_table(columns_of_facts) if columns_of_facts else None)
+    """Return every table that some card reads; the columns of `facts` are told by `_facts`."""
+    return declarations(NoFacts if any(card.sent for card in loaded.cards.values()) else None)
+
+
+def _facts(loaded: Loaded) -> Schema:
+    """Return a row of the lender's own facts, with the columns of all cards, of which a card reads its own."""
+    cards = {name: card for name, card in loaded.cards.items() if card.sent}
+    row = _row(NoFacts)
+    for column in dict.fromkeys(column for card in cards.values() for column in card.sent):
+        told = {name: _own(card, column) for name, card in cards.items() if column in card.sent}
+        alone = len({str(one) for one in told.values()}) == 1
+        row["properties"][column] = (
+            next(iter(told.values()))
+            if alone
+            else {"anyOf": [{**one, "title": f"card {name}"} for name, one in told.items()]}
+        )
+    row["required"] += [column for column in row["properties"] if all(column in card.needed for card in cards.values())]
+    row["description"] += f" Required of {', '.join(cards)}: what the card reads is there, null where it is not known."
+    return row
+
+
+def _own(card: FittedCard, column: str) -> Schema:
+    kind = columns_of_kinds({column: card.sent[column]})[column]
+    known = own_columns.levels(card, column)
+    return {
+        **_cell(kind),
+        "description": own_columns.meaning(card, column),
+        **({"examples": known} if known else {}),
+    }
 
 
 def _row_name(table: str) -> str:
@@ -246,7 +274,8 @@ def _reason() -> Schema:
             "group": {"enum": list(Group)},
             "effect": {"enum": ["raises", "lowers"]},
             "contribution": NUMBER,
-            "value": {"type": ["number", "null"]},
+            "value": {"type": ["number", "null"], "description": "money in minor units, as value_in says"},
+            "value_in": {**STRING, "description": "what the value counts: 'minor units of CNY', 'months', ..."},
             "unit": {"enum": list(Unit)},
             "missing": {"type": "boolean"},
             "text": _ref("Text"),
@@ -269,7 +298,7 @@ def _refusal() -> Schema:
     )
 
 
-def _scored(name: str, summary: str, answer: str) -> Schema:
+def _scored(loaded: Loaded, name: str, summary: str, answer: str) -> Schema:
     statuses = (
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.REQUEST_TIMEOUT,
@@ -282,11 +311,23 @@ def _scored(name: str, summary: str, answer: str) -> Schema:
     return {
         "operationId": name,
         "summary": summary,
-        "requestBody": {"required": True, **_json("Request")},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref("Request"), **_examples(loaded)}},
+        },
         "responses": {
             "200": {"description": "the answer", **_json(answer)},
             **{str(int(status)): {"description": status.phrase, **_json("Refusal")} for status in statuses},
         },
+    }
+
+
+def _examples(loaded: Loaded) -> Schema:
+    return {
+        "examples": {
+            name: {"summary": card.card.title.en, "value": own_columns.example(card)}
+            for name, card in loaded.cards.items()
+        }
     }
 
 

@@ -70,6 +70,16 @@ print(version.version, len(told))
     assert told.stdout.split()[1] == "5"
 
 
+def test_the_example_of_a_trained_card_can_be_sent_as_it_is(home):
+    told = repayrank("features", "--card", "collection", "--example", cwd=home)
+    assert told.returncode == 0, told.stderr
+    body = json.loads(told.stdout)
+    assert body["card"] == "collection"
+    assert {"loans", "statements", "payments"} <= set(body["tables"])
+    listed = repayrank("features", "--card", "collection", "--json", cwd=home)
+    assert 10 < len(json.loads(listed.stdout)) < 199
+
+
 def test_no_pickle_lies_among_the_training_records(home):
     names = [
         path.name for path in (home / ".repayrank").rglob("*") if path.suffix in {".pkl", ".joblib", ".cloudpickle"}

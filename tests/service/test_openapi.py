@@ -22,6 +22,7 @@ from models.cards import card_named
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
 from serving import openapi, requests
+from serving import score as scoring
 from serving.asking import rows as request_rows
 from serving.front import ROUTES, Front
 from serving.settings import Settings
@@ -190,3 +191,16 @@ def test_the_example_in_the_manual_is_answered(
 def test_the_manual_names_every_path(document: dict[str, Any]) -> None:
     manual = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
     assert all(path in manual for path in document["paths"])
+
+
+def test_the_example_of_a_card_of_histories_is_taken_and_scored(
+    loaded: Loaded, document: dict[str, Any], check: Callable[[str, object], None]
+) -> None:
+    for name, told in document["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"][
+        "examples"
+    ].items():
+        check("Request", told["value"])
+        answer = json.loads(scoring.score(json.dumps(told["value"]).encode(), loaded, Settings()))
+        check("ScoreAnswer", answer)
+        assert answer["scores"][0]["model"]["name"] == name
+        assert answer["scores"][0]["notes"] == []

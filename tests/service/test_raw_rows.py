@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from raw_books import FILE, NUMBERS, TEXTS, Row, made_rows, write
 
 from features.errors import TablesRefused
@@ -21,7 +22,7 @@ from models.assessment import Assessment, assess
 from models.cards import card_of
 from models.policy import default_policy
 from models.store import ModelStore
-from serving import requests
+from serving import openapi, own_columns, requests
 from serving import score as scoring
 from serving.batch import frame
 from serving.settings import Settings
@@ -252,3 +253,49 @@ def test_a_parquet_file_is_read_by_the_same_rules(tmp_path: Path, served: Served
     book = open_portfolio(str(tmp_path))
     assert book.tables.facts is not None and served.book.tables.facts is not None
     assert book.tables.facts.equals(served.book.tables.facts)
+
+
+def document_of(served: Served) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(openapi.document(served.loaded, Settings())))
+    return told
+
+
+def test_the_example_of_a_card_is_described_by_the_document_and_answered_without_a_note(served: Served) -> None:
+    body = own_columns.example(served.loaded.cards["application"])
+    document = document_of(served)
+    Draft202012Validator({**document, "$ref": "#/components/schemas/Request"}).validate(body)
+    told = served.score(body)
+    assert told[0]["notes"] == []
+    Draft202012Validator({**document, "$ref": "#/components/schemas/Score"}).validate(told[0])
+    content = document["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["examples"]["application"]["value"] == body
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("ING_MEN", ["income (收入)", "in units of the currency, not minor units", "LIBRE", "n/a, -9.0"]),
+        ("TIP_VIV", ["dwelling (住房)", "one of A1 (own), A2 (rents)"]),
+        ("BURO_SC", ["bureau score", "-8: no file at the bureau"]),
+        ("ANT_NEG", ["98: years not stated", "not known: 99", "unit: count"]),
+        ("FEC_ALTA", ["a day written YYYY-MM-DD", "time as a client"]),
+        ("GTO_MEN", ["CARGA is worked out from it"]),
+    ],
+)
+def test_the_document_says_of_each_own_column_what_the_declaration_says(
+    served: Served, column: str, words: list[str]
+) -> None:
+    row = document_of(served)["components"]["schemas"]["FactRow"]
+    told = row["properties"][column]["description"]
+    for word in words:
+        assert word in told or word == "LIBRE", (word, told)
+    assert column in row["required"]
+    assert "as the lender declares it" not in told
+    assert set(row["properties"]) == {"loan_id", "recorded_at", *NUMBERS, *TEXTS, "FEC_ALTA"}
+
+
+def test_a_value_of_money_in_an_answer_says_that_it_is_in_minor_units(served: Served) -> None:
+    told = [reason for row in served.rows[:20] for reason in served.score(request([row], served.book))[0]["reasons"]]
+    money = {reason["value_in"] for reason in told if reason["unit"] == "money"}
+    assert money == {"minor units of MXN"}
+    assert all(reason["value_in"] == reason["unit"] for reason in told if reason["unit"] != "money")

@@ -1,0 +1,86 @@
+"""A reason states the fact that the borrower has: the category it is in, not one of those it is not in."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import numpy as np
+import pytest
+
+from features.catalog import Catalog
+from features.declared import Declaration, declared_features
+from models.attribution import families
+from models.policy import default_policy
+from models.reasons import reasons
+
+DWELLING = {
+    "group": "ability",
+    "column": "TIP_VIV",
+    "each": True,
+    "levels": [{"value": "A1", "en": "owns", "zh": "自有"}, {"value": "A2", "en": "rents", "zh": "租住"}],
+    "label": {"en": "dwelling", "zh": "住房"},
+}
+BUREAU = {
+    "group": "willingness",
+    "codes": {"-9": {"en": "no file at the bureau", "zh": "无征信记录"}},
+    "label": {"en": "bureau score", "zh": "征信评分"},
+}
+
+
+def catalog_of(**declared: object) -> Catalog:
+    told = {name: msgspec.convert(one, Declaration) for name, one in declared.items()}
+    return Catalog(declared_features(told).features)
+
+
+def told(catalog: Catalog, values: list[float], moved: list[float]) -> list[tuple[str, str, float | None]]:
+    found = reasons(
+        catalog,
+        families(catalog),
+        np.array(values),
+        np.array(moved),
+        currency="CNY",
+        rules=default_policy().reasons,
+    )
+    return [(reason.text.en, reason.text.zh, reason.value) for reason in found]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1], ("dwelling: rents", "住房：租住", 1.0)),
+        ([1, 0], ("dwelling: owns", "住房：自有", 1.0)),
+        ([0, 0], ("dwelling: another one than the card tells apart", "住房：不在评分卡区分的类别之内", 0.0)),
+        ([np.nan, np.nan], ("dwelling: not known", "住房：未知", None)),
+    ],
+)
+@pytest.mark.parametrize("moved", [[0.4, 0.1], [0.1, 0.4], [-0.4, -0.1], [-0.1, 0.3]])
+def test_a_category_is_told_by_the_one_the_loan_has_whichever_level_moved_the_score(
+    values: list[float], expected: tuple[str, str, float | None], moved: list[float]
+) -> None:
+    assert told(catalog_of(dwelling=DWELLING), values, moved) == [expected]
+
+
+def test_the_lenders_own_sentence_speaks_for_the_level() -> None:
+    own = {**DWELLING, "reason": {"en": "the applicant's home: {value}", "zh": "申请人的住房为{value}"}}
+    assert told(catalog_of(dwelling=own), [0, 1], [0.3, 0])[0][:2] == (
+        "the applicant's home: rents",
+        "申请人的住房为租住",
+    )
+
+
+@pytest.mark.parametrize("moved", [[0.4, 0.1], [0.1, 0.4]])
+def test_a_number_is_told_where_it_is_known_and_its_code_where_that_holds(moved: list[float]) -> None:
+    catalog = catalog_of(bureau=BUREAU)
+    assert told(catalog, [612, 0], moved) == [("bureau score: 612", "征信评分：612", 612.0)]
+    assert told(catalog, [np.nan, 1], moved) == [("no file at the bureau", "无征信记录", 1.0)]
+    assert told(catalog, [np.nan, np.nan], moved)[0][0] == "bureau score: no file at the bureau / not known"
+
+
+def test_words_that_are_missing_in_one_language_do_not_mix_punctuation() -> None:
+    plain = {**DWELLING, "label": {"en": "dwelling"}, "levels": ["own", {"value": "A2", "en": "rents"}]}
+    bureau = {**BUREAU, "label": {"en": "bureau score"}, "codes": {"-9": {"en": "no file"}}}
+    for feature in catalog_of(dwelling=plain, bureau=bureau):
+        for text in (feature.label, feature.reason, feature.missing, feature.holds, feature.otherwise):
+            if text is not None:
+                assert not re.search("[A-Za-z ]：", text.zh), text.zh
