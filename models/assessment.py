@@ -21,7 +21,7 @@ from features.words import Text
 from models.attribution import Attribution, attribute, families
 from models.exposure import at_risk
 from models.fitted_card import FittedCard
-from models.notes import counted_as, impossible, remarks
+from models.notes import counted_as, remarks, strange_figures
 from models.policy import LossShare, Policy, Treatment
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
@@ -132,7 +132,9 @@ class Assessment:
         currency = self.currencies[case]
         return [
             *([] if self.remarks is None else self.remarks[case]),
-            *impossible(self.catalog.features, self.values[case], currency),
+            *strange_figures(
+                self.catalog.features, self.values[case], currency, self.model.reference.get("own_ranges", {})
+            ),
             *counted_as(int(self.ledger.exposure_minor[case]), int(self.owed_minor[case]), currency),
         ]
 
