@@ -296,7 +296,7 @@ def report(
         book = _book(portfolio, zone, data)
         wanted = card_of(book, card or book.card)
         loans = report_judged(out, book, wanted, rules, as_of=_day(as_of), seed=seed, say=_say)
-        _tell(f"report on {loans:,} loans that a {wanted.name} card had not seen: {out}")
+        _tell(f"report on {loans:,} loans that the {wanted.name} card had not seen: {out}")
         return
     book = _book(portfolio, zone, data, outcomes=False)
     fitted = ModelStore(home).load(card or book.card, version)

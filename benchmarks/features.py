@@ -45,7 +45,6 @@ def results(loans: int = LOANS) -> Iterator[Result]:
     """Yield the comparison; fewer loans for a quick look."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        # In a process of its own as well: a child's peak begins with what its parent holds.
         _child("book", here / "warm", str(WARM_LOANS), "1")
         _child("book", here / "full", str(loans), "0")
         runs: list[tuple[Run, Run]] = []

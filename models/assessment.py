@@ -18,10 +18,10 @@ from features.errors import DataRefused
 from features.history import History
 from features.schemas import NO_CURRENCY
 from features.words import Text
-from models.attribution import Attribution, attribute, families
+from models.attribution import Attribution, attribute
 from models.exposure import at_risk
 from models.fitted_card import FittedCard
-from models.notes import counted_as, impossible, remarks
+from models.notes import counted_as, remarks, strange_figures
 from models.policy import LossShare, Policy, Treatment
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
@@ -115,7 +115,7 @@ class Assessment:
         """Return the reasons of one case."""
         return reasons(
             self.catalog,
-            self._families,
+            self.model.families,
             self.values[case],
             self.attribution.contributions[case],
             currency=self.currencies[case],
@@ -131,13 +131,11 @@ class Assessment:
         currency = self.currencies[case]
         return [
             *([] if self.remarks is None else self.remarks[case]),
-            *impossible(self.catalog.features, self.values[case], currency),
+            *strange_figures(
+                self.catalog.features, self.values[case], currency, self.model.reference.get("own_ranges", {})
+            ),
             *counted_as(int(self.ledger.exposure_minor[case]), int(self.owed_minor[case]), currency),
         ]
-
-    @cached_property
-    def _families(self) -> dict[str, npt.NDArray[np.intp]]:
-        return families(self.catalog)
 
 
 def assess(history: History, model: FittedCard, policy: Policy) -> Assessment:
@@ -206,10 +204,10 @@ def assess_matrix(matrix: FeatureMatrix, money: pl.DataFrame, model: FittedCard,
 def _require_currency_of(model: FittedCard, money: pl.DataFrame) -> None:
     """Refuse amounts in another currency than the card was fitted in: its thresholds are amounts of money."""
     fitted = model.reference.get("currency")
-    strange = money.filter(~pl.col("currency").is_in([fitted, NO_CURRENCY])) if fitted else money.clear()
-    if strange.height:
+    strange = [found for found in money.get_column("currency").to_list() if found not in {fitted, NO_CURRENCY}]
+    if fitted and strange:
         raise DataRefused(
-            f"{strange.height} loans in another currency",
+            f"{len(strange)} loans in another currency",
             where="table 'loans', column 'currency'",
             expected=f"{fitted}, in which the {model.card.name} card was fitted",
             do="convert the amounts first, or use a card fitted in the loans' currency",

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from features.catalog import Catalog
 from features.declared import Declaration, Kind, declared_facts, kinds_of
 from features.delinquency import LAWFUL, Allocation
 from features.portfolios.raw import AS_DECLARED, RawRows
 from features.schemas import Table
+from models.attribution import families
 from models.cards import Card
 from models.recovery import RecoveryModel
 from models.risk_model import RiskModel
@@ -40,6 +44,16 @@ class FittedCard:
     allocation: Allocation = LAWFUL
     recovery: RecoveryModel | None = None
     raw: RawRows = AS_DECLARED
+
+    @cached_property
+    def families(self) -> dict[str, npt.NDArray[np.intp]]:
+        """The columns of each family of features, in catalog order."""
+        return families(self.catalog)
+
+    @cached_property
+    def feature_names(self) -> frozenset[str]:
+        """The names of the features that the card reads."""
+        return frozenset(self.catalog.names)
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:

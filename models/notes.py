@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,13 @@ IMPOSSIBLE = Text(
     zh="{label}：{value}不可能出现，仍按报送值计算",
 )
 
+UNHEARD_OF = Text(
+    en="{label}: {value} is far from what the card was fitted on; check the figure and its unit",
+    zh="{label}：{value}远离评分卡拟合时的取值，请核对数值与单位",
+)
+FAR = 10
+"""How many times what nearly all loans have is far: minor units in place of whole ones are a hundred times too many."""
+
 
 def remarks(history: History, model: FittedCard) -> list[list[Text]]:
     """Return what there is to say of each case besides its features: its population, and categories nobody declared."""
@@ -49,18 +56,26 @@ def remarks(history: History, model: FittedCard) -> list[list[Text]]:
     return list(found.values())
 
 
-def impossible(features: tuple[Feature, ...], values: Floats, currency: str) -> Iterator[Text]:
-    """Yield the lender's own figures of one case that lie outside what their unit allows.
+def strange_figures(
+    features: tuple[Feature, ...], values: Floats, currency: str, ranges: Mapping[str, Sequence[float]]
+) -> Iterator[Text]:
+    """Yield the lender's own figures of one case that their unit does not allow, or that the card has hardly met.
 
     Parameters
     ----------
     features, values : of one case, in catalog order
+    ranges : between which figures nearly all loans lay that the card was fitted on, by feature
     """
     for feature, value in zip(features, values.tolist(), strict=True):
-        if feature.reads and not np.isnan(value):
-            least, most = feature.unit.bounds
-            if not least <= value <= most:
-                yield IMPOSSIBLE.filled(label=feature.label, value=feature.written(value, currency))
+        if not feature.reads or np.isnan(value):
+            continue
+        least, most = feature.unit.bounds
+        low, high = ranges.get(feature.name, (-np.inf, np.inf))
+        figure = {"label": feature.label, "value": feature.written(value, currency)}
+        if not least <= value <= most:
+            yield IMPOSSIBLE.filled(**figure)
+        elif (low >= 0 and value < 0) or (high > 0 and value > FAR * high):
+            yield UNHEARD_OF.filled(**figure)
 
 
 def counted_as(counted: int, owed: int, currency: str) -> Iterator[Text]:

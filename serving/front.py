@@ -38,7 +38,14 @@ from serving.together import Queue, score_together
 Log = Callable[[Mapping[str, object]], None]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-SCORED = ("/v1/score", "/v1/rank")
+SCORE = "/v1/score"
+ALONE: Mapping[str, Callable[[bytes, Loaded, Settings], bytes]] = {
+    "/v1/rank": scoring.rank,
+    "/v1/score/features": scoring.score_ready,
+}
+"""What is computed request by request: a ranking compares its own loans, and ready features cost too little to wait."""
+
+SCORED = (SCORE, *ALONE)
 HANDED_ON = frozenset({"/healthz"})
 """What BentoML's own application may answer. Its page loads a tracker, and its documents describe none of our paths."""
 
@@ -163,9 +170,9 @@ class Front:
         try:
             body = await json_body(scope, receive, most_bytes=settings.most_bytes, seconds=settings.read_seconds)
             # Off the event loop: while one request is computed, others are still accepted, refused or told to wait.
-            if route == "/v1/score":
+            if route == SCORE:
                 return Answer(await queue.answer(body))
-            return Answer(await asyncio.get_running_loop().run_in_executor(pool, scoring.rank, body, loaded, settings))
+            return Answer(await asyncio.get_running_loop().run_in_executor(pool, ALONE[route], body, loaded, settings))
         finally:
             self._metrics.in_flight -= 1
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from features.declaration import Group
 from features.declared import columns_of_kinds
-from features.schemas import Table
+from features.schemas import MOST_MONEY, NO_CURRENCY, PRODUCTS, Table
 from features.tables import FACTS, NoFacts, declarations
 from features.words import Unit
 from models.fitted_card import FittedCard
@@ -18,6 +18,7 @@ from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
 from serving import columns, own_columns, requests
 from serving.ids import CROCKFORD, LENGTH
+from serving.ready import MOST
 from serving.settings import Settings
 from serving.state import Loaded
 
@@ -46,6 +47,11 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "paths": {
             "/v1/score": {"post": _scored(loaded, "score", "Score loans, in the order sent", "ScoreAnswer")},
+            "/v1/score/features": {
+                "post": _scored(
+                    loaded, "scoreFeatures", "Score loans whose features are ready", "ScoreAnswer", "ReadyRequest"
+                )
+            },
             "/v1/rank": {"post": _scored(loaded, "rank", "Put loans in order of work, each with why", "RankAnswer")},
             "/v1/features": {"get": _read("features", "The feature dictionary", "FeaturesAnswer")},
             "/v1/openapi.json": {"get": _read("openapi", "This document", "AnyObject")},
@@ -68,6 +74,7 @@ def _release() -> str:
 def _schemas(loaded: Loaded, settings: Settings) -> Schema:
     return {
         "Request": _request(loaded, settings),
+        "ReadyRequest": _ready_request(loaded, settings),
         **{
             _row_name(name): _facts(loaded) if name == FACTS else _row(schema)
             for name, schema in _declared(loaded).items()
@@ -125,6 +132,29 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
         },
         optional=("time_zone",),
         description=f"At most {settings.most_bytes} bytes; no key twice. Every loan must be known on the date.",
+    )
+
+
+def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
+    row = _object(
+        {
+            "loan_id": {**STRING, "minLength": 1},
+            "product": {"enum": list(PRODUCTS)},
+            "currency": {**STRING, "pattern": f"^(?!{NO_CURRENCY}$)[A-Z]{{3}}$"},
+            "owed_minor": {**INTEGER, "minimum": 0, "maximum": MOST_MONEY, "description": "at risk, in minor units"},
+            "features": {
+                "type": "object",
+                "additionalProperties": {"type": ["number", "null"], "maximum": MOST, "minimum": -MOST},
+                "description": "each feature that the card reads and no other, see /v1/features; null: not known",
+            },
+        }
+    )
+    return _object(
+        {
+            "card": {"enum": list(loaded.names)},
+            "observation_date": DAY,
+            "rows": _list(row, minItems=1, maxItems=settings.most_loans),
+        }
     )
 
 
@@ -298,7 +328,7 @@ def _refusal() -> Schema:
     )
 
 
-def _scored(loaded: Loaded, name: str, summary: str, answer: str) -> Schema:
+def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str = "Request") -> Schema:
     statuses = (
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.REQUEST_TIMEOUT,
@@ -313,7 +343,9 @@ def _scored(loaded: Loaded, name: str, summary: str, answer: str) -> Schema:
         "summary": summary,
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _ref("Request"), **_examples(loaded)}},
+            "content": {
+                "application/json": {"schema": _ref(request), **(_examples(loaded) if request == "Request" else {})}
+            },
         },
         "responses": {
             "200": {"description": "the answer", **_json(answer)},

@@ -99,8 +99,15 @@ def _cell(card: FittedCard, column: str, kind: str, day: date) -> str | float:
         return (day - YEARS_BEFORE).isoformat()
     if kind == "text":
         return next(iter(levels(card, column)), "12")
-    figures = (FIGURES.get(unit_of(declared), A_FIGURE) for _, declared in _direct(card, column))
-    return next(figures, A_FIGURE)
+    return next((_figure(card, name, declared) for name, declared in _direct(card, column)), A_FIGURE)
+
+
+def _figure(card: FittedCard, name: str, declared: Declaration) -> float:
+    """Return a figure between those that nearly all loans have, in the lender's unit."""
+    bounds = card.reference.get("own_ranges", {}).get(name)
+    if bounds is None:
+        return FIGURES.get(unit_of(declared), A_FIGURE)
+    return float(round(sum(bounds) / 2 / declared.per_unit))
 
 
 def _forms(card: FittedCard, column: str) -> Iterator[str]:

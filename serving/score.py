@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from models.assessment import Assessment, assess
-from serving import answers, requests
+from serving import answers, ready, requests
 from serving.settings import Settings
 from serving.state import Loaded
 
@@ -16,6 +16,11 @@ def score(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/score`: the loans in the order sent."""
     assessment = _assessed(body, loaded, settings)
     return written(answers.score_answer(assessment))
+
+
+def score_ready(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
+    """Return the answer of `/v1/score/features`: the rows in the order sent."""
+    return written(answers.score_answer(ready.assessed(body, loaded, settings)))
 
 
 def rank(body: bytes, loaded: Loaded, settings: Settings) -> bytes:

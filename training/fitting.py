@@ -13,12 +13,16 @@ from features.declared import Declaration
 from features.delinquency import LAWFUL, Allocation
 from features.portfolios.raw import AS_DECLARED, RawRows
 from features.probes import probe_history
+from features.words import Unit
 from models.cards import Card, Population
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
 from models.risk_model import Floats, Helpers, RiskModel
 from training.cohort import Cohort, catalog_of
 
+NEARLY_ALL = (1, 99)
+LEAST_KNOWN = 100
+"""Known values of which a percentile is nobody's own."""
 COLLECTION = "collection"
 """The card that expects recoveries whatever population a lender gives it."""
 
@@ -91,6 +95,7 @@ def fitted_card(
             "observed_on": sorted({str(day) for day in cohort.matrix.cases.get_column("observed_on")}),
             "outcomes": dict(cohort.counts),
             "values_sha256": data_hash(cohort),
+            **({"own_ranges": ranges} if (ranges := own_ranges(cohort)) else {}),
             **({} if recovery is None else {"recovered": _recovered(cohort)}),
         },
         provenance={**provenance, "seed": seed},
@@ -99,6 +104,19 @@ def fitted_card(
         recovery=recovery,
         raw=raw,
     )
+
+
+def own_ranges(cohort: Cohort) -> dict[str, list[float]]:
+    """Return between which figures nearly all known values of the lender's own numbers lie, by feature.
+
+    The 1st and the 99th percentile, of enough loans that the figures are nobody's.
+    """
+    found: dict[str, list[float]] = {}
+    for feature, values in zip(cohort.matrix.features, cohort.matrix.values.T, strict=True):
+        known = values[~np.isnan(values)]
+        if feature.reads and feature.unit not in {Unit.YES_NO, Unit.CATEGORY} and len(known) >= LEAST_KNOWN:
+            found[feature.name] = [float(bound) for bound in np.percentile(known, NEARLY_ALL)]
+    return found
 
 
 def _recovered(cohort: Cohort) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""Scores of features that the caller has computed itself: the same answers, without the history behind them.
+
+For engines that keep a feature store. The names, and what each feature means, are the card's own: `GET /v1/features`.
+What no feature can be is refused; whether a number was computed as the card's features are, only the caller can know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.catalog import FeatureMatrix
+from features.errors import Fault, TablesRefused
+from features.schemas import MOST_MONEY, NO_CURRENCY, PRODUCTS
+from models.assessment import Assessment, assess_matrix
+from models.fitted_card import FittedCard
+from serving import columns
+from serving.settings import Settings
+from serving.state import Loaded
+from serving.strict_json import WHERE, read_object
+
+REQUEST, ROWS = "request", "rows"
+KEYS = ("card", "observation_date", "rows")
+OF_A_ROW = ("loan_id", "product", "currency", "owed_minor", "features")
+MOST_FAULTS = 1_000
+MOST = 1e300
+"""The largest number that a feature may be, either way."""
+CURRENCY = re.compile("[A-Z]{3}")
+
+
+def assessed(body: bytes, loaded: Loaded, settings: Settings) -> Assessment:
+    """Return the assessment of the rows in a body.
+
+    Raises
+    ------
+    UsageError : the body is not JSON, or not JSON of one meaning
+    TablesRefused : with every fault by row and feature, and no value
+    """
+    plain = read_object(body)
+    card = loaded.cards.get(plain["card"]) if isinstance(plain.get("card"), str) else None
+    day = columns.day(plain["observation_date"]) if isinstance(plain.get("observation_date"), str) else None
+    rows = plain.get("rows")
+    faults = list(_faults_of_request(plain, card, day, rows, loaded, settings))
+    if isinstance(rows, list) and card is not None and not faults:
+        for place, row in enumerate(rows):
+            if len(faults) > MOST_FAULTS:
+                break
+            faults.extend(_faults_of_row(place, row, card))
+    if faults or card is None or day is None:
+        raise TablesRefused(faults[:MOST_FAULTS], where=WHERE, total=len(faults))
+    return _assess(rows, card, day, loaded)  # type: ignore[arg-type]
+
+
+def _assess(rows: list[dict[str, Any]], card: FittedCard, day: date, loaded: Loaded) -> Assessment:
+    names = card.catalog.names
+    values = np.array([[row["features"][name] for name in names] for row in rows], dtype=np.float64)
+    cases = pl.DataFrame(
+        {
+            "case": pl.Series(range(len(rows)), dtype=pl.UInt32),
+            "loan_id": [row["loan_id"] for row in rows],
+            "observed_on": pl.Series([day] * len(rows), dtype=pl.Date),
+        }
+    )
+    money = pl.DataFrame(
+        {
+            "product": [row["product"] for row in rows],
+            "currency": [row["currency"] for row in rows],
+            "owed_minor": pl.Series([row["owed_minor"] for row in rows], dtype=pl.Int64),
+        }
+    )
+    return assess_matrix(FeatureMatrix(cases, values, card.catalog.features), money, card, loaded.policy)
+
+
+def _faults_of_request(
+    plain: Mapping[str, Any],
+    card: FittedCard | None,
+    day: date | None,
+    rows: object,
+    loaded: Loaded,
+    settings: Settings,
+) -> Iterator[Fault]:
+    if card is None:
+        yield Fault(REQUEST, None, "card", f"one of {', '.join(loaded.names)}")
+    if day is None:
+        yield Fault(REQUEST, None, "observation_date", columns.expected(pl.Date()))
+    if plain.keys() - set(KEYS):
+        yield Fault(REQUEST, None, None, f"only the keys {', '.join(KEYS)}")
+    if not isinstance(rows, list) or not 0 < len(rows) <= settings.most_loans:
+        yield Fault(REQUEST, None, ROWS, f"a list of 1 to {settings.most_loans} rows")
+
+
+def _faults_of_row(place: int, row: object, card: FittedCard) -> Iterator[Fault]:
+    if not isinstance(row, dict) or row.keys() != set(OF_A_ROW):
+        yield Fault(ROWS, place, None, f"an object with the keys {', '.join(OF_A_ROW)} and no other")
+        return
+    owed, currency = row["owed_minor"], row["currency"]
+    if not isinstance(row["loan_id"], str) or not row["loan_id"]:
+        yield Fault(ROWS, place, "loan_id", "a text that is not empty")
+    if row["product"] not in PRODUCTS:
+        yield Fault(ROWS, place, "product", f"one of {', '.join(PRODUCTS)}")
+    if not isinstance(currency, str) or not CURRENCY.fullmatch(currency) or currency == NO_CURRENCY:
+        yield Fault(ROWS, place, "currency", "three capital letters, an ISO 4217 code")
+    if isinstance(owed, bool) or not isinstance(owed, int) or not 0 <= owed <= MOST_MONEY:
+        yield Fault(ROWS, place, "owed_minor", f"a whole number of minor units, 0 to {MOST_MONEY}")
+    yield from _faults_of_features(place, row["features"], card)
+
+
+def _faults_of_features(place: int, given: object, card: FittedCard) -> Iterator[Fault]:
+    if not isinstance(given, dict):
+        yield Fault(ROWS, place, "features", "an object: a number for each feature of the card, null if not known")
+        return
+    wanted = card.feature_names
+    if given.keys() != wanted:
+        for name in sorted(wanted - given.keys()):
+            yield Fault(ROWS, place, name, "this feature to be there, null if not known")
+        if given.keys() - wanted:
+            yield Fault(ROWS, place, "features", "only features that the card reads; see GET /v1/features")
+    for name, value in given.items():
+        number = type(value) is float or type(value) is int
+        if value is not None and not (number and -MOST <= value <= MOST) and name in wanted:
+            yield Fault(ROWS, place, name, "a number, or null if not known")
