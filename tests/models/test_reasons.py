@@ -74,7 +74,7 @@ def test_a_number_is_told_where_it_is_known_and_its_code_where_that_holds(moved:
     catalog = catalog_of(bureau=BUREAU)
     assert told(catalog, [612, 0], moved) == [("bureau score: 612", "征信评分：612", 612.0)]
     assert told(catalog, [np.nan, 1], moved) == [("no file at the bureau", "无征信记录", 1.0)]
-    assert told(catalog, [np.nan, np.nan], moved)[0][0] == "bureau score: no file at the bureau / not known"
+    assert told(catalog, [np.nan, np.nan], moved)[0][0] == "bureau score: no file at the bureau or not known"
 
 
 def test_words_that_are_missing_in_one_language_do_not_mix_punctuation() -> None:
