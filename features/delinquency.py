@@ -25,6 +25,8 @@ OWN_MONEY = "borrower"
 NO_MONEY = "write_off"
 NEVER = np.iinfo(np.int32).max
 MONTHS_BACK = 12
+BUCKET_DAYS = 30
+"""Length of a bucket of delinquency: M1 is 1 to 30 days past due, M2 31 to 60, and so on without an end."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     within_1m, within_3m, ... : it fell due in the window
 
     month_ends, from the first due date of a schedule that counted on the day on: `case`, `months_ago`,
-    `days_past_due` by the schedule in force on that day, `days_past_due_original` by the first schedule, and the marks
-    of the windows
+    `days_past_due` by the schedule in force on that day, `days_past_due_original` by the first schedule, `roll` by how
+    many buckets the loan moved since the month before, missing on the first day, and the marks of the windows
     """
     # A schedule may ask for nothing any more: it is in force all the same.
     latest = pl.col("schedule").max().over("case")
@@ -145,45 +147,47 @@ def _month_end_rows(
     groups: pl.DataFrame, ends: Days, days_past_due: Days, due: pl.DataFrame, *, known: bool
 ) -> pl.DataFrame:
     back = ends.shape[1]
-    rows = pl.DataFrame(
-        {
-            "case": np.repeat(groups.get_column("case").to_numpy(), back),
-            "schedule": np.repeat(groups.get_column("schedule").to_numpy(), back),
-            "months_ago": np.tile(np.arange(back, dtype=np.int64), len(groups)),
-            "day": pl.Series(ends.reshape(-1), dtype=pl.Int32).cast(pl.Date),
-            "days_past_due": days_past_due.reshape(-1).astype(np.int64),
-        },
-        schema_overrides={"case": groups.schema["case"]},
-    ).join(
-        groups.select("case", "schedule", "observed_on", "in_force_on"),
-        on=["case", "schedule"],
-        how="left",
-        maintain_order="left",
-    )
     first = due.group_by("case", "schedule", maintain_order=True).agg(first=pl.col("due_on").min())
+    told = groups.join(first, on=["case", "schedule"], how="left", maintain_order="left")
+    each = np.repeat(np.arange(len(told), dtype=np.uint32), back)
+    rows = told.select("case", "schedule", "observed_on", "in_force_on", "first")[each].with_columns(
+        months_ago=pl.Series(np.tile(np.arange(back - 1, -1, -1, dtype=np.int64), len(groups))),
+        day=pl.Series(ends[:, ::-1].reshape(-1), dtype=pl.Int32).cast(pl.Date),
+        days_past_due=pl.Series(days_past_due[:, ::-1].reshape(-1).astype(np.int64)),
+    )
     counts = (pl.col("in_force_on") <= pl.col("day")) | (pl.col("schedule") == 0)
     falls_due = (counts & (pl.col("first") <= pl.col("day"))).fill_null(value=False)
-    begun = rows.join(first, on=["case", "schedule"], how="left", maintain_order="left").filter(
-        falls_due.any().over("case", "months_ago")
-    )
-    of_first = begun.filter(pl.col("schedule") == 0).select(
-        "case", "months_ago", days_past_due_original="days_past_due"
-    )
-    in_force = (
-        begun.filter(counts)
-        .sort("case", "months_ago", "schedule")
-        .unique(["case", "months_ago"], keep="last", maintain_order=True)
-        .sort("case", "months_ago", descending=[False, True])
-        .join(of_first, on=["case", "months_ago"], how="left", maintain_order="left")
-        .with_columns(marks("day"))
-        .drop("schedule", "in_force_on", "first")
+    if groups.get_column("case").is_duplicated().any():
+        in_force = _of_the_latest_schedule(rows, counts, falls_due)
+    else:  # nearly every book: no loan was restructured, and there is nothing to choose from
+        of_first = pl.when(pl.col("schedule") == 0).then("days_past_due")
+        in_force = rows.filter(falls_due).with_columns(days_past_due_original=of_first)
+    bucket = (pl.col("days_past_due") + (BUCKET_DAYS - 1)) // BUCKET_DAYS
+    same = pl.col("case") == pl.col("case").shift(1)
+    in_force = in_force.drop("schedule", "in_force_on", "first").with_columns(
+        *marks("day"), roll=pl.when(same).then(bucket - bucket.shift(1))
     )
     if known:
         return in_force
     return in_force.with_columns(pl.lit(None, pl.Int64).alias(name) for name in _DAYS)
 
 
-_DAYS = ("days_past_due", "days_past_due_original")
+def _of_the_latest_schedule(rows: pl.DataFrame, counts: pl.Expr, falls_due: pl.Expr) -> pl.DataFrame:
+    """Return, for each case and day, the row of the schedule in force, with what the first schedule says beside it."""
+    begun = rows.filter(falls_due.any().over("case", "months_ago"))
+    of_first = begun.filter(pl.col("schedule") == 0).select(
+        "case", "months_ago", days_past_due_original="days_past_due"
+    )
+    return (
+        begun.filter(counts)
+        .sort("case", "months_ago", "schedule")
+        .unique(["case", "months_ago"], keep="last", maintain_order=True)
+        .sort("case", "months_ago", descending=[False, True])
+        .join(of_first, on=["case", "months_ago"], how="left", maintain_order="left")
+    )
+
+
+_DAYS = ("days_past_due", "days_past_due_original", "roll")
 
 
 def _met(

@@ -13,6 +13,9 @@ import polars as pl
 from features.errors import Fault, TablesRefused
 from features.schemas import SCORED, Table, limits_of, type_words
 
+MANY = 10_000
+"""Rows from which it pays to see whether a table is in order."""
+
 FACTS = "facts"
 """The table of a lender's own columns; which they are, its portfolio file declares."""
 BORROWER = "borrower_id"
@@ -105,9 +108,7 @@ class Tables:
     def restated(self) -> frozenset[str]:
         """The tables in which some fact was recorded more than once."""
         return frozenset(
-            name
-            for name, frame in self.items()
-            if frame.height > 1 and frame.select(pl.struct(declaration(name).identity()).is_duplicated().any()).item()
+            name for name, frame in self.items() if frame.height > 1 and _repeats(frame, declaration(name).identity())
         )
 
 
@@ -151,12 +152,32 @@ def faults_of(frame: pl.DataFrame, schema: type[Table], name: str) -> list[Fault
     ]
     if faults:
         return faults
-    return [] if frame.select(_kept(schema)).item() else _row_faults(frame, schema, name)
+    keys_are_unique = frame.height >= MANY and _rises(frame, schema.primary_key())
+    return [] if frame.select(_kept(schema, keys_are_unique)).item() else _row_faults(frame, schema, name)
 
 
-@lru_cache(maxsize=64)
-def _kept(schema: type[Table]) -> pl.Expr:
-    return schema.kept()
+@lru_cache(maxsize=128)
+def _kept(schema: type[Table], keys_are_unique: bool) -> pl.Expr:
+    return schema.kept(keys_are_unique=keys_are_unique)
+
+
+def _repeats(frame: pl.DataFrame, columns: list[str]) -> bool:
+    if frame.height >= MANY and _rises(frame, columns):
+        return False
+    return bool(frame.select(pl.struct(columns).is_duplicated().any()).item())
+
+
+def _rises(frame: pl.DataFrame, columns: list[str]) -> bool:
+    """Return whether each row's columns come after those of the row before: then no two rows are alike.
+
+    A table that is kept in order is told so in a thirtieth of the time that it takes to look for each row's like.
+    """
+    rises, alike = pl.lit(value=False), pl.lit(value=True)
+    for name in columns:
+        before = pl.col(name).shift(1)
+        rises = rises | (alike & (pl.col(name) > before))
+        alike = alike & (pl.col(name) == before)
+    return bool(frame.lazy().select(rises.slice(1).fill_null(value=False).all()).collect().item())
 
 
 def _row_faults(frame: pl.DataFrame, schema: type[Table], name: str) -> list[Fault]:

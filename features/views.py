@@ -168,6 +168,7 @@ class MonthEnds(View):
 
     days_past_due: ClassVar[pl.Expr] = pl.col("days_past_due")
     days_past_due_original: ClassVar[pl.Expr] = pl.col("days_past_due_original")
+    roll: ClassVar[pl.Expr] = pl.col("roll")
     months_ago: ClassVar[pl.Expr] = pl.col("months_ago")
 
     @classmethod

@@ -11,8 +11,6 @@ from features.words import Text, Unit
 ONE_BEHIND, TWO_BEHIND, THREE_BEHIND = 30, 60, 90
 """Days past due at which about one, two and three monthly instalments stand open: the 30+, 60+ and 90+ of the trade.
 Past the third a bank calls a loan defaulted (Basel framework, CRE36, definition of default: more than 90 days)."""
-BUCKET_DAYS = 30
-"""Length of a bucket of delinquency: M1 is 1 to 30 days past due, M2 31 to 60, and so on without an end."""
 LONGEST = 12
 """How many months back the days past due are looked up, the observation date being the first."""
 
@@ -233,7 +231,7 @@ def bucket_roll_forward_count(month_ends: MonthEnds, months: int) -> pl.Expr:
     each by the schedule in force on its date. A date is left out when no instalment had fallen due a month before; with
     none left it is missing.
     """
-    return month_ends.count(_roll(month_ends) > 0, months)
+    return month_ends.count(month_ends.roll > 0, months)
 
 
 @feature(
@@ -257,7 +255,7 @@ def bucket_roll_back_count(month_ends: MonthEnds, months: int) -> pl.Expr:
     down: it tells the loan's stage and is no cure. A date is left out when no instalment had fallen due a month before;
     with none left it is missing.
     """
-    return month_ends.count(_roll(month_ends) < 0, months)
+    return month_ends.count(month_ends.roll < 0, months)
 
 
 @feature(
@@ -309,9 +307,3 @@ def _months_behind(month_ends: MonthEnds, months: int, least: int) -> pl.Expr:
 def _months_since_behind(month_ends: MonthEnds, least: int) -> pl.Expr:
     behind = month_ends.within(LONGEST) & (month_ends.days_past_due >= least)
     return month_ends.months_ago.filter(behind).min()
-
-
-def _roll(month_ends: MonthEnds) -> pl.Expr:
-    """Return by how many buckets the loan moved since the date a month before; missing on the first date."""
-    bucket = (month_ends.days_past_due + (BUCKET_DAYS - 1)) // BUCKET_DAYS
-    return bucket.diff()

@@ -353,10 +353,15 @@ class MonthEnd:
     day: date
     days_past_due: int | None
     days_past_due_original: int | None
+    roll: int | None
 
     def columns(self) -> Row:
         """Return the row under the names of the fast ledger's columns."""
         return vars(self) | windows(self.day, self.observed_on)
+
+
+def _bucket(days: int) -> int:
+    return 0 if days == 0 else 1 + (days - 1) // 30
 
 
 def _month_ends(told: Told) -> list[MonthEnd]:
@@ -367,7 +372,10 @@ def _month_ends(told: Told) -> list[MonthEnd]:
         so_far = [schedule for schedule in told.schedules if schedule.number == 0 or schedule.in_force_on <= day]
         if any(schedule.begun(day) for schedule in so_far):
             original = None if first is None else first.days_past_due(day)
-            found.append(MonthEnd(told.observed_on, months, day, so_far[-1].days_past_due(day), original))
+            days = so_far[-1].days_past_due(day)
+            before = found[-1].days_past_due if found else None
+            roll = None if days is None or before is None else _bucket(days) - _bucket(before)
+            found.append(MonthEnd(told.observed_on, months, day, days, original, roll))
     return found
 
 
