@@ -69,7 +69,8 @@ def quadrant_plot(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=SMALL,
             labelcolor=INK, markerscale=2.2, handletextpad=0.2,
         )  # fmt: skip
-    name_axes(axes, "ability: contribution to log-odds (right: more risk)", "willingness (up: more risk)")
+    less_able, less_willing = ("less able", "less willing") if names is None else ("more risk", "more risk")
+    name_axes(axes, f"ability: contribution to log-odds (right: {less_able})", f"willingness (up: {less_willing})")
     return figure
 
 
