@@ -156,6 +156,7 @@ class _Check:
                     f"{rarer} cases have the rarer outcome, and columns were judged by names and days only; training "
                     f"needs {LEAST_OF_EACH}. Do: check the texts under [outcome], or wait for more loans"
                 )
+        yield from self.portfolio.doubts
         if len(self._currencies()) > 1:
             yield "several currencies, and a card is for one. Do: choose rows by currency"
         absent = [
@@ -252,6 +253,7 @@ class _Check:
         yield from counted_twice(self.file, self.roles)
 
     def _notes(self) -> Iterator[str]:
+        yield from self.portfolio.not_counted
         yield from denominators(self.portfolio, self.file, self.members, self.rows)
         known = 0 if self.told is None else int(self.told.recovered_minor.count())
         if known and not learns_recoveries(self.card):

@@ -45,6 +45,8 @@ class Portfolio:
     allocation : the order in which payments meet what is due
     raw : how the columns of table `facts` come out of the lender's own rows
     truth : what a simulated lender knows of its borrowers and a real one never does
+    not_counted : rows of the lender's files that do not count, and why, in sentences
+    doubts : what of the rows read looks wrong and is no fault, in sentences
     """
 
     name: str
@@ -63,6 +65,8 @@ class Portfolio:
     allocation: Allocation = LAWFUL
     raw: RawRows = AS_DECLARED
     truth: pl.DataFrame | None = None
+    not_counted: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
