@@ -103,6 +103,23 @@ class Portfolio:
         """
         return History.as_of(self._observed(as_of), self.tables, zone=self.zone, allocation=self.allocation)
 
+    def to_score(self, as_of: date | None = None) -> History:
+        """Return what was known of each loan on the one day on which it is scored.
+
+        That is the day asked for, else the book's own, of several the latest: a loan that stands in a work list once
+        for each date of a cohort would be worked several times.
+
+        Raises
+        ------
+        UsageError : the book has no observation date of its own and none is given
+        """
+        return self.history(as_of or self.latest_of_several)
+
+    @property
+    def latest_of_several(self) -> date | None:
+        """The latest of the book's observation dates where it has several; None where it has not."""
+        return max(self.observed_dates, default=None)
+
     def _observed(self, as_of: date | None) -> date | pl.DataFrame:
         if self.observe_each:
             applied = self.tables.loans.sort("recorded_at").unique("loan_id", keep="last", maintain_order=True)
