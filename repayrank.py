@@ -76,6 +76,14 @@ SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed gives the same folds and model.")
 ]
 PortOption = Annotated[int, typer.Option("--port", min=0, max=LARGEST_PORT, help="Port to listen on; 0: any free one.")]
+ScoredOn = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="The one day on which each loan is scored; by default the book's own date, of several the latest.",
+    ),
+]
 VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
 OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
 
@@ -177,6 +185,8 @@ def evaluate(
     book = _book(portfolio, zone, data)
     wanted = card_of(book, card or book.card)
     cases = cohort(book, wanted, _day(as_of))
+    if cases.left_out:
+        _say(cases.left_out)
     if only:
         cases = cases.features(_chosen(cases, only))
     _require_enough_for(folds, cases)
@@ -229,7 +239,7 @@ def score(
     data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
-    as_of: AsOfOption = None,
+    as_of: ScoredOn = None,
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
@@ -249,7 +259,7 @@ def rank(
     data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
-    as_of: AsOfOption = None,
+    as_of: ScoredOn = None,
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
@@ -269,7 +279,7 @@ def report(
     data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: PolicyOption = None,
-    as_of: AsOfOption = None,
+    as_of: ScoredOn = None,
     zone: ZoneOption = None,
     version: VersionOption = None,
     judge: Annotated[
@@ -300,11 +310,12 @@ def report(
         return
     book = _book(portfolio, zone, data, outcomes=False)
     fitted = ModelStore(home).load(card or book.card, version)
-    history = replace(book, allocation=fitted.allocation).history(_day(as_of))
+    history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
     assessment = assess_population(history, fitted, rules)
     report_ranking(out, assessment, source=book.source)
     _say("how good the order is takes loans that the card has not seen: add --judge")
-    _tell(f"report on {len(assessment):,} loans by the {fitted.card.name} card, version {fitted.version}: {out}")
+    by = f"{fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}"
+    _tell(f"report on {len(assessment):,} loans by the {by}: {out}")
 
 
 def _require_page(out: Path) -> None:
@@ -648,13 +659,21 @@ def _write(
         store.champion(card) if version is None else store.folder(card, version)
     book = _book(portfolio, zone, data, outcomes=False)
     fitted = store.load(card or book.card, version)
-    history = replace(book, allocation=fitted.allocation).history(_day(as_of))
+    history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
     assessment = assess_population(history, fitted, rules)
     rows = frame(assessment, ranked=ranked, contributions=contributions)
     write(rows, out)
     verb = "ranked" if ranked else "scored"
     loans = "1 loan" if rows.height == 1 else f"{rows.height:,} loans"
-    _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}: {out}")
+    _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
+
+
+def _standing(book: Portfolio, as_of: datetime | None) -> str:
+    """Return, in words, on which of several dates a book is scored."""
+    day = book.latest_of_several
+    if as_of is not None or day is None:
+        return ""
+    return f", as of {day}, the latest of the book's {len(book.observed_dates)} dates"
 
 
 def _require_folder(home: Path) -> None:

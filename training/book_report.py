@@ -45,6 +45,8 @@ def report_judged(
     as they allow.
     """
     whole = cohort(book, card, as_of)
+    if whole.left_out:
+        say(whole.left_out)
     by, test_from = book.split or (None, None)
     split = splits(whole, by=by, folds=ONE_IN, seed=seed, test_from=test_from)[0]
     fitted_on, judged = whole.rows(split.fit_on), whole.rows(split.judge_on)

@@ -16,7 +16,7 @@ from features.portfolios import Portfolio
 from models.cards import Card, card_of
 from models.exposure import at_risk
 from models.risk_model import Floats
-from training.outcomes import Outcomes, marks, outcomes
+from training.outcomes import Outcomes, marks, outcomes, with_ended_windows
 
 LEAST_OF_EACH = 20
 """Fewer bad or good loans teach nothing that a fold could confirm."""
@@ -32,6 +32,7 @@ class Cohort:
     money : each case's product, currency, amount at risk and borrower
     recovered : share of the amount at risk that was paid within the window, 0 to 1; NaN where nobody knows
     helpers : the cases of the card that helps this one (`Card.helped_by`), when it names one
+    left_out : in words, the cases whose performance window has not ended; "" when there are none
     """
 
     card: Card
@@ -41,6 +42,7 @@ class Cohort:
     recovered: Floats
     counts: Mapping[str, int] = field(default_factory=dict)
     helpers: Cohort | None = None
+    left_out: str = ""
 
     def __len__(self) -> int:
         return len(self.bad)
@@ -85,7 +87,7 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
 
     Raises
     ------
-    DataRefused : outcomes are missing for the population or its windows have not ended, or all are alike
+    DataRefused : outcomes are missing for the population, none of its windows has ended, or all are alike
     """
     found = _with_every_feature(portfolio, card, as_of)
     helpers = _helpers(portfolio, card, as_of)
@@ -94,7 +96,8 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
 
 def _with_every_feature(portfolio: Portfolio, card: Card, as_of: date | None) -> Cohort:
     history = portfolio.history(as_of)
-    members = history.of(pl.Series(card.members(history)))
+    ended = with_ended_windows(portfolio, card, history.of(pl.Series(card.members(history))))
+    members = ended.members
     told = outcomes(portfolio, card, members)
     decided = told.bad.is_not_null()
     judged = members.of(decided) if told.bad.null_count() else members
@@ -109,7 +112,7 @@ def _with_every_feature(portfolio: Portfolio, card: Card, as_of: date | None) ->
             expected=f"at least {LEAST_OF_EACH} loans that went bad and {LEAST_OF_EACH} that did not",
             do="check the outcomes and the observation date, or wait for more loans",
         )
-    return Cohort(card, matrix, bad, money, _recovered(told, decided, money), told.counts)
+    return Cohort(card, matrix, bad, money, _recovered(told, decided, money), told.counts, left_out=ended.left_out)
 
 
 def telling_features(matrix: FeatureMatrix) -> tuple[str, ...]:

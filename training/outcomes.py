@@ -125,6 +125,38 @@ def _worked_out(portfolio: Portfolio, card: Card, members: History) -> Outcomes:
     return Outcomes(_with_events(bad, later, members), _received(later, members))
 
 
+@dataclass(frozen=True)
+class Ended:
+    """The cases whose performance window has ended, and in words those that are left out until it has; "" for none."""
+
+    members: History
+    left_out: str
+
+
+def with_ended_windows(portfolio: Portfolio, card: Card, members: History) -> Ended:
+    """Return the cases of which the book can know what became of them.
+
+    Where outcomes are worked out and the book stands on several dates, one card's window may have ended by the book's
+    last record and another's not. Cases without an end are left out by their date, whatever is known of them so far;
+    when there are no others, all are returned and `outcomes` refuses them.
+    """
+    observed = members.cases.get_column("observed_on")
+    if portfolio.outcomes is not None or not len(observed):
+        return Ended(members, "")
+    last = max(_recordings(portfolio))
+    waiting = observed.dt.offset_by(f"{card.window_days}d") > last
+    if waiting.all() or not waiting.any():
+        return Ended(members, "")
+    days = observed.filter(waiting).unique().sort()
+    when = f"on {days[0]}" if len(days) == 1 else f"on {len(days):,} dates from {days[0]} to {days[-1]}"
+    cases = int(waiting.sum())
+    told = (
+        f"{cases:,} case{'s' if cases > 1 else ''} of the {card.name} card, observed {when}, left out: the performance "
+        f"window of {card.window_days} days had not ended by the book's last record, of {last}"
+    )
+    return Ended(members.of(waiting.not_()), told)
+
+
 def _require_ended(portfolio: Portfolio, card: Card, members: History, window: timedelta) -> None:
     last = max(_recordings(portfolio))
     latest = members.cases.get_column("observed_on").max()

@@ -38,7 +38,7 @@ from training.feature_quality import (
 )
 from training.fitting import learns_recoveries
 from training.leakage import Column, sign_of_name, signs_of_values
-from training.outcomes import Outcomes, outcomes
+from training.outcomes import Outcomes, outcomes, with_ended_windows
 from training.portfolio_findings import MENDS, Report, Suspect
 from training.rows_of_cases import LOAN, rows_of_cases
 from training.splits import repeats
@@ -80,7 +80,8 @@ class _Check:
         self.roles: Roles = roles_of(file, self.columns)
         self.stands_on = None if _names_its_days(portfolio) else _last_recorded(portfolio, rows.drop(LOAN))
         history = portfolio.history(self.stands_on)
-        self.members: History = history.of(pl.Series(self.card.members(history)))
+        self.ended = with_ended_windows(portfolio, self.card, history.of(pl.Series(self.card.members(history))))
+        self.members: History = self.ended.members
         self.no_outcomes: DataRefused | None = None
         self.told: Outcomes | None = self._outcomes()
 
@@ -156,6 +157,7 @@ class _Check:
                     f"{rarer} cases have the rarer outcome, and columns were judged by names and days only; training "
                     f"needs {LEAST_OF_EACH}. Do: check the texts under [outcome], or wait for more loans"
                 )
+        yield from self.portfolio.doubts
         if len(self._currencies()) > 1:
             yield "several currencies, and a card is for one. Do: choose rows by currency"
         absent = [
@@ -252,6 +254,9 @@ class _Check:
         yield from counted_twice(self.file, self.roles)
 
     def _notes(self) -> Iterator[str]:
+        yield from self.portfolio.not_counted
+        if self.ended.left_out:
+            yield self.ended.left_out
         yield from denominators(self.portfolio, self.file, self.members, self.rows)
         known = 0 if self.told is None else int(self.told.recovered_minor.count())
         if known and not learns_recoveries(self.card):

@@ -71,6 +71,8 @@ def train(
         recorded, and the champion stays what it was
     """
     whole = cohort(portfolio, card, as_of)
+    if whole.left_out:
+        say(whole.left_out)
     fitted_on, held_out = _split(whole, hold_out, seed)
     store, tracker = ModelStore(home), Tracker(home / "mlflow")
     say(f"fitting the {card.name} card on {len(fitted_on):,} loans, {len(fitted_on.matrix.features)} features")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -26,12 +27,15 @@ from features.portfolios.portfolio_file import (
 )
 from features.portfolios.raw import raw_of
 from features.portfolios.reading import rows_of
-from features.schemas import BESIDE, SCORED
+from features.portfolios.reversals import left_out_reversals, settled
+from features.schemas import BESIDE, SCORED, Table
 from features.tables import FACTS, Tables, faults_of
 
 FILE = "portfolio.toml"
 TRUTH = "truth.parquet"
 BOOKS = "books"
+ONE_ROW = "one row only"
+REVERSED = frozenset({"payment_id", "loan_id", "recorded_at"})
 OUTCOME_DAYS = 30
 """Days to the end of the performance window where neither the outcome nor the card says."""
 
@@ -106,7 +110,8 @@ def loans_file(path: Path, data: Path | None = None) -> pl.DataFrame:
     reading = _Reading(file, path.parent if data is None else data, str(path))
     source = reading.opened("loans")
     loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
-    reading.refuse(source, "loans")
+    reading.note(source, "loans")
+    reading.refuse()
     texts = source.rows.drop(mapping.ROW).with_columns(pl.all().cast(pl.String, strict=False))
     known = [mapping.in_plain_numbers(source, source.known(column)) for column in texts.get_columns()]
     return pl.DataFrame([loans.get_column("loan_id").alias("loan_id__"), *known])
@@ -119,6 +124,11 @@ class _Reading:
         self.file, self.folder, self.where, self.lenient = file, folder, where, lenient
         self.rows: dict[str, pl.Series] = {}
         self.yours = _yours(file)
+        self.faults: list[Fault] = []
+        self.heights: dict[str, int] = {}
+        self.repeating: dict[str, int] = {}
+        self.not_counted: list[str] = []
+        self.doubts: list[str] = []
 
     def portfolio(self) -> Portfolio:
         """Return the book."""
@@ -149,6 +159,8 @@ class _Reading:
             allocation=file.allocation,
             raw=raw_of(file),
             truth=self._truth(),
+            not_counted=tuple(self.not_counted),
+            doubts=tuple(self.doubts),
         )
 
     def _truth(self) -> pl.DataFrame | None:
@@ -166,10 +178,38 @@ class _Reading:
 
     def _refused(self, faults: Iterable[Fault]) -> TablesRefused:
         """Return the refusal of tables that break their declaration, by the rows and columns of the lender's files."""
-        told = [mapping.in_the_file(fault, self.rows[fault.table], self.yours) for fault in faults]
-        return TablesRefused(
-            told, where=self.where, heights={name: len(numbers) for name, numbers in self.rows.items()}
-        )
+        told = [*self.faults, *map(self._told, faults)]
+        heights = {**self.heights, **{name: len(numbers) for name, numbers in self.rows.items()}}
+        tables = {fault.table for fault in told}
+        where = self.file_of(tables.pop()) if len(tables) == 1 and self.faults else self.where
+        return TablesRefused(told, where=where, heights=heights)
+
+    def _told(self, fault: Fault) -> Fault:
+        """Return a fault by the rows and columns of the lender's file, with what to do where that can be said."""
+        told = mapping.in_the_file(fault, self.rows[fault.table], self.yours)
+        spec = self.file.tables.get(fault.table)
+        if spec is None:
+            return told
+        if fault.expected.startswith(ONE_ROW) and (repeating := self._repeating(fault.table)):
+            return replace(told, expected=f"{told.expected}; {_rows(repeating)} written twice would count once if "
+                           "the table said distinct = true")  # fmt: skip
+        if (fault.table, fault.column) == ("payments", "amount") and spec.reversals is None:
+            return replace(told, expected=f"{told.expected}; rows that take a payment back are told by "
+                           "[tables.payments.reversals]")  # fmt: skip
+        return told
+
+    def _repeating(self, name: str) -> int:
+        """Return how many rows of a table's file repeat another in every column and are counted all the same."""
+        if name not in self.repeating:
+            rows = self.opened(name).rows
+            nested = any(kind.is_nested() for kind in rows.dtypes)
+            self.repeating[name] = 0 if nested else rows.height - mapping.distinct(rows).height
+        return self.repeating[name]
+
+    def refuse(self) -> None:
+        """Raise the faults found while tables were read."""
+        if self.faults:
+            raise self._refused(())
 
     def _tables(self) -> dict[str, pl.DataFrame]:
         file = self.file
@@ -186,20 +226,54 @@ class _Reading:
             frames[FACTS] = mapping.facts_from(
                 source, kinds, loans.get_column("loan_id"), loans.get_column("recorded_at")
             )
-        self.refuse(source, "loans")
+        self.note(source, "loans")
         self.rows |= dict.fromkeys(frames, source.rows.get_column(mapping.ROW))
         for name, spec in file.tables.items():
             if name != "loans":
                 frames[name] = self._table(name, spec, kinds)
+        if self.faults:
+            self._refuse_all(frames)
         return dict(self._of_these_loans(frames))
+
+    def _refuse_all(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Raise the faults of every file together: those of reading, and those of tables that could be read."""
+        kinds = kinds_of(self.file.features)
+        unread = {fault.table for fault in self.faults}
+        faults = [
+            fault
+            for name, frame in frames.items()
+            if name not in unread and name in self.file.tables
+            for fault in faults_of(frame, self._schema(name, kinds), name)
+        ]
+        raise self._refused(faults)
+
+    def _schema(self, name: str, kinds: Mapping[str, str]) -> type[Table]:
+        return declared_facts(kinds) if name == FACTS else {**SCORED, **BESIDE}[name]  # type: ignore[arg-type]
 
     def _table(self, name: str, spec: TableSource, kinds: Mapping[str, str]) -> pl.DataFrame:
         source = self.opened(name)
-        schema = declared_facts(kinds) if name == FACTS else {**SCORED, **BESIDE}[name]  # type: ignore[arg-type]
-        frame = mapping.table_from(source, spec, schema, name)
-        self.refuse(source, name)
-        self.rows[name] = source.rows.get_column(mapping.ROW)
+        frame = mapping.table_from(source, spec, self._schema(name, kinds), name)
+        rows = source.rows.get_column(mapping.ROW)
+        if name == "payments" and {"amount", "paid_on", *REVERSED} <= set(frame.columns):
+            frame, rows = self._payments(source, frame)
+        self.note(source, name)
+        self.rows[name] = rows
         return frame
+
+    def _payments(self, source: mapping.Source, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        """Return the payments without those that take others back, and the number of each row in the file."""
+        yours = {column: self.yours.get(("payments", column), column) for column in ("amount", "loan_id")}
+        self.doubts += left_out_reversals(source, frame, yours["amount"], yours["loan_id"])
+        if source.spec.reversals is None:
+            return frame, source.rows.get_column(mapping.ROW)
+        told = settled(source, frame)
+        self.not_counted.append(f"table 'payments': {_rows(told.reversed)} taken off the payments that they take back")
+        if told.unmatched:
+            self.doubts.append(
+                f"table 'payments': {_rows(told.unmatched)} should take a payment back that was not found, and do not "
+                "count. Do: send the payments they mean, or say under `of` which column names these"
+            )
+        return told.frame, told.rows
 
     def opened(self, name: str) -> mapping.Source:
         """Return a table's file as text.
@@ -219,13 +293,19 @@ class _Reading:
             lenient=self.lenient or elsewhere,
         )
 
-    def refuse(self, source: mapping.Source, name: str) -> None:
-        """Raise the faults found while a table was read."""
-        mapping.refuse(source, name, self.file_of(name), self.yours)
+    def note(self, source: mapping.Source, name: str) -> None:
+        """Note the faults found while a table was read, and how many of its file's rows do not count."""
+        self.faults += mapping.faults_in_the_file(source, self.yours)
+        self.heights |= dict.fromkeys({fault.table for fault in source.faults} | {name}, source.rows.height)
+        if source.repeated:
+            self.not_counted.append(f"table '{name}': {_rows(source.repeated)} written twice, each counted once")
+        if source.left_out is not None:
+            self.not_counted.append(f"table '{name}': {_rows(source.left_out.height)} left out by `where`")
 
     def file_of(self, name: str) -> str:
         """Return where a table's rows come from, as an error says it."""
-        return f"{self.where}, [tables.{name}] file '{self.file.tables[name].file}'"
+        told = name if name in self.file.tables else "loans"  # a table that is read with the loans
+        return f"{self.where}, [tables.{told}] file '{self.file.tables[told].file}'"
 
     def _observed(self, loans: pl.DataFrame) -> pl.Series:
         """Return the observation date of each loan, for outcomes that stand in the loans' file."""
@@ -262,6 +342,10 @@ def _yours(file: PortfolioFile) -> dict[tuple[str, str], str]:
         sources["outcomes", "recovered"] = file.outcome.recovered
     read = {place: source.column if isinstance(source, ColumnSource) else source for place, source in sources.items()}
     return {place: column for place, column in read.items() if column is not None}
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _plain(changes: msgspec.Struct) -> dict[str, object]:

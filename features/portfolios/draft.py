@@ -178,6 +178,9 @@ class _Draft:
     def _file(self, file: LenderFile) -> Iterator[str]:
         name = os.path.relpath(file.path, self.folder)  # a link stays the file that was named
         yield f"file = {_toml(Path(name).as_posix())}"
+        if file.repeated:
+            rows = f"{file.repeated:,} of {file.rows + file.repeated:,} rows"
+            yield f"distinct = true  # check: {rows} repeat another in every column, and count once"
         if file.encoding != UTF_8:
             yield f"encoding = {_toml(file.encoding)}  # check: guessed; are letters beyond a to z read rightly?"
         if file.separator != ",":

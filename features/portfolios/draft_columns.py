@@ -12,9 +12,9 @@ from typing import Literal
 
 import polars as pl
 
-from features.portfolios.draft_words import DAY, MONTH, PERSONAL, speaks, words
+from features.portfolios.draft_words import BORROWER_ID, DAY, ID, LOAN_ID, MONTH, PERSONAL, speaks, words
 from features.portfolios.draft_writing import encoding_of, notation_of, separator_of
-from features.portfolios.mapping import NEARLY_WHOLE
+from features.portfolios.mapping import NEARLY_WHOLE, distinct
 from features.portfolios.numbers import POINT, ZEROS_IN_FRONT, Notation
 from features.portfolios.portfolio_file import NULLS
 from features.portfolios.reading import PARQUET, UTF_8, rows_of, unreadable
@@ -32,6 +32,9 @@ NO_NUMBER = ("-", "--", ".")
 KEY_SHAPES = 3
 """Shapes that a column of identifiers has at most, such as C# where they are C20004 and C20005."""
 HEADER_LIKE_DATA = 0.2
+KEYS = f"{ID}|{LOAN_ID}|{BORROWER_ID}"
+FEW_REPEATED = 0.05
+"""Share of a file's rows that an export wrote twice, at most."""
 NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*")
 A_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 AMONG_WORDS = r"(.*[\s<>=~(])?#([\s%+].*|months?|mths?|years?|yrs?|days?|个月|月|年|天|日|元|岁|期)?"
@@ -174,7 +177,13 @@ class Column:
 
 @dataclass(frozen=True)
 class LenderFile:
-    """A file with its columns, and how it is written. `nulls` are the texts in it that stand for no value."""
+    """A file with its columns, and how it is written.
+
+    Attributes
+    ----------
+    nulls : the texts in it that stand for no value
+    rows : how many there are without those that repeat another in every column, which are the `repeated`
+    """
 
     path: Path
     separator: str
@@ -183,6 +192,7 @@ class LenderFile:
     columns: tuple[Column, ...]
     encoding: str = UTF_8
     notation: Notation = POINT
+    repeated: int = 0
 
     @property
     def stem(self) -> str:
@@ -216,6 +226,8 @@ def looked_at(path: Path) -> LenderFile:
     raw = rows_of(path, "the names of its columns in a first line", separator=separator, encoding=encoding)
     if path.suffix != PARQUET:
         _require_names(path, raw.columns)
+    # A row that an export wrote twice must not hide which column tells the rows apart.
+    read, raw = raw.height, _without_repeated(raw)
     stripped = [(name, raw.get_column(name).cast(pl.String, strict=False)) for name in raw.columns]
     usual = (*NULLS, *NO_VALUE, *NO_NUMBER)
     notation = notation_of(_without(texts, usual) for _, texts in stripped) if path.suffix != PARQUET else POINT
@@ -224,7 +236,18 @@ def looked_at(path: Path) -> LenderFile:
     columns = [
         _column(name, place, _without(texts, nulls), notation) for place, (name, texts) in enumerate(stripped, start=1)
     ]
-    return LenderFile(path, separator, nulls, raw.height, tuple(_alike(columns)), encoding, notation)
+    return LenderFile(path, separator, nulls, raw.height, tuple(_alike(columns)), encoding, notation, read - raw.height)
+
+
+def _without_repeated(raw: pl.DataFrame) -> pl.DataFrame:
+    """Return a file's rows without those written twice: a few, in a file with a column of identifiers.
+
+    Where nothing tells rows apart, or many are alike, rows that look the same may be different facts.
+    """
+    if any(kind.is_nested() for kind in raw.dtypes) or not any(speaks(name, KEYS) for name in raw.columns):
+        return raw
+    found = distinct(raw)
+    return found if raw.height - found.height <= FEW_REPEATED * raw.height else raw
 
 
 def _alike(columns: Sequence[Column]) -> Iterator[Column]:

@@ -11,6 +11,10 @@ from features.portfolios.draft_columns import Column, LenderFile
 
 DAYS_IN_ORDER = 10
 """Different days at least, before the order of a file says anything."""
+NEARLY_ALL = 0.95
+"""Share of the rows with a number of their own, from which on a column named like the loan's number names it."""
+MANY_ROWS = 20
+"""Rows at least, before a share of them says anything."""
 FEW_LOANS = 5
 """Loans that a borrower has on average at most, before a column of identifiers is taken for the borrowers'."""
 
@@ -39,6 +43,15 @@ def loan_id_of(file: LenderFile) -> Mapped:
         if not column.unique and file.named("recorded_at") is None:
             return Mapped({"column": column.name}, "the column repeats: one row for each loan is expected")
         return Mapped({"column": column.name})
+    nearly = [
+        column
+        for column in file.columns
+        if column.complete and column.speaks(said.LOAN_ID) and column.distinct >= NEARLY_ALL * column.known
+    ]
+    if nearly and len(nearly[0].texts) >= MANY_ROWS:
+        column = nearly[0]
+        told = f"it names {column.distinct:,} loans in {column.known:,} rows that differ: one row for each is expected"
+        return Mapped({"column": column.name}, told)
     keys = [column for column in unique if column.looks_like_a_key or _counts_on(column)]
     if keys:
         return Mapped({"column": keys[0].name}, "it is different in every row: does it name the loan?")

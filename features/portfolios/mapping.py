@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from features.errors import Fault, TablesRefused
+from features.errors import Fault
 from features.portfolios.numbers import COMMA, POINT, Notation
 from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Outcome, TableSource
 from features.portfolios.reading import PARQUET, other_text, rows_of, unreadable
@@ -38,7 +38,8 @@ OF_THE_ROW = frozenset({"loan_id", "recorded_at"})
 class Source:
     """A file's rows with their numbers, read as text where they are asked for, and the faults found meanwhile.
 
-    `codes` are numbers that are no numbers, by the column that holds them; features know their own.
+    `codes` are numbers that are no numbers, by the column that holds them; features know their own. `repeated` counts
+    the rows that repeat another and do not count, `left_out` are those that `where` leaves out.
     """
 
     rows: pl.DataFrame
@@ -47,6 +48,8 @@ class Source:
     zone: str
     codes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    repeated: int = 0
+    left_out: pl.DataFrame | None = None
 
     def column(self, name: str, table: str) -> pl.Series | None:
         """Return a column's texts, null where there is none; None, with a fault, when the file has no such column."""
@@ -108,13 +111,24 @@ def opened(
     if any(NO_LETTER in column for column in raw.columns):
         raise other_text(file) or unreadable(file, "names that are no text", "UTF-8", "write the table again")
     notation = POINT if file.suffix == PARQUET else Notation(spec.decimal, spec.thousands)
-    source = Source(raw.with_row_index(ROW), spec, notation, zone, codes or {})
+    rows = raw.with_row_index(ROW)
+    source = Source(distinct(rows) if spec.distinct else rows, spec, notation, zone, codes or {})
+    source.repeated = raw.height - source.rows.height
     work_out(source, computed or {}, name, lenient=lenient)
+    every = source.rows
     for condition in spec.where:
         kept = _kept(source, condition, name)
         if kept is not None:
             source.rows = source.rows.filter(kept)
+    if source.rows.height < every.height:
+        source.left_out = every.join(source.rows.select(ROW), on=ROW, how="anti")
     return source
+
+
+def distinct(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows without those that repeat an earlier one in every column; their numbers do not count."""
+    columns = [name for name in rows.columns if name != ROW]
+    return rows.unique(columns, keep="first", maintain_order=True) if columns else rows
 
 
 def work_out(source: Source, computed: Mapping[str, Computed], name: str, *, lenient: bool = False) -> None:
@@ -199,19 +213,16 @@ def in_plain_numbers(source: Source, text: pl.Series) -> pl.Series:
     return text if source.notation == POINT else text.zip_with(plain.is_null(), plain)
 
 
-def refuse(source: Source, name: str, where: str, yours: Mapping[tuple[str, str], str]) -> None:
-    """Raise the faults found, with row numbers as the file has them.
+def faults_in_the_file(source: Source, yours: Mapping[tuple[str, str], str]) -> list[Fault]:
+    """Return the faults found, with row numbers as the file has them.
 
     Parameters
     ----------
     yours : the file's column that each column of a table is read from
     """
-    if source.faults:
-        rows = source.rows.get_column(ROW)
-        # A column that is read twice has its faults twice.
-        told = list(dict.fromkeys(in_the_file(fault, rows, yours) for fault in source.faults))
-        heights = {table: len(rows) for table in {fault.table for fault in told} | {name}}
-        raise TablesRefused(told, where=where, heights=heights)
+    rows = source.rows.get_column(ROW)
+    # A column that is read twice has its faults twice.
+    return list(dict.fromkeys(in_the_file(fault, rows, yours) for fault in source.faults))
 
 
 def in_the_file(fault: Fault, rows: pl.Series, yours: Mapping[tuple[str, str], str]) -> Fault:

@@ -45,6 +45,8 @@ class Portfolio:
     allocation : the order in which payments meet what is due
     raw : how the columns of table `facts` come out of the lender's own rows
     truth : what a simulated lender knows of its borrowers and a real one never does
+    not_counted : rows of the lender's files that do not count, and why, in sentences
+    doubts : what of the rows read looks wrong and is no fault, in sentences
     """
 
     name: str
@@ -63,6 +65,8 @@ class Portfolio:
     allocation: Allocation = LAWFUL
     raw: RawRows = AS_DECLARED
     truth: pl.DataFrame | None = None
+    not_counted: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -98,6 +102,23 @@ class Portfolio:
         UsageError : the book has no observation date of its own and none is given
         """
         return History.as_of(self._observed(as_of), self.tables, zone=self.zone, allocation=self.allocation)
+
+    def to_score(self, as_of: date | None = None) -> History:
+        """Return what was known of each loan on the one day on which it is scored.
+
+        That is the day asked for, else the book's own, of several the latest: a loan that stands in a work list once
+        for each date of a cohort would be worked several times.
+
+        Raises
+        ------
+        UsageError : the book has no observation date of its own and none is given
+        """
+        return self.history(as_of or self.latest_of_several)
+
+    @property
+    def latest_of_several(self) -> date | None:
+        """The latest of the book's observation dates where it has several; None where it has not."""
+        return max(self.observed_dates, default=None)
 
     def _observed(self, as_of: date | None) -> date | pl.DataFrame:
         if self.observe_each:

@@ -63,13 +63,30 @@ class ColumnSource(_Strict, frozen=True):
 
 
 class Condition(_Strict, frozen=True):
-    """Which rows of a file count: the column's text is one of some, is not one of some, or lies between two."""
+    """Which rows of a file count: the column's text is one of some, is not one of some, or lies between two.
+
+    A row without a text in the column does not count.
+    """
 
     column: str
     one_of: tuple[str, ...] | None = None
     none_of: tuple[str, ...] | None = None
     at_least: str | float | None = None
     at_most: str | float | None = None
+
+
+class Reversals(_Strict, frozen=True):
+    """Which rows of the payments' file take an earlier payment back.
+
+    column, values : the column that says so, and its texts
+    below_zero : or the rows whose amount is below 0
+    of : the column that names the payment taken back; without it, the latest of the same loan and amount
+    """
+
+    column: str | None = None
+    values: tuple[str, ...] = ()
+    below_zero: bool = False
+    of: str | None = None
 
 
 class TableSource(_Strict, frozen=True):
@@ -83,6 +100,8 @@ class TableSource(_Strict, frozen=True):
     encoding : how letters are written, such as "gb18030" or "cp1252"
     nulls : texts that mean nothing; numbers among them count however they are written
     format, formats : how days are written, in all columns and in single ones, in the signs of strftime
+    distinct : rows that repeat another in every column of the file count once
+    reversals : of payments, the rows that take an earlier one back
     """
 
     file: str
@@ -93,7 +112,9 @@ class TableSource(_Strict, frozen=True):
     nulls: tuple[str, ...] = NULLS
     format: str | None = None
     formats: Mapping[str, str] = {}
+    distinct: bool = False
     where: tuple[Condition, ...] = ()
+    reversals: Reversals | None = None
     columns: Mapping[str, str | ColumnSource] = {}
 
 
@@ -257,7 +278,7 @@ def without_outcomes(file: PortfolioFile) -> PortfolioFile:
     return msgspec.structs.replace(file, tables=tables, outcome=None)
 
 
-AS_THE_LOANS = ("separator", "decimal", "thousands", "encoding", "nulls", "format", "formats")
+AS_THE_LOANS = ("separator", "decimal", "thousands", "encoding", "nulls", "format", "formats", "distinct")
 
 
 def _read_alike(file: PortfolioFile) -> PortfolioFile:
@@ -320,13 +341,7 @@ def _faults(file: PortfolioFile) -> Iterator[str]:
     if "loans" not in file.tables:
         yield "[tables.loans] is missing; it is the one that is required"
     for name, table in file.tables.items():
-        if table.decimal == table.thousands:
-            yield f"[tables.{name}]: decimal and thousands are the same sign"
-        if not is_encoding(table.encoding):
-            yield f"[tables.{name}]: no encoding named '{table.encoding}'; expected one such as gb18030 or cp1252"
-        for column, source in table.columns.items():
-            if isinstance(source, ColumnSource):
-                yield from _source_faults(f"[tables.{name}.columns] {column}", source)
+        yield from _table_faults(name, table)
     yield from _feature_faults(file)
     for column, codes in file.codes.items():
         yield from faults_in(column, codes)
@@ -338,6 +353,28 @@ def _faults(file: PortfolioFile) -> Iterator[str]:
         _ = file.allocation
     except ValueError as error:
         yield f"[payments]: {error}"
+
+
+def _table_faults(name: str, table: TableSource) -> Iterator[str]:
+    if table.decimal == table.thousands:
+        yield f"[tables.{name}]: decimal and thousands are the same sign"
+    if not is_encoding(table.encoding):
+        yield f"[tables.{name}]: no encoding named '{table.encoding}'; expected one such as gb18030 or cp1252"
+    if table.reversals is not None:
+        yield from _reversal_faults(name, table.reversals)
+    for column, source in table.columns.items():
+        if isinstance(source, ColumnSource):
+            yield from _source_faults(f"[tables.{name}.columns] {column}", source)
+
+
+def _reversal_faults(name: str, told: Reversals) -> Iterator[str]:
+    if name != "payments":
+        yield f"[tables.{name}.reversals]: only payments are reversed"
+    if (told.column is None) == (not told.below_zero) or bool(told.values) != (told.column is not None):
+        yield (
+            f"[tables.{name}.reversals]: either column with values, the texts in it that mean a reversal, or "
+            "below_zero = true"
+        )
 
 
 def _feature_faults(file: PortfolioFile) -> Iterator[str]:

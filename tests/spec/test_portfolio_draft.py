@@ -623,3 +623,28 @@ def test_a_draft_of_any_file_can_be_read_and_opened(tmp_path: Path, data: st.Dat
     book = opened(written(tmp_path / "credits.csv", columns, data.draw(st.sampled_from(",;\t|"))))
     assert book.tables.loans.height <= rows
     assert len(book.catalog) >= len(book.features)
+
+
+def test_rows_written_twice_do_not_hide_which_column_names_the_loan(tmp_path: Path):
+    twice = {
+        name: [*values, *values[:3]]
+        for name, values in {
+            "借据号": numbered("JJ"),
+            "客户号": numbered("C"),
+            "贷款金额": [1000 + row for row in range(ROWS)],
+        }.items()
+    }
+    paid = {"流水号": numbered("LS"), "借据号": numbered("JJ"), "还款日期": cycle("2024-01-05"), "还款金额": cycle(100)}
+    files = [written(tmp_path / "借据表.csv", twice), written(tmp_path / "还款流水.csv", paid)]
+    told = drafted(*files)
+    assert told["tables"]["loans"]["distinct"] is True
+    assert told["tables"]["loans"]["columns"]["loan_id"] == "借据号"
+    assert set(told["tables"]) == {"loans", "payments"}
+    assert "3 of 63 rows repeat another in every column, and count once" in draft(files)
+    assert described.book(tmp_path / "portfolio.toml").tables.loans.height == ROWS
+
+
+def test_a_loans_number_that_repeats_in_rows_that_differ_is_still_the_loans_number(tmp_path: Path):
+    loans = {"借据号": [*numbered("JJ"), "JJ001"], "贷款金额": [1000 + row for row in range(ROWS + 1)]}
+    text = draft([written(tmp_path / "借据表.csv", loans)])
+    assert 'loan_id = "借据号"  # check: it names 60 loans in 61 rows that differ: one row for each is expected' in text

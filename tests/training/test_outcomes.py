@@ -13,7 +13,7 @@ from features.errors import DataRefused
 from features.history import History
 from features.portfolios import Portfolio
 from models.cards import Card, card_named
-from training.outcomes import outcomes
+from training.outcomes import outcomes, with_ended_windows
 
 DAY = date(2024, 3, 31)
 SCHEDULE = """
@@ -107,3 +107,35 @@ def test_a_window_that_has_not_ended_is_refused_with_the_last_day_that_could_be_
     portfolio = Portfolio("drawn", book, DAY, "UTC", None, None, "drawn")
     with pytest.raises(DataRefused, match=r"after the book's last record of 2024-04-20.*up to 2024-03-21"):
         outcomes(portfolio, COLLECTION, History.as_of(DAY, book))
+
+
+def test_dates_whose_window_has_not_ended_for_a_card_are_left_out_and_told():
+    days = [date(2024, 3, 31), date(2024, 5, 31)]
+    book = drawn(
+        instalments=SCHEDULE,
+        payments="payment_id | loan_id | paid_on | amount | payer | recorded_at\n"
+        "P1 | L1 | 2024-07-15 | 1 | borrower | 2024-07-15",
+    )
+    portfolio = Portfolio("drawn", book, None, "UTC", None, None, "drawn", observed_dates=tuple(days))
+    history = portfolio.history()
+    short, long = replace(COLLECTION, window_days=30), replace(COLLECTION, window_days=90)
+    assert with_ended_windows(portfolio, short, history).left_out == ""
+    told = with_ended_windows(portfolio, long, history)
+    assert told.members.cases.get_column("observed_on").to_list() == days[:1]
+    assert told.left_out == (
+        "1 case of the collection card, observed on 2024-05-31, left out: the performance window of 90 days had not "
+        "ended by the book's last record, of 2024-07-15"
+    )
+    never = replace(COLLECTION, window_days=300)
+    assert len(with_ended_windows(portfolio, never, history).members.cases) == 2
+    with pytest.raises(DataRefused, match="after the book's last record"):
+        outcomes(portfolio, never, history)
+
+
+def test_a_loan_is_scored_on_the_latest_of_several_dates_or_on_the_day_asked_for():
+    book = drawn(instalments=SCHEDULE)
+    days = (date(2024, 5, 31), date(2024, 3, 31))
+    portfolio = Portfolio("drawn", book, None, "UTC", None, None, "drawn", observed_dates=days)
+    assert portfolio.to_score().cases.get_column("observed_on").to_list() == [days[0]]
+    assert portfolio.to_score(date(2024, 4, 30)).cases.get_column("observed_on").to_list() == [date(2024, 4, 30)]
+    assert len(portfolio.history().cases) == 2
