@@ -716,6 +716,7 @@ def _evaluation_table(card: str, result: dict[str, Any]) -> str:
         f"monotone violations {result['monotone_violations']}"
     )
     lines.append(result["against"]["words"])
+    lines += result["warnings"]
     if "recovery" in result:
         told = result["recovery"]
         lines.append(

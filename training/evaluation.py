@@ -45,12 +45,13 @@ def evaluate(
     rows, judged, splits, base_rate, features; auc, ks, brier, log_loss as means over splits and auc_sd as the standard
     deviation of the first, None of a single split; against, the paired difference to logistic regression on the same
     splits; additivity_error, the largest over all rows; monotone_violations, the sum over splits; counts of bad, good
-    and indeterminate cases
+    and indeterminate cases; warnings in words
     """
     seen: list[dict[str, float]] = []
     errors, violations = [], 0
     paired: list[tuple[Bools, Floats, Floats]] = []
     truths: list[dict[str, Any]] = []
+    constant: list[float] = []
     for split in among:
         model = fit(cohort.rows(split.fit_on), seed=seed, separable=separable, monotone=monotone)
         values, bad = cohort.matrix.values[split.judge_on], cohort.bad[split.judge_on]
@@ -62,7 +63,12 @@ def evaluate(
         paired.append((bad, told.log_odds, score_of(simple, values)))
         if truth is not None:
             truths.append(against_truth(model, told, cohort.rows(split.judge_on), truth, seed=seed))
-        say(f"{split.words}: AUC {seen[-1]['auc']:.4f}, {model.trees_} trees, {model.calibration_.kind}")
+        rate = float(cohort.bad[split.fit_on].mean())
+        constant.append(float(np.mean((rate - bad) ** 2)))
+        say(
+            f"{split.words}: AUC {seen[-1]['auc']:.4f}, {model.trees_} trees, {model.calibration_.kind}; "
+            f"bad: {rate:.1%} of those fitted on, {bad.mean():.1%} of those judged"
+        )
     difference = auc_difference(paired)
     return {
         **_summary(cohort, among, seen),
@@ -71,7 +77,19 @@ def evaluate(
         "counts": dict(cohort.counts),
         "additivity_error": max(errors),
         "monotone_violations": violations,
+        "warnings": _warnings(seen, constant),
     }
+
+
+def _warnings(seen: Sequence[Mapping[str, float]], constant: Sequence[float]) -> list[str]:
+    """Return what a reader must know before believing the figures."""
+    brier, of_one = (float(np.mean(found)) for found in ([one["brier"] for one in seen], constant))
+    if brier < of_one:
+        return []
+    return [
+        f"warning: the probabilities are worse than one number for all loans (Brier {brier:.4f} against {of_one:.4f}): "
+        "the judged loans are not like those fitted on; compare their shares of bad loans above"
+    ]
 
 
 def _mean(truths: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
