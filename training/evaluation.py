@@ -64,7 +64,7 @@ def evaluate(
         if truth is not None:
             truths.append(against_truth(model, told, cohort.rows(split.judge_on), truth, seed=seed))
         rate = float(cohort.bad[split.fit_on].mean())
-        constant.append(float(np.mean((rate - bad) ** 2)))
+        constant.append(float(np.var(bad)))
         say(
             f"{split.words}: AUC {seen[-1]['auc']:.4f}, {model.trees_} trees, {model.calibration_.kind}; "
             f"bad: {rate:.1%} of those fitted on, {bad.mean():.1%} of those judged"
@@ -87,8 +87,8 @@ def _warnings(seen: Sequence[Mapping[str, float]], constant: Sequence[float]) ->
     if brier < of_one:
         return []
     return [
-        f"warning: the probabilities are worse than one number for all loans (Brier {brier:.4f} against {of_one:.4f}): "
-        "the judged loans are not like those fitted on; compare their shares of bad loans above"
+        f"warning: the probabilities are worse than the judged loans' own share of bad ones (Brier {brier:.4f} against "
+        f"{of_one:.4f}): are those fitted on like those judged? Their shares of bad loans are told above"
     ]
 
 

@@ -95,14 +95,14 @@ def test_a_single_split_has_no_standard_deviation_and_says_how_many_it_judged(ov
     assert "0.0000" not in table.splitlines()[1]
 
 
-def test_probabilities_worse_than_one_number_for_all_are_warned_of(overdue):
+def test_probabilities_worse_than_the_share_of_bad_loans_are_warned_of(overdue):
     cases = alone(overdue, 4)
     good_first = np.argsort(cases.bad, kind="stable")
     fit_on = np.concatenate([good_first[:700], good_first[-100:]])  # nearly all good
     judge_on = np.setdiff1d(good_first, fit_on)  # nearly all bad
     lines: list[str] = []
     told = evaluate(cases, [Split(fit_on, judge_on, "chosen by the outcome")], say=lines.append)
-    assert told["warnings"][0].startswith("warning: the probabilities are worse than one number")
+    assert told["warnings"][0].startswith("warning: the probabilities are worse than")
     assert told["warnings"][0] in _evaluation_table("collection", told)
     assert "of those fitted on" in lines[0]
     assert not judged(cases)["warnings"]
