@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from features.ordering import sorted_by
 from features.windows import marks, months_before
 
 Days = npt.NDArray[np.int32]
@@ -93,7 +94,8 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     """
     # A schedule may ask for nothing any more: it is in force all the same.
     latest = pl.col("schedule").max().over("case")
-    rows = instalments.with_columns(current=pl.col("schedule") == latest).sort("case", "schedule", "due_on", "number")
+    marked = instalments.with_columns(current=pl.col("schedule") == latest)
+    rows = sorted_by(marked, ["case", "schedule", "due_on", "number"])
     asks = pl.sum_horizontal(COMPONENTS) > 0
     due = rows.filter(asks)
     groups = rows.group_by("case", "schedule", maintain_order=True).agg(

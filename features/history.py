@@ -12,6 +12,7 @@ import polars as pl
 
 from features.delinquency import LAWFUL, Allocation, Delinquency, delinquency, spells
 from features.errors import ConfigurationRefused, DataRefused
+from features.ordering import sorted_by
 from features.schemas import Table
 from features.statement_ledger import statement_ledger
 from features.tables import BORROWER, Tables, declaration
@@ -181,7 +182,7 @@ def _known(tables: Tables, cases: pl.DataFrame) -> Tables:
             rows = rows.sort("recorded_at").unique(identity, keep="last", maintain_order=True)
         if declared.happened is not None:  # of the latest recording: a payment may be corrected to a day to come
             rows = rows.filter(pl.col(declared.happened) <= pl.col("observed_on"))
-        frames[name] = rows.sort(CASE, *_chronological(declared))
+        frames[name] = sorted_by(rows, [CASE, *_chronological(declared)])
         if name == "loans":
             owners = cases.join(frames[name].select(CASE, BORROWER), on=CASE, how="inner").drop("loan_id")
     return Tables(**frames)
