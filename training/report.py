@@ -76,7 +76,8 @@ def write_report(
 
 
 def _page(assessment: Assessment, body: Iterable[Markup]) -> str:
-    title = f"{words.TITLE.en} · {words.TITLE.zh} · {assessment.model.card.name} {assessment.model.version}"
+    named = words.title_of(assessment.model.card.name)
+    title = f"{named.en} · {named.zh} · {assessment.model.card.name} {assessment.model.version}"
     style = files("training").joinpath("report.css").read_text(encoding="utf-8")
     head = element(
         "head",

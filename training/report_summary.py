@@ -30,7 +30,7 @@ def header(assessment: Assessment) -> Markup:
     return element(
         "header",
         element("p", both(words.OVERLINE), class_="overline"),
-        element("h1", both(words.TITLE)),
+        element("h1", both(words.title_of(model.card.name))),
         element("dl", [element("div", element("dt", both(name)), element("dd", told)) for name, told in facts]),
     )
 

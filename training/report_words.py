@@ -7,6 +7,18 @@ from collections.abc import Mapping
 from features.words import Text
 
 TITLE = Text(en="Who to work first, and why", zh="先处理谁，为什么")
+TITLES: Mapping[str, Text] = {
+    "application": Text(en="Which applications to look at first, and why", zh="先审哪些申请，为什么"),
+    "behaviour": Text(en="Which loans to watch first, and why", zh="先关注哪些贷款，为什么"),
+}
+"""The title of a card whose loans are not in collection."""
+
+
+def title_of(card: str) -> Text:
+    """Return the title of a card's report."""
+    return TITLES.get(card, TITLE)
+
+
 OVERLINE = Text(en="repayrank report", zh="还款风险排序报告")
 
 LANGUAGES: Mapping[str, str] = {"both": "English + 中文", "only-en": "English", "only-zh": "中文"}
