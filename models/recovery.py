@@ -50,9 +50,10 @@ class UnpaidShare(RiskModel):
         """
         self.classes_, self.n_features_in_ = np.array([False, True]), values.shape[1]
         folds = inner_folds(values, unpaid > np.median(unpaid), borrowers, self.inner_folds, self.seed)
-        losses = [self._losses(size, values, unpaid, folds) for size in self.sizes]
+        sizes = self.sizes or SHARE_SIZES
+        losses = [self._losses(size, values, unpaid, folds) for size in sizes]
         best = min(range(len(losses)), key=lambda tried: float(losses[tried].min()))
-        self.size_, self.trees_ = self.sizes[best], round((int(np.argmin(losses[best])) + 1) * MORE_TREES)
+        self.size_, self.trees_ = sizes[best], round((int(np.argmin(losses[best])) + 1) * MORE_TREES)
         grown = lgb.train(self._parameters(self.size_), _dataset(values, unpaid), num_boost_round=self.trees_)
         self.booster_, self.calibration_ = with_reference(grown, values), IDENTITY
         self._compile()

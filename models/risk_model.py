@@ -68,6 +68,22 @@ inner folds and the mean of several seeds gained nothing either.
 """
 
 
+LARGE_SIZES = (
+    Size(),
+    Size(learning_rate=0.1, num_leaves=31, max_depth=6, min_data_in_leaf=100),
+)
+"""The sizes of a large book. On 200,000 made-up cases of 70 features, 300 trees each, the second gains 0.03 AUC on the
+first, and is 0.002 behind LightGBM at its defaults, which mixes the groups and knows no bound of depth.
+"""
+LARGE_FROM = 100_000
+"""Cases from which a book is large."""
+
+
+def sizes_for(cases: int) -> tuple[Size, ...]:
+    """Return the sizes to choose from for so many cases."""
+    return LARGE_SIZES if cases >= LARGE_FROM else SIZES
+
+
 @dataclass(frozen=True)
 class Helpers:
     """Loans of another population: feature values, outcomes, and the weight of each beside a loan of the card's own."""
@@ -102,7 +118,8 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     groups : group name of each column, or None for one group
     directions : +1, -1 or 0 for each column (risk rises, falls, free), or None for all free
-    sizes : the candidates; inner cross-validation chooses one and its number of trees by log-loss
+    sizes : the candidates; inner cross-validation chooses one and its number of trees by log-loss. None: those of
+        `sizes_for`
     inner_folds : folds of that cross-validation; its out-of-fold scores also fit the calibration
     separable : False lets trees mix the groups, to measure what separability costs
     seed : the same seed, data and versions give the same model
@@ -122,7 +139,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         groups: Sequence[str] | None = None,
         directions: Sequence[int] | None = None,
-        sizes: Sequence[Size] = SIZES,
+        sizes: Sequence[Size] | None = None,
         inner_folds: int = 4,
         separable: bool = True,
         seed: int = 0,
@@ -236,13 +253,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Floats | None:
         """Set `size_` and `trees_`; return the chosen size's out-of-fold log-odds, or None on too few cases."""
         folds = min(self.inner_folds, int(bad.sum()), int((~bad).sum()))
+        sizes = self.sizes or sizes_for(len(X))
         if folds < 2:  # noqa: PLR2004 - cross-validation needs two
-            self.size_ = self.sizes[0]
+            self.size_ = sizes[0]
             self.trees_, self.inner_log_loss_ = self.size_.most_trees // 4, float("nan")
             return None
         splits = inner_folds(X, bad, borrowers, folds, self.seed)
         best: tuple[float, Size, int, Floats] | None = None
-        for size in self.sizes:
+        for size in sizes:
             fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
             trees = int(np.argmin(losses)) + 1
             if best is None or losses[trees - 1] < best[0]:

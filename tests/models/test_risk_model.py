@@ -12,7 +12,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from features.declaration import Group
 from features.errors import ModelRefused
 from models.attribution import ADDITIVITY_BOUND, attribute
-from models.risk_model import RiskModel, Size
+from models.patterns import MOST_NODES
+from models.risk_model import LARGE_FROM, LARGE_SIZES, SIZES, RiskModel, Size, sizes_for
 from training.cohort import catalog_of
 from training.monotonicity import monotone_violations
 
@@ -138,3 +139,9 @@ def test_the_same_seed_and_data_give_the_same_model_on_one_thread_and_on_two(ove
 def test_another_seed_gives_another_model(overdue):
     one, other = (small(overdue, seed=seed).fit(overdue.matrix.values, overdue.bad) for seed in (0, 1))
     assert one.booster_.model_to_string() != other.booster_.model_to_string()
+
+
+def test_a_large_book_is_offered_a_larger_size():
+    assert sizes_for(LARGE_FROM - 1) == SIZES
+    assert sizes_for(LARGE_FROM) == LARGE_SIZES
+    assert max(size.max_depth for size in LARGE_SIZES) <= MOST_NODES  # its trees are tabulated
