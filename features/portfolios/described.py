@@ -318,7 +318,7 @@ class _Reading:
             file.zone,
             name,
             computed=file.computed if read else {},
-            codes=file.codes_by_column if read else {},
+            codes=file.codes_by_column if read or name == "borrowers" else {},
             lenient=self.lenient or len(read_by_features) > 1,
         )
 

@@ -19,7 +19,7 @@ from features.delinquency import COMPONENTS, Allocation
 from features.errors import ConfigurationRefused
 from features.portfolios.codes import Codes, codes_by_column, faults_in, with_codes
 from features.portfolios.reading import UTF_8, is_encoding
-from features.schemas import BESIDE, SCORED
+from features.schemas import BESIDE, SCORED, type_words
 from features.tables import FACTS
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
@@ -368,6 +368,15 @@ def _table_faults(name: str, table: TableSource) -> Iterator[str]:
     for column, source in table.columns.items():
         if isinstance(source, ColumnSource):
             yield from _source_faults(f"[tables.{name}.columns] {column}", source)
+            yield from _unsaid_values(name, column, source)
+
+
+def _unsaid_values(name: str, column: str, source: ColumnSource) -> Iterator[str]:
+    unsaid = [text for text, value in source.values.items() if not value]
+    schema = {**SCORED, **BESIDE}.get(name)
+    if unsaid and schema is not None and column in schema.columns():
+        told = type_words(schema.columns()[column].dtype)
+        yield f"[tables.{name}.columns] {column}: say what {', '.join(map(repr, unsaid))} stand for: {told}"
 
 
 def _reversal_faults(name: str, told: Reversals) -> Iterator[str]:
