@@ -9,6 +9,7 @@ was known on a day is then the latest row of that day, and a score of the past c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, ClassVar
 
 import dataframely as dy
@@ -60,6 +61,8 @@ MOST_MONEY = 10**14
 MOST_INSTALMENTS = 1_200
 """A hundred years of months: a larger instalment number is another column's."""
 
+NO_DAY = date(1900, 1, 1)
+"""Stands for the day of a statement of means that nobody knows: before any other, and of no known age."""
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency; only the made-up probe borrowers have it."""
 
@@ -207,7 +210,10 @@ class BorrowerTable(Table):
     about = "borrower_id"
 
     borrower_id = _id("the borrower")
-    stated_on = dy.Date(primary_key=True, description="day of the evidence: payslip, tax return, statement of means")
+    stated_on = dy.Date(
+        primary_key=True,
+        description="day of the evidence: payslip, tax return, statement of means; 1900-01-01 where no day is known",
+    )
     monthly_income = _money("income a month", nullable=True)
     monthly_expenses = _money("living expenses a month, without debt service", nullable=True)
     other_instalments = _money("instalments a month to other lenders", nullable=True)

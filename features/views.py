@@ -14,6 +14,7 @@ import polars as pl
 
 from features.history import CASE, History
 from features.promises import judged
+from features.schemas import NO_DAY
 from features.windows import mark
 
 
@@ -315,6 +316,7 @@ class Means(View):
     other_instalments: ClassVar[pl.Expr] = pl.col("other_instalments")
     employment: ClassVar[pl.Expr] = pl.col("employment").cast(pl.String)
     stated_on: ClassVar[pl.Expr] = pl.col("stated_on")
+    dated: ClassVar[pl.Expr] = pl.col("stated_on") != NO_DAY
     instalment: ClassVar[pl.Expr] = pl.col("instalment").last()
 
     @classmethod

@@ -15,6 +15,7 @@ from features.schemas import BESIDE
 from features.tables import FACTS, declaration
 from models.cards import Card
 
+OF_PERSONS = (FACTS, "borrowers", "protected")
 KEYS = {"loan_id": "loan", "borrower_id": "borrower"}
 
 
@@ -36,12 +37,28 @@ def assumed(
     for name, table in file.tables.items():
         if name not in BESIDE and not _has(table, "recorded_at", folder):
             yield f"table '{name}' has no recorded_at: {_instead(portfolio, name)}"
-    if file.features and FACTS not in file.tables:
+        if name == "borrowers" and not _has(table, "stated_on", folder):
+            yield (
+                "table 'borrowers' has no stated_on: what it says of a borrower counts as said before anything else, "
+                "and how old the evidence is, is not known"
+            )
+    if file.features and (FACTS not in file.tables or portfolio.raw.of_loans):
         yield (
             "what features read counts as known when the loan's row was recorded: the loans' file must hold it as it "
             "was then, not as it is now"
         )
+    if FACTS in file.tables and not _has(file.tables[FACTS], "recorded_at", folder):
+        yield (
+            f"features read {file.tables[FACTS].file} as it is: it must hold what was so on the observation dates, not "
+            "what is so now; put under unused, and out of the features, what is kept up to date"
+        )
+    yield from _payments(portfolio, file)
     yield from _keys(file)
+    if portfolio.outcomes is None and portfolio.tables.instalments is not None and card.bad_days_past_due is None:
+        yield (
+            f"good is that on some day of the {card.window_days} days nothing that had fallen due was unpaid, all "
+            "of it met by the borrower's own money: instalments that fell due meanwhile must be met too"
+        )
     if portfolio.outcomes is not None and card.said is None:
         yield (
             f"[cards.{card.name}] has no outcome in words: reports will say that bad means {card.outcome.en}, whatever "
@@ -52,6 +69,13 @@ def assumed(
     loans = portfolio.tables.loans
     if loans.get_column("amount").null_count() == loans.height == loans.get_column("credit_limit").null_count():
         yield "no amount and no credit_limit is read: money at risk is not known, and no column was compared with it"
+
+
+def columns_beside(file: PortfolioFile, folder: Path) -> frozenset[str]:
+    """Return the columns of the files about borrowers and of facts: what a list may name beside the loans' columns."""
+    beside = [table for name, table in file.tables.items() if name in OF_PERSONS]
+    found = {column for table in beside for column in _columns_in(folder / table.file, table)}
+    return frozenset({*found, *(file.computed if beside else ())})
 
 
 def _instead(portfolio: Portfolio, name: str) -> str:
@@ -66,6 +90,22 @@ def _instead(portfolio: Portfolio, name: str) -> str:
     if not given:
         return "no day says when a row came to be known, and each counts as always known"
     return f"each row counts as recorded at noon of its {given[0]}"
+
+
+def _payments(portfolio: Portfolio, file: PortfolioFile) -> Iterator[str]:
+    """Yield how payments meet what is due, where that decides who is overdue and what becomes of a loan."""
+    if portfolio.tables.instalments is None or portfolio.tables.payments is None:
+        return
+    told, order = file.payments, ", then ".join(file.payments.order)
+    how = (
+        f"all {order} that are due, of every instalment together"
+        if told.across_instalments
+        else f"the oldest instalment whole before the next, in it {order}"
+    )
+    yield (
+        f"a payment that is not enough meets {how}; what is left over is held for the next instalment. Where something "
+        "else was agreed, [payments] order and across_instalments say so"
+    )
 
 
 def _keys(file: PortfolioFile) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -60,14 +60,15 @@ class Roles:
         return next((reading.column for reading in self.readings if reading.by == target), None)
 
 
-def roles_of(file: PortfolioFile, columns: list[str]) -> Roles:
+def roles_of(file: PortfolioFile, columns: list[str], of_loans: Collection[str] = ()) -> Roles:
     """Return the role of every column of the loans' file.
 
     Parameters
     ----------
     columns : those that the file has, with the computed ones
+    of_loans : those that features read from it although there is a file of facts
     """
-    readings = list(_readings(file, columns))
+    readings = list(_readings(file, columns, of_loans))
     # A computed column may be worked out from one before it: the last is followed first.
     for name, computed in reversed(list(file.computed.items())):
         behind = computed.columns
@@ -77,14 +78,14 @@ def roles_of(file: PortfolioFile, columns: list[str]) -> Roles:
     return Roles(tuple(readings), lists)
 
 
-def _readings(file: PortfolioFile, columns: list[str]) -> Iterator[Reading]:
+def _readings(file: PortfolioFile, columns: list[str], of_loans: Collection[str]) -> Iterator[Reading]:
     if file.outcome is not None:
         yield Reading(file.outcome.column, Role.OUTCOME, "outcome")
         if file.outcome.recovered is not None:
             yield from _of_source(file.outcome.recovered, Role.OUTCOME, "outcome.recovered")
-    behind = "" if FACTS not in file.tables else OF_FACTS
     for name, told in file.features.items():
         for column in kinds_of({name: told}):
+            behind = OF_FACTS if FACTS in file.tables and column not in of_loans else ""
             yield Reading(behind + column, Role.FEATURE, f"feature '{name}'")
     own = file.tables["loans"].file
     for name, table in file.tables.items():

@@ -14,7 +14,6 @@ from features.history import CASE, History
 from features.portfolios import Portfolio
 from features.portfolios.numbers import POINT
 from features.portfolios.portfolio_file import PortfolioFile
-from features.tables import FACTS
 from models.risk_model import Floats
 from training.column_roles import Roles
 
@@ -59,6 +58,26 @@ def without_differences(portfolio: Portfolio, members: History) -> Iterator[str]
             missing = len(values) - len(known)
             beside = f", and missing in {missing:,}" if missing else ""
             yield f"feature '{feature.name}' is the same for every case{beside}"
+
+
+def only_the_calendar(portfolio: Portfolio, members: History) -> Iterator[str]:
+    """Yield the features that are the same for all cases of each date, and not on all dates: they tell the date alone.
+
+    A card would learn from them what the year was like, and repeat it of every loan to come.
+    """
+    days = members.cases.get_column("observed_on")
+    if days.n_unique() < 2 or days.n_unique() * LEAST_ROWS > len(days):  # noqa: PLR2004 - one date has no calendar
+        return
+    matrix = portfolio.catalog.values(members)
+    values = pl.DataFrame(matrix.values, schema=[feature.name for feature in matrix.features])
+    spread = values.fill_nan(None).with_columns(day=days).group_by("day").agg(pl.all().n_unique())
+    within = spread.drop("day").max().row(0, named=True)
+    for feature in matrix.features:
+        if within[feature.name] == 1 and values.get_column(feature.name).n_unique() > 1:
+            yield (
+                f"feature '{feature.name}' is on each date the same for all loans, and tells nothing but the date. Do: "
+                "send the day that it counts from for each loan or borrower, or leave the column that it reads out"
+            )
 
 
 def unnamed_levels(portfolio: Portfolio) -> Iterator[str]:
@@ -163,7 +182,7 @@ def counted_twice(file: PortfolioFile, roles: Roles) -> Iterator[str]:
     own = set(catalog().names)
     for name, told in file.features.items():
         column = told.column or name
-        if not reads_a_number(told) or FACTS in file.tables:
+        if not reads_a_number(told):
             continue
         for by in roles.read_by(column):
             target = by.removeprefix("loans.")

@@ -23,7 +23,7 @@ from features.portfolios.portfolio_file import PortfolioFile, read_file, refused
 from features.portfolios.protected_names import of_the_texts
 from features.tables import FACTS
 from models.cards import Card, card_of
-from training.assumptions import assumed
+from training.assumptions import assumed, columns_beside
 from training.cohort import LEAST_OF_EACH
 from training.column_roles import Role, Roles, roles_of
 from training.feature_quality import (
@@ -31,6 +31,7 @@ from training.feature_quality import (
     counted_twice,
     denominators,
     numbers_cut_short,
+    only_the_calendar,
     undeclared_codes,
     unnamed_levels,
     unsaid,
@@ -66,18 +67,22 @@ def check(path: Path, data: Path | None = None) -> Report:
         observation dates that the file names
     """
     portfolio, file, rows = book(path, data), read_file(path), loans_file(path, data)
-    return _Check(portfolio, file, rows).report(path.parent if data is None else data)
+    folder = path.parent if data is None else data
+    return _Check(portfolio, file, rows, columns_beside(file, folder)).report(folder)
 
 
 class _Check:
     """One book being looked at."""
 
-    def __init__(self, portfolio: Portfolio, file: PortfolioFile, rows: pl.DataFrame) -> None:
+    def __init__(
+        self, portfolio: Portfolio, file: PortfolioFile, rows: pl.DataFrame, elsewhere: frozenset[str]
+    ) -> None:
         self.portfolio, self.file, self.rows = portfolio, file, rows
+        self.elsewhere = elsewhere
         _ = portfolio.catalog  # refuses a feature that is named like one of the release's
         self.card: Card = card_of(portfolio, portfolio.card)
         self.columns = [name for name in rows.columns if name != LOAN]
-        self.roles: Roles = roles_of(file, self.columns)
+        self.roles: Roles = roles_of(file, self.columns, portfolio.raw.of_loans)
         self.stands_on = None if _names_its_days(portfolio) else _last_recorded(portfolio, rows.drop(LOAN))
         history = portfolio.history(self.stands_on)
         self.ended = with_ended_windows(portfolio, self.card, history.of(pl.Series(self.card.members(history))))
@@ -161,13 +166,16 @@ class _Check:
         if len(self._currencies()) > 1:
             yield "several currencies, and a card is for one. Do: choose rows by currency"
         absent = [
-            name for name in (*self.file.protected, *self.file.forbidden, *self.file.unused) if name not in self.columns
+            name
+            for name in (*self.file.protected, *self.file.forbidden, *self.file.unused)
+            if name not in self.columns and name not in self.elsewhere
         ]
+        files = "the loans' file" if FACTS not in self.file.tables else "the files of loans and of facts"
         if absent:
-            yield f"in a list, and not in the loans' file: {', '.join(absent)}. Do: correct the names"
-        coded = [name for name in self.file.codes if name not in self.columns]
-        if coded and FACTS not in self.file.tables:
-            yield f"under [codes], and not in the loans' file: {', '.join(coded)}. Do: correct the names"
+            yield f"in a list, and not in {files}: {', '.join(absent)}. Do: correct the names"
+        coded = [name for name in self.file.codes if name not in self.columns and name not in self.elsewhere]
+        if coded:
+            yield f"under [codes], and not in {files}: {', '.join(coded)}. Do: correct the names"
 
     def _suspects(self) -> list[Suspect]:
         bad = None if self.told is None else self.told.bad
@@ -248,6 +256,7 @@ class _Check:
     def _features(self) -> Iterator[str]:
         yield from unsaid(self.portfolio)
         yield from without_differences(self.portfolio, self.members)
+        yield from only_the_calendar(self.portfolio, self.members)
         yield from unnamed_levels(self.portfolio)
         yield from undeclared_codes(self.portfolio, self.file, self.rows)
         yield from numbers_cut_short(self.portfolio)

@@ -133,10 +133,10 @@ def days_since_income_evidence(means: Means) -> pl.Expr:
     """Whole days from the latest `stated_on` of a statement of means that gives a monthly income, 0 included, to the
     observation date.
 
-    0 when it was stated on the observation date; missing when income was never stated. No direction: old evidence is
-    the lender's omission as often as the borrower's.
+    0 when it was stated on the observation date; missing when income was never stated, or on a day nobody knows. No
+    direction: old evidence is the lender's omission as often as the borrower's.
     """
-    return means.days_since(means.stated_on, means.monthly_income.is_not_null())
+    return means.days_since(means.stated_on, means.monthly_income.is_not_null() & means.dated)
 
 
 @feature(
@@ -157,10 +157,10 @@ def days_since_income_evidence(means: Means) -> pl.Expr:
 def income_change(means: Means) -> pl.Expr:
     """The latest monthly income stated over the one stated before it; at most 5.
 
-    Both by `stated_on`, among the statements of means that give a monthly income, however long ago. Missing when fewer
-    than two do, or the earlier income was 0.
+    Both by `stated_on`, among the statements of means that give a monthly income and a day, however long ago. Missing
+    when fewer than two do, or the earlier income was 0.
     """
-    stated = means.monthly_income.drop_nulls()
+    stated = means.monthly_income.filter(means.dated).drop_nulls()
     return ratio(stated.last(), stated.shift(1).last(), most=MOST_GROWTH)
 
 

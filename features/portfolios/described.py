@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from features.declared import declared_facts, kinds_of
+from features.declared import Kind, declared_facts, kinds_of
 from features.errors import ConfigurationRefused, Fault, TablesRefused, UsageError
 from features.history import is_zone
 from features.portfolios import mapping
+from features.portfolios.own_facts import beside_the_loans, facts_file, of_each_loan
 from features.portfolios.portfolio import SHIPPED, Portfolio
 from features.portfolios.portfolio_file import (
     ColumnSource,
@@ -28,7 +29,7 @@ from features.portfolios.portfolio_file import (
 from features.portfolios.raw import raw_of
 from features.portfolios.reading import rows_of
 from features.portfolios.reversals import left_out_reversals, settled
-from features.schemas import BESIDE, SCORED, Table
+from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, Tables, faults_of
 
 FILE = "portfolio.toml"
@@ -129,6 +130,8 @@ class _Reading:
         self.repeating: dict[str, int] = {}
         self.not_counted: list[str] = []
         self.doubts: list[str] = []
+        self.loans_source: mapping.Source | None = None
+        self.own_facts: frozenset[str] = frozenset()
 
     def portfolio(self) -> Portfolio:
         """Return the book."""
@@ -157,7 +160,7 @@ class _Reading:
             card=file.card,
             split=None if file.split is None else (file.split.by, file.split.test_from),
             allocation=file.allocation,
-            raw=raw_of(file),
+            raw=raw_of(file, self.own_facts),
             truth=self._truth(),
             not_counted=tuple(self.not_counted),
             doubts=tuple(self.doubts),
@@ -213,7 +216,7 @@ class _Reading:
 
     def _tables(self) -> dict[str, pl.DataFrame]:
         file = self.file
-        source = self.opened("loans")
+        source = self.loans_source = self.opened("loans")
         loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
         frames = {"loans": loans}
         # The faults of every column are told at once: a column of the loans that cannot be read hides no other.
@@ -229,30 +232,55 @@ class _Reading:
         self.note(source, "loans")
         self.rows |= dict.fromkeys(frames, source.rows.get_column(mapping.ROW))
         for name, spec in file.tables.items():
-            if name != "loans":
-                frames[name] = self._table(name, spec, kinds)
+            if name == FACTS:
+                frames[name] = self._facts(spec, kinds, loans if placed else None)
+            elif name != "loans":
+                frames[name] = self._table(name, spec)
         if self.faults:
             self._refuse_all(frames)
         return dict(self._of_these_loans(frames))
 
     def _refuse_all(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Raise the faults of every file together: those of reading, and those of tables that could be read."""
-        kinds = kinds_of(self.file.features)
         unread = {fault.table for fault in self.faults}
         faults = [
             fault
             for name, frame in frames.items()
-            if name not in unread and name in self.file.tables
-            for fault in faults_of(frame, self._schema(name, kinds), name)
+            if name not in unread and name in self.file.tables and name != FACTS
+            for fault in faults_of(frame, {**SCORED, **BESIDE}[name], name)
         ]
         raise self._refused(faults)
 
-    def _schema(self, name: str, kinds: Mapping[str, str]) -> type[Table]:
-        return declared_facts(kinds) if name == FACTS else {**SCORED, **BESIDE}[name]  # type: ignore[arg-type]
+    def _facts(self, spec: TableSource, kinds: Mapping[str, Kind], loans: pl.DataFrame | None) -> pl.DataFrame:
+        """Return the facts of the file named for them, and beside them those that only the loans' file has."""
+        source, of_loans = self.opened(FACTS), self.loans_source
+        told = facts_file(source, spec, kinds, of_loans)
+        self.own_facts = frozenset(told.kinds)
+        frame = told.read()
+        before = len(self.faults)
+        self.note(source, FACTS)
+        self.rows[FACTS] = source.rows.get_column(mapping.ROW)
+        if loans is None or len(self.faults) > before:
+            return frame
+        if told.of_borrowers:
+            self.faults += map(self._told, faults_of(frame, told.schema, FACTS))
+            frame = of_each_loan(frame, self.rows[FACTS], loans)
+            self.rows[FACTS] = frame.get_column(mapping.ROW)
+            frame = frame.drop(mapping.ROW)
+        others = {column: kind for column, kind in kinds.items() if column not in told.kinds}
+        if others and of_loans is not None:
+            ids, recorded_at = loans.get_column("loan_id"), loans.get_column("recorded_at")
+            read = mapping.facts_from(of_loans, others, ids, recorded_at)
+            self.note(of_loans, "loans")
+            if not len(self.faults) > before:
+                self.faults += map(self._told, faults_of(frame, declared_facts(told.kinds), FACTS))
+                frame = beside_the_loans(frame, read)
+                self.rows[FACTS] = pl.repeat(0, frame.height, dtype=pl.UInt32, eager=True)
+        return frame
 
-    def _table(self, name: str, spec: TableSource, kinds: Mapping[str, str]) -> pl.DataFrame:
+    def _table(self, name: str, spec: TableSource) -> pl.DataFrame:
         source = self.opened(name)
-        frame = mapping.table_from(source, spec, self._schema(name, kinds), name)
+        frame = mapping.table_from(source, spec, {**SCORED, **BESIDE}[name], name)
         rows = source.rows.get_column(mapping.ROW)
         if name == "payments" and {"amount", "paid_on", *REVERSED} <= set(frame.columns):
             frame, rows = self._payments(source, frame)
@@ -278,19 +306,20 @@ class _Reading:
     def opened(self, name: str) -> mapping.Source:
         """Return a table's file as text.
 
-        Columns are worked out where features read them: in the file of facts, where there is one, else in the loans'.
+        Columns are worked out where features read them: in the loans' file, or in that of facts where it has both of
+        those they are worked out from.
         """
         file, spec = self.file, self.file.tables[name]
-        of_loans = spec.file == file.tables["loans"].file
-        elsewhere = name == "loans" and FACTS in file.tables
+        read_by_features = {file.tables[table].file for table in ("loans", FACTS) if table in file.tables}
+        read = spec.file in read_by_features
         return mapping.opened(
             spec,
             self.folder,
             file.zone,
             name,
-            computed=file.computed if of_loans or name == FACTS else {},
-            codes=file.codes_by_column if of_loans or name == FACTS else {},
-            lenient=self.lenient or elsewhere,
+            computed=file.computed if read else {},
+            codes=file.codes_by_column if read or name == "borrowers" else {},
+            lenient=self.lenient or len(read_by_features) > 1,
         )
 
     def note(self, source: mapping.Source, name: str) -> None:

@@ -16,10 +16,11 @@ import polars as pl
 from features.errors import UsageError
 from features.portfolios.draft_columns import ENDINGS, Column, LenderFile, looked_at
 from features.portfolios.draft_features import Drafted, Listed, Outcome, Parted, outcome_of, parted
+from features.portfolios.draft_guess import own_table
 from features.portfolios.draft_keys import Mapped
-from features.portfolios.draft_tables import Placed, Placing, loans_file, own_table, placed
+from features.portfolios.draft_tables import Placed, Placing, loans_file, placed
 from features.portfolios.draft_words import PROTECTED_COLUMNS
-from features.portfolios.portfolio_file import NULLS
+from features.portfolios.portfolio_file import NULLS, Format
 from features.portfolios.reading import UTF_8
 from features.tables import FACTS
 
@@ -85,17 +86,27 @@ class _Draft:
 
     def __init__(self, placing: Placing, outcome: Outcome | None, folder: Path) -> None:
         self.placing, self.outcome, self.loans, self.folder = placing, outcome, placing.loans, folder
-        facts = next((other for other in placing.others if other.table == FACTS), None)
-        self.facts = facts.file if facts is not None else None
+        self.facts = next((other for other in placing.others if other.table == FACTS), None)
         day = self.loans.column("applied_on")
         self.applied = None if day is None else day.days
-        source = self.loans.file if self.facts is None else self.facts
-        used = self.loans.used if self.facts is None else {"loan_id", "recorded_at"}
-        free = [column for column in source.columns if column.name not in used]
-        self.parted: Parted = parted(free, self.applied if self.facts is None else None, outcome)
+        own = [] if self.facts is None else self._free_of_facts(self.facts)
+        elsewhere = {column.name for column in own}
+        used = self.loans.used | elsewhere  # of a column that both files have, the file of facts has the first say
+        free = [column for column in self.loans.file.columns if column.name not in used]
+        self.parted: Parted = parted(free, self.applied, outcome)
+        self.of_facts: Parted = parted(own, None, None, self.parted)
+        if not self.of_facts.features and _own_table_of(self.facts) is None:
+            self.facts = None  # nothing of it is a feature
+        self.every = self.parted.and_those_of(self.of_facts)
         self.application = not placing.has(*LEDGERS)
         self.each = self.applied is not None and self.application and not placing.has("outcomes")
         self.where = list(self._where())
+
+    def _free_of_facts(self, facts: Placed) -> list[Column]:
+        """Return the columns of a file of facts that no table reads."""
+        beside = [other for other in self.placing.others if other.file is facts.file and other is not facts]
+        used = {"loan_id", "recorded_at"}.union(*(other.used for other in (facts, *beside)))
+        return [column for column in facts.file.columns if column.name not in used]
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the file."""
@@ -103,8 +114,10 @@ class _Draft:
         yield from self._lists()
         yield from self._observe()
         for placed_file in self.placing.tables:
-            yield from self._table(placed_file)
+            if placed_file.table != FACTS or placed_file is self.facts:
+                yield from self._table(placed_file)
         yield from self._protected_table()
+        yield from self._codes()
         yield from self._outcome()
         yield from self._features()
         yield from self._left()
@@ -121,9 +134,9 @@ class _Draft:
         yield f'card = "{card}"  # check: application, behaviour, collection or all'
 
     def _lists(self) -> Iterator[str]:
-        yield from _list("protected", self.parted.protected, "attributes that no feature reads")
-        yield from _list("forbidden", self.parted.forbidden, "what is known only after the decision")
-        yield from _list("unused", self.parted.unused, "columns that are left out")
+        yield from _list("protected", self.every.protected, "attributes that no feature reads")
+        yield from _list("forbidden", self.every.forbidden, "what is known only after the decision")
+        yield from _list("unused", self.every.unused, "columns that are left out")
 
     def _observe(self) -> Iterator[str]:
         if self.each:
@@ -162,9 +175,13 @@ class _Draft:
         yield from ("", f"[tables.{placed_file.table}]")
         for check in placed_file.checks:
             yield _comment(f"check: {check}")
-        yield from self._file(file)
+        for_features = placed_file is self.loans or placed_file is self.facts
+        yield from self._file(file, placed_file.where, for_features=for_features)
+        if placed_file.reversals is not None:
+            yield f"reversals = {_toml(placed_file.reversals)}  # check: rows that take an earlier payment back"
         extra = [column.name for column in file.columns if column.name not in placed_file.used]
-        if placed_file is not self.loans and file is not self.facts and extra:
+        of_facts = self.facts is not None and file is self.facts.file
+        if placed_file is not self.loans and not of_facts and extra:
             yield _comment(f"not read: {', '.join(map(_toml, extra))}")
         written = {name: _as_written(mapped, file) for name, mapped in placed_file.columns.items()}
         told = {name: mapped for name, mapped in written.items() if mapped.source != {"column": name}}
@@ -175,7 +192,9 @@ class _Draft:
             for name, mapped in told.items():
                 yield from _mapping(name, mapped)
 
-    def _file(self, file: LenderFile) -> Iterator[str]:
+    def _file(
+        self, file: LenderFile, where: Sequence[Mapping[str, Any]] = (), *, for_features: bool = False
+    ) -> Iterator[str]:
         name = os.path.relpath(file.path, self.folder)  # a link stays the file that was named
         yield f"file = {_toml(Path(name).as_posix())}"
         if file.repeated:
@@ -193,36 +212,51 @@ class _Draft:
             yield f"nulls = {_toml(list(file.nulls))}"
         if file.day_format is not None:
             yield f"format = {_toml(file.day_format)}  # how days are written"
-        elif (formats := self._formats_of_features(file)) != {}:
+        elif for_features and (formats := self._formats_of_features(file)) != {}:
             yield f"formats = {_toml(formats)}  # how the days that features read are written"
         if file is self.loans.file and self.where:
             yield f"where = {_toml(self.where)}  # rows that hold no day or no outcome are left out"
+        elif where:
+            yield f"where = {_toml(list(where))}"
 
-    def _formats_of_features(self, file: LenderFile) -> dict[str, str]:
+    def _formats_of_features(self, file: LenderFile) -> dict[str, Format]:
         """Return how days are written that features read, where they are not written as 2026-06-30."""
-        if file is not (self.loans.file if self.facts is None else self.facts):
-            return {}
-        dated = [feature.column for feature in self.parted.features if "months_since" in feature.written]
-        return {column.name: column.format for column in dated if column.format is not None}
+        dated = [feature.column for feature in self.every.features if "months_since" in feature.written]
+        here = [column for column in dated if file.named(column.name) is column]
+        return {column.name: column.format for column in here if column.format is not None}
+
+    def _codes(self) -> Iterator[str]:
+        """Yield the numbers that stand for none in columns that only the tables read."""
+        for placed_file in self.placing.others:
+            for mapped in placed_file.columns.values():
+                if mapped.codes:
+                    yield from ("", f"[codes.{_key(str(mapped.reads))}]")
+                    yield f"unknown = {_toml(list(mapped.codes))}  # check: do they say why there is no number?"
 
     def _protected_table(self) -> Iterator[str]:
         """Yield the table of protected attributes, which the fairness report alone reads."""
-        borrower = self.loans.columns["borrower_id"]
-        owner = self.loans.column("borrower_id")
-        if self.facts is not None or self.placing.has("protected") or (owner is not None and not owner.unique):
+        owner, source = self.loans.column("borrower_id"), self.loans
+        if self.placing.has("protected"):
+            return
+        customers = next((other for other in self.placing.others if "borrower_id" in other.columns), None)
+        if customers is not None and self.of_facts.protected:
+            source, listed_here = customers, self.of_facts.protected
+        elif owner is None or owner.unique:
+            listed_here = self.parted.protected
+        else:
             return
         told: dict[str, str] = {}
         for name, words in PROTECTED_COLUMNS.items():
-            for listed in self.parted.protected:
+            for listed in listed_here:
                 column = listed.column
                 fits = column.whole and column.least >= 0 and column.most <= OLDEST
                 if name not in told and column.speaks(words) and (fits if name == "age_years" else column.levels):
                     told[name] = column.name
         if told:
             yield from ("", "# For the report on fairness alone", "[tables.protected]")
-            yield from self._file(self.loans.file)
+            yield from self._file(source.file)
             yield from ("", "[tables.protected.columns]")
-            yield from _mapping("borrower_id", Mapped(borrower.source))
+            yield from _mapping("borrower_id", Mapped(source.columns["borrower_id"].source))
             for name, column_name in told.items():
                 yield from _mapping(name, Mapped({"column": column_name}))
 
@@ -253,34 +287,32 @@ class _Draft:
             yield f"outcome = {_toml(words)}  # check: what bad means, in words"
 
     def _features(self) -> Iterator[str]:
-        if not self.parted.features:
+        if not self.every.features:
             return
         yield ""
         yield "# check: each feature's group (ability, willingness or circumstances), its unit, and its words in both"
         yield '# languages. Say which way risk goes with risk = "rises" or "falls", where law and policy know it; put'
         yield "# the levels of a category in order first, from the least to the most. For money, per_unit = 100 stands"
         yield "# for yuan or dollars."
-        for feature in self.parted.features:
+        for feature in self.every.features:
             yield from _feature(feature)
 
     def _left(self) -> Iterator[str]:
-        extra = _extra_of_loans(self.loans) if self.facts is not None else []
-        if self.placing.left or extra:
+        if self.placing.left:
             yield ""
-        if extra:
-            yield _comment(f"not read, features come from table facts: {', '.join(map(_toml, extra))}")
         for file, reason in self.placing.left:
             yield _comment(f"not used: {_toml(file.path.name)}: {reason}")
 
 
-def _extra_of_loans(loans: Placed) -> list[str]:
-    return [column.name for column in loans.file.columns if column.name not in loans.used]
+def _own_table_of(placed_file: Placed | None) -> str | None:
+    """Return the table whose columns a placed file has by their own names; None where there is none."""
+    return None if placed_file is None else own_table(placed_file.file)
 
 
 def _happened(placed_file: Placed) -> str | None:
     from features.tables import declaration
 
-    return None if placed_file.table in {"outcomes", "protected"} else declaration(placed_file.table).happened
+    return None if placed_file.table in {"outcomes", "protected", FACTS} else declaration(placed_file.table).happened
 
 
 def _last_day(days: Iterable[pl.Series]) -> date | None:

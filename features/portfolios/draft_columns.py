@@ -12,11 +12,12 @@ from typing import Literal
 
 import polars as pl
 
+from features.portfolios.days import days_in, patterns
 from features.portfolios.draft_words import BORROWER_ID, DAY, ID, LOAN_ID, MONTH, PERSONAL, speaks, words
 from features.portfolios.draft_writing import encoding_of, notation_of, separator_of
 from features.portfolios.mapping import NEARLY_WHOLE, distinct
 from features.portfolios.numbers import POINT, ZEROS_IN_FRONT, Notation
-from features.portfolios.portfolio_file import NULLS
+from features.portfolios.portfolio_file import NULLS, Format
 from features.portfolios.reading import PARQUET, UTF_8, rows_of, unreadable
 
 ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".parquet", ".gz")
@@ -29,6 +30,10 @@ LONGEST = 100
 NO_VALUE = ("?", "n/a", "#N/A", "\\N", "Null")
 NO_NUMBER = ("-", "--", ".")
 """Texts that stand for no value, wherever they come and where the others are numbers or days."""
+NO_DAYS = ("0", "-1", "-9", "-99", "-999", "9", "99", "999", "9999", "00000000", "99999999", "0000-00-00")
+"""Texts that stand for no day, where the others are days."""
+MOST_WAYS = 3
+"""Ways in which the days of one column are written, at most."""
 KEY_SHAPES = 3
 """Shapes that a column of identifiers has at most, such as C# where they are C20004 and C20005."""
 HEADER_LIKE_DATA = 0.2
@@ -87,7 +92,7 @@ class Column:
     place : its place in the file, from 1
     texts : its values as the file has them, null where there is none
     numbers, days : its values, where all of them are numbers or days
-    format : how its days are written; None: as 2026-06-30
+    format : how its days are written, in one way or in several; None: as 2026-06-30
     or_format : another format that all of them have as well
     levels : its values, where each of a few stands for several rows; else nothing is told of them
     """
@@ -98,7 +103,7 @@ class Column:
     texts: pl.Series
     numbers: pl.Series | None = None
     days: pl.Series | None = None
-    format: str | None = None
+    format: Format | None = None
     or_format: str | None = None
     levels: tuple[str, ...] = ()
 
@@ -203,7 +208,7 @@ class LenderFile:
         return name
 
     @cached_property
-    def day_format(self) -> str | None:
+    def day_format(self) -> Format | None:
         """How all its days are written, when that is the same in every column and not as 2026-06-30."""
         found = {column.format for column in self.columns if column.kind == "day"}
         return found.pop() if len(found) == 1 else None
@@ -255,7 +260,7 @@ def _alike(columns: Sequence[Column]) -> Iterator[Column]:
     sure = Counter(column.format for column in columns if column.kind == "day" and column.or_format is None)
     for column in columns:
         if column.or_format is not None and sure[column.or_format] > sure[column.format]:
-            days = _days(column.texts, column.or_format)
+            days = days_of(column.texts, column.or_format)
             yield replace(column, format=column.or_format, or_format=None, days=days)
         elif column.or_format is not None and sure[column.format]:
             yield replace(column, or_format=None)
@@ -284,6 +289,13 @@ def _no_values(name: str, texts: pl.Series, notation: Notation) -> Iterator[str]
         rest = _without(texts, (*NULLS, *NO_VALUE, *NO_NUMBER))
         if _column(name, 0, rest, notation).kind in {"number", "day"}:
             yield from marks
+    if speaks(name, DAY):
+        marks = stripped.filter(stripped.is_in(NO_DAYS)).unique().to_list()
+        if (
+            marks
+            and _column(name, 0, _without(texts, (*NULLS, *NO_VALUE, *NO_NUMBER, *NO_DAYS)), notation).kind == "day"
+        ):
+            yield from marks
 
 
 def _without(texts: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
@@ -297,8 +309,8 @@ def _column(name: str, place: int, texts: pl.Series, notation: Notation) -> Colu
     levels = _levels(texts, known)
     formats = list(_formats(name, known.str.strip_chars()))
     if formats:
-        days = _days(texts, formats[0])
-        other = formats[1] if len(formats) > 1 else None
+        days = days_of(texts, formats[0])
+        other = str(formats[1]) if len(formats) > 1 else None
         return Column(name, place, "day", texts, days=days, format=formats[0], or_format=other, levels=levels)
     numbers = notation.numbers(texts)
     if numbers.null_count() == texts.null_count() and not known.str.contains(ZEROS_IN_FRONT).any():
@@ -313,7 +325,7 @@ def _levels(texts: pl.Series, known: pl.Series) -> tuple[str, ...]:
     return tuple(sorted(known.to_list())) if (known.str.len_chars() <= LONGEST).all() else ()
 
 
-def _formats(name: str, known: pl.Series) -> Iterator[str | None]:
+def _formats(name: str, known: pl.Series) -> Iterator[Format | None]:
     """Yield the formats in which every value is a day, at most two."""
     if known.str.contains(ISO).all():
         if _all_days(known, None):
@@ -331,18 +343,36 @@ def _formats(name: str, known: pl.Series) -> Iterator[str | None]:
             found += 1
             if found == 2:  # noqa: PLR2004 - the day first, or the month first
                 return
+    if not found and (several := _several(name, known)) is not None:
+        yield several
+
+
+def _several(name: str, known: pl.Series) -> tuple[str, ...] | None:
+    """Return the formats of a column whose days are written in a few ways that cannot be taken for each other."""
+    found: list[str] = []
+    rest = known
+    for shape, form, must_speak in FORMATS:
+        if must_speak and not re.search(must_speak, words(name), re.ASCII):
+            continue
+        for tail, clock in (("$", ""), *TIMES):
+            here = rest.str.contains(f"^{shape}{tail}")
+            if here.any() and _all_days(rest.filter(here), form + clock):
+                alike = [other for same, other, _ in FORMATS if same == shape and other != form]
+                if any(_all_days(rest.filter(here), other + clock) for other in alike):
+                    return None
+                found.append(form + clock)
+                rest = rest.filter(here.not_())
+                if not len(rest):
+                    return tuple(found) if len(found) <= MOST_WAYS else None
+    return None
 
 
 def _all_days(known: pl.Series, form: str | None) -> bool:
-    days = _days(known, form)
+    days = days_of(known, form)
     return days.null_count() == 0 and bool(days.dt.year().is_between(EARLIEST, LATEST).all())
 
 
-def _days(texts: pl.Series, form: str | None) -> pl.Series:
-    """Return days as a portfolio file reads them: without a day in the format, the first of the month."""
+def days_of(texts: pl.Series, form: Format | None) -> pl.Series:
+    """Return days as a portfolio file reads them."""
     plain = texts.str.strip_chars()
-    if form is None:
-        return plain.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    if "%d" not in form:
-        return (plain + " 01").str.to_date(form + " %d", strict=False)
-    return plain.str.to_date(form, strict=False)
+    return days_in(plain if form is not None else plain.str.slice(0, 10), patterns(form))

@@ -13,6 +13,7 @@ from features.catalog import catalog
 from features.declared import RESERVED
 from features.portfolios import draft_words as said
 from features.portfolios import protected_names
+from features.portfolios.draft_codes import codes_in
 from features.portfolios.draft_columns import EARLIEST, LATEST, Column
 from features.portfolios.draft_tables import facts_columns
 
@@ -21,13 +22,6 @@ LEAST_MONEY = 20
 """Numbers of which the largest is smaller are hardly amounts of money."""
 FEW_BEFORE = 0.05
 """Share of days after the application from which on a column speaks of what comes after the decision."""
-LOW_CODES = (*range(-9, 0), *range(-99, -95), *range(-999, -995), -9999)
-HIGH_CODES = (*range(96, 100), *range(996, 1000), *range(9996, 10000), *range(99996, 100000))
-"""Numbers that often stand for a reason why there is no number."""
-REPEATS = 3
-"""Rows that hold a code at least."""
-GAP = 0.25
-"""Distance of a high code from the other numbers, at least, as a share of their range."""
 NAMES_REPEAT = 10
 """Rows for each text, at least, before a column with a personal name is taken for a category."""
 LEAST_EXPECTED = 12
@@ -74,6 +68,15 @@ class Parted:
     protected: list[Listed] = field(default_factory=list)
     forbidden: list[Listed] = field(default_factory=list)
     unused: list[Listed] = field(default_factory=list)
+
+    def and_those_of(self, other: Parted) -> Parted:
+        """Return the columns of both files."""
+        return Parted(
+            self.features + other.features,
+            self.protected + other.protected,
+            self.forbidden + other.forbidden,
+            self.unused + other.unused,
+        )
 
 
 def outcome_of(columns: Sequence[Column]) -> Outcome | None:
@@ -132,15 +135,18 @@ def _by_words(column: Column) -> Outcome | None:
     return Outcome(column, bad, good, undecided) if bad and good and None not in told.values() else None
 
 
-def parted(columns: Iterable[Column], applied: pl.Series | None, outcome: Outcome | None) -> Parted:
+def parted(
+    columns: Iterable[Column], applied: pl.Series | None, outcome: Outcome | None, beside: Parted | None = None
+) -> Parted:
     """Return what each column could be.
 
     Parameters
     ----------
     applied : the day of each loan's application, where the file has it
+    beside : the columns of another file, whose features have names already
     """
     found = Parted()
-    names = _Names()
+    names = _Names(() if beside is None else (feature.name for feature in beside.features))
     columns = list(columns)
     until = applied if applied is not None else _latest(columns)
     unusable = facts_columns(column.name for column in columns) | RESERVED
@@ -322,23 +328,6 @@ def _unit(column: Column, codes: Sequence[int]) -> str | None:
     return "count" if counts and column.speaks(said.COUNTED_PERHAPS) else None
 
 
-def codes_in(column: Column) -> list[int]:
-    """Return numbers at the edge of the range that repeat and look like codes, in order."""
-    if column.numbers is None:
-        return []
-    counts = dict(column.numbers.drop_nulls().value_counts(name="rows").iter_rows())
-    low = [code for code in LOW_CODES if counts.get(float(code), 0) >= REPEATS]
-    rest = sorted(number for number in counts if number not in set(map(float, low)))
-    if low and (not rest or rest[0] < 0):
-        low, rest = [], sorted(counts)
-    high = [code for code in HIGH_CODES if counts.get(float(code), 0) >= REPEATS]
-    real = [number for number in rest if number not in set(map(float, high))]
-    if high and real:
-        gap = max(2.0, GAP * (real[-1] - real[0]))
-        high = [code for code in high if code - real[-1] >= gap] if real[-1] < min(high) else []
-    return sorted([*low, *(high if real else [])])
-
-
 def _group(column: Column) -> str:
     if column.speaks(said.WILLINGNESS):
         return "willingness"
@@ -348,8 +337,8 @@ def _group(column: Column) -> str:
 class _Names:
     """Names of features: made from the columns' own, each given once, and none that the release uses."""
 
-    def __init__(self) -> None:
-        self.given = set(catalog().names) | RESERVED
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.given = set(catalog().names) | RESERVED | set(taken)
 
     def of(self, column: Column, codes: Iterable[str]) -> str:
         """Return a name for a column's feature, such that those of its codes are free as well."""

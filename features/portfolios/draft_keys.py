@@ -21,10 +21,14 @@ FEW_LOANS = 5
 
 @dataclass(frozen=True)
 class Mapped:
-    """Where one column of a table comes from: `source` as the portfolio file writes it, `check` for the person."""
+    """Where one column of a table comes from: `source` as the portfolio file writes it, `check` for the person.
+
+    `codes` are numbers in the column that stand for none.
+    """
 
     source: dict[str, Any]
     check: str = ""
+    codes: tuple[int, ...] = ()
 
     @property
     def reads(self) -> str | None:

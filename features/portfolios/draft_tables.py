@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-
-import dataframely as dy
-import polars as pl
 
 from features.portfolios import draft_words as said
 from features.portfolios.draft_columns import Column, LenderFile
+from features.portfolios.draft_guess import SCHEMAS, Guess, fill, own_table
 from features.portfolios.draft_keys import Mapped, applied_on_of, borrower_id_of, loan_id_of
-from features.portfolios.draft_words import value_of
-from features.portfolios.mapping import TRUTH
-from features.schemas import BESIDE, SCORED, Table
+from features.schemas import BESIDE, SCORED
 from features.tables import FACTS, NoFacts
 
-MINOR = 100
 HALF = 0.5
-SCHEMAS: Mapping[str, type[Table]] = {**SCORED, **BESIDE}
-GIVEN: Mapping[tuple[str, str], tuple[dict[str, Any], str]] = {
-    ("loans", "currency"): ({"value": "CNY"}, "the currency of every amount"),
-    ("loans", "product"): ({"value": "instalment"}, "instalment or revolving"),
-    ("instalments", "schedule"): ({"value": 0}, "no column numbers the revisions of a schedule: all are the first"),
-    ("instalments", "interest"): ({"value": 0}, "no column of interest"),
-    ("instalments", "costs"): ({"value": 0}, "no column of costs"),
-    ("contacts", "direction"): ({"value": "outbound"}, "no column says who made the contact"),
-    ("transactions", "kind"): ({"value": "other"}, "no column says what a movement was for"),
-    ("enquiries", "purpose"): ({"value": "other"}, "no column says what an enquiry was for"),
-    ("security", "kind"): ({"value": "other"}, "no column says what the security is"),
-}
-"""What stands in for a column that a table needs and no file has, and what to check of it."""
-ROWS = {"payments": "P", "contacts": "C", "promises": "PTP", "debits": "D", "transactions": "T", "enquiries": "Q",
-        "events": "E", "security": "S"}  # fmt: skip
-"""Letters before a row's number, where no column tells the rows apart."""
-OTHER = "other"
 NAMELESS = ("instalments", "payments", "transactions")
 """Tables that a file is tried as whose name says nothing."""
+MEANS = frozenset({"monthly_income", "monthly_expenses", "other_instalments", "employment"})
 LAST = ("principal", "state")
 """Columns that are looked for when the others have been found."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A file as a table."""
+    """A file as a table.
+
+    `where` are the conditions under which its rows count, `reversals` says which rows take others back, each as the
+    portfolio file writes it.
+    """
 
     table: str
     file: LenderFile
     columns: dict[str, Mapped]
     checks: tuple[str, ...] = ()
+    where: tuple[dict[str, Any], ...] = ()
+    reversals: dict[str, Any] | None = None
 
     def column(self, name: str) -> Column | None:
         """Return the file's column that a column of the table is read from."""
@@ -61,7 +46,10 @@ class Placed:
         """The columns that the table reads, and those it would read by their names."""
         signs = {name for mapped in self.columns.values() for name in mapped.source.get("negative_where", {})}
         own = set(SCHEMAS[self.table].columns()) if self.table in SCHEMAS else set()
-        return {mapped.reads for mapped in self.columns.values() if mapped.reads is not None} | signs | own
+        told = {str(condition["column"]) for condition in self.where} | {
+            str((self.reversals or {}).get(name, "")) for name in ("column", "of")
+        }
+        return {mapped.reads for mapped in self.columns.values() if mapped.reads is not None} | signs | own | told
 
 
 @dataclass(frozen=True)
@@ -82,17 +70,6 @@ class Placing:
         return any(placed.table in names for placed in self.others)
 
 
-@dataclass
-class _Guess:
-    """One file being read as one table."""
-
-    table: str
-    file: LenderFile
-    taken: set[str]
-    found: dict[str, Mapped] = field(default_factory=dict)
-    lacks: list[str] = field(default_factory=list)
-
-
 def placed(files: Sequence[LenderFile], taken: Iterable[str]) -> Placing:
     """Return which file is which table.
 
@@ -108,10 +85,12 @@ def placed(files: Sequence[LenderFile], taken: Iterable[str]) -> Placing:
         told = _other(file, loans)
         if isinstance(told, str):
             left.append((file, told))
-        elif told.table in {other.table for other in others}:
-            left.append((file, f"table {told.table} is read from another file; put the rows of both in one"))
-        else:
-            others.append(told)
+            continue
+        for one in told:
+            if one.table in {other.table for other in others}:
+                left.append((file, f"table {one.table} is read from another file; put the rows of both in one"))
+            else:
+                others.append(one)
     order = [*SCORED, FACTS, *BESIDE]
     return Placing(loans, tuple(sorted(others, key=lambda other: order.index(other.table))), tuple(left))
 
@@ -139,31 +118,14 @@ def _likeness(file: LenderFile) -> float:
     return points + min(len(file.columns), 50) / 25
 
 
-def own_table(file: LenderFile) -> str | None:
-    """Return the table whose columns a file has by their own names; None when it has another shape."""
-    names = {column.name for column in file.columns}
-    if file.stem.lower() == FACTS and "loan_id" in names:
-        return FACTS
-    fits = [table for table, schema in SCHEMAS.items() if _required(schema) <= names]
-    if file.stem.lower() in fits:
-        return file.stem.lower()
-    # A table of few columns, such as that of protected attributes, is told by its name alone.
-    fits = [table for table in fits if len(_required(SCHEMAS[table])) > 2]  # noqa: PLR2004
-    return max(fits, key=lambda table: len(_required(SCHEMAS[table])), default=None)
-
-
-def _required(schema: type[Table]) -> set[str]:
-    return {name for name, kind in schema.columns().items() if not kind.nullable and name != "recorded_at"}
-
-
 def _loans(file: LenderFile, taken: set[str]) -> Placed:
-    guess = _Guess("loans", file, taken)
+    guess = Guess("loans", file, taken)
     guess.found["loan_id"] = loan_id_of(file)
     taken = guess.taken = taken | {str(guess.found["loan_id"].reads)}
     guess.found["borrower_id"] = borrower_id_of(file, guess.found["loan_id"], taken)
     for name, kind in SCHEMAS["loans"].columns().items():
         if name not in guess.found:
-            _fill(guess, name, kind)
+            fill(guess, name, kind)
     found = guess.found
     if "applied_on" not in found and "opened_on" in found:
         opened = found["opened_on"]
@@ -178,26 +140,51 @@ def _loans(file: LenderFile, taken: set[str]) -> Placed:
     return Placed("loans", file, columns, (*_unreadable(guess), *_gaps(guess)))
 
 
-def _other(file: LenderFile, loans: Placed) -> Placed | str:
-    """Return a file as a table about the loans, or why it is none."""
+def _other(file: LenderFile, loans: Placed) -> tuple[Placed, ...] | str:
+    """Return a file as tables about the loans or their borrowers, or why it is none."""
     own = own_table(file)
     if own == FACTS:
-        return Placed(FACTS, file, {"loan_id": Mapped({"column": "loan_id"})})
+        return (Placed(FACTS, file, {"loan_id": Mapped({"column": "loan_id"})}),)
     named = [table for table, words in said.TABLE_FILES.items() if said.speaks(file.stem, words)]
     reasons: list[str] = []
     for table in [own] if own is not None else named or NAMELESS:
         told = _as_table(table, file, loans, by_name=own is not None or bool(named))
         if not isinstance(told, str):
-            return told
+            return (told,)
         reasons.append(told)
+    about = _one_row_for_each(file, loans)
+    if about is not None and own is None and (not named or about[0] == "borrower_id"):
+        return _as_facts(file, *about)
     if own is not None or named:
         return reasons[0]
-    shared = _shared(file, loans)
-    if not shared:
-        return "no column in common with the loans' file"
-    if shared[0].unique:
-        return f"one row for each '{shared[0].name}': join its columns to the loans' file to make features of them"
-    return "it looks like none of the tables"
+    return "it looks like none of the tables" if _shared(file, loans) else "no column in common with the loans' file"
+
+
+def _one_row_for_each(file: LenderFile, loans: Placed) -> tuple[str, Column] | None:
+    """Return whether a file has one row for each borrower, or for each loan, and the column that says whose it is."""
+    for about in ("borrower_id", "loan_id"):
+        link = _link(file, loans, about)
+        if link is not None and link.unique:
+            return about, link
+    return None
+
+
+def _as_facts(file: LenderFile, about: str, link: Column) -> tuple[Placed, ...]:
+    """Return a file of one row for each borrower, or loan, as what features may read of it, and as borrowers' means."""
+    key = {about: Mapped({"column": link.name})}
+    facts = Placed(FACTS, file, dict(key))
+    if about != "borrower_id":
+        return (facts,)
+    schema = SCHEMAS["borrowers"]
+    guess = Guess("borrowers", file, {link.name}, found=dict(key))
+    for name, kind in schema.columns().items():
+        if name not in guess.found:
+            fill(guess, name, kind)
+    found = {name: guess.found[name] for name in schema.columns() if name in guess.found}
+    jobs = found.get("employment")
+    if jobs is not None and "unemployed" not in jobs.source.get("values", {}).values():
+        del found["employment"]  # the release asks for no more than who is without work: a feature says more
+    return (Placed("borrowers", file, found), facts) if set(found) & MEANS else (facts,)
 
 
 def _as_table(table: str, file: LenderFile, loans: Placed, *, by_name: bool) -> Placed | str:
@@ -207,15 +194,56 @@ def _as_table(table: str, file: LenderFile, loans: Placed, *, by_name: bool) -> 
         return f"it looks like table {table}, but no column of it is the loans' {schema.about}"
     if link.unique and not by_name:
         return f"it has one row for each {schema.about}"
-    guess = _Guess(table, file, {link.name}, {schema.about: Mapped({"column": link.name})})
+    guess = Guess(table, file, {link.name}, by_name, {schema.about: Mapped({"column": link.name})})
     for name, kind in sorted(schema.columns().items(), key=lambda entry: entry[0] in LAST):
         if name not in guess.found:
-            _fill(guess, name, kind)
+            fill(guess, name, kind)
     if guess.lacks:
         return f"it looks like table {table}, but no column of it is {' or '.join(guess.lacks)}"
     columns = {name: guess.found[name] for name in schema.columns() if name in guess.found}
-    unsure = () if by_name else (f"the file's name does not say so: is it table {table}?",)
-    return Placed(table, file, columns, (*unsure, *_unreadable(guess), *_gaps(guess)))
+    unsure = [] if by_name else [f"the file's name does not say so: is it table {table}?"]
+    where = [{"column": column.name, "none_of": [""]} for _, column in _incomplete(guess)]
+    unsure += [f"{_without_value(column)} have no {name} and are left out" for name, column in _incomplete(guess)]
+    reversals = None
+    if table == "payments" and own_table(file) != table:
+        failed = _failed(guess)
+        reversals = _reversals(guess)
+        if failed is not None:
+            where.append({"column": failed[0], "none_of": list(failed[1])})
+            unsure.append(f"rows whose {failed[0]} is one of {', '.join(failed[1])} are left out: was nothing paid?")
+    return Placed(table, file, columns, (*unsure, *_unreadable(guess)), tuple(where), reversals)
+
+
+def _without_value(column: Column) -> str:
+    rows = len(column.texts) - column.known
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
+def _reversals(guess: Guess) -> dict[str, Any] | None:
+    """Return which rows of a file of payments take others back, as the portfolio file writes it."""
+    for column in _free_texts(guess):
+        texts = [text for text in column.levels if said.speaks(text, said.REVERSED)]
+        if texts and len(texts) < len(column.levels):
+            guess.taken.add(column.name)
+            ids = [other for other in guess.file.columns if other.speaks(said.OF_WHICH) and other.speaks(said.ID)]
+            of = {"of": ids[0].name} if ids and ids[0].name not in guess.taken else {}
+            return {"column": column.name, "values": texts, **of}
+    amount = guess.file.named(str(guess.found["amount"].reads))
+    return {"below_zero": True} if amount is not None and amount.numbers is not None and amount.least < 0 else None
+
+
+def _failed(guess: Guess) -> tuple[str, tuple[str, ...]] | None:
+    """Return the column that says of some rows that nothing was paid, and its texts."""
+    for column in _free_texts(guess):
+        failed = [text for text in column.levels if said.speaks(text, said.FAILED)]
+        texts = tuple(text for text in failed if not said.speaks(text, said.REVERSED))
+        if texts and len(texts) < len(column.levels):
+            return column.name, texts
+    return None
+
+
+def _free_texts(guess: Guess) -> Iterator[Column]:
+    return (column for column in guess.file.columns if column.kind == "text" and column.name not in guess.taken)
 
 
 def _link(file: LenderFile, loans: Placed, about: str) -> Column | None:
@@ -247,146 +275,7 @@ def _overlap(one: Column, other: Column) -> float:
     return float(mine.is_in(theirs.implode()).sum()) / fewer if fewer else 0.0
 
 
-def _fill(guess: _Guess, name: str, kind: dy.Column) -> None:
-    """Find where a column of the table comes from, by its own name, then by words, then by what stands in for it."""
-    for column, by_name in _candidates(guess, name):
-        mapped = _read_as(guess, column, name, kind, by_name=by_name)
-        if mapped is not None:
-            guess.found[name] = mapped
-            guess.taken.add(column.name)
-            return
-    given = GIVEN.get((guess.table, name))
-    if given is not None:
-        guess.found[name] = Mapped(dict(given[0]), given[1])
-    elif name.endswith("_id") and guess.table in ROWS:
-        guess.found[name] = Mapped({"row": ROWS[guess.table]})
-    elif (guess.table, name) == ("statements", "state") and "months_overdue" in guess.found:
-        guess.found[name] = _state(guess)
-    elif not kind.nullable and name != "recorded_at":
-        guess.lacks.append(name)
-
-
-def _candidates(guess: _Guess, name: str) -> Iterator[tuple[Column, bool]]:
-    own = guess.file.named(name)
-    if own is not None and own.name not in guess.taken:
-        yield own, True
-    for words in said.COLUMNS[guess.table].get(name, ()) if guess.table in said.COLUMNS else ():
-        for column in guess.file.columns:
-            elsewhere = guess.table == "loans" and column.speaks(said.ELSEWHERE)
-            if column is not own and column.name not in guess.taken and column.speaks(words) and not elsewhere:
-                yield column, False
-
-
-def _read_as(  # noqa: PLR0911 - one return for each type
-    guess: _Guess, column: Column, name: str, kind: dy.Column, *, by_name: bool
-) -> Mapped | None:
-    source: dict[str, Any] = {"column": column.name}
-    if isinstance(kind, dy.String):
-        if name == "currency":
-            codes = column.texts.str.contains("^[A-Z]{3}$").fill_null(value=False)
-            return Mapped(source) if len(codes) and codes.all() else None
-        told = column.unique or guess.table in BESIDE if name.endswith("_id") else column.kind != "empty"
-        return Mapped(source) if by_name or told else None
-    if isinstance(kind, (dy.Date, dy.Datetime)):
-        if column.kind != "day":
-            return None
-        return Mapped(source if column.format is None else {**source, "format": column.format}, _ambiguity(column))
-    if isinstance(kind, dy.Int64):
-        return _money(guess, column, kind, by_name=by_name)
-    if isinstance(kind, dy.Int16):
-        return _count(column, kind, by_name=by_name)
-    if isinstance(kind, dy.Bool):
-        return _truth(column)
-    return _one_of(column, kind) if isinstance(kind, dy.Enum) else None
-
-
-def _ambiguity(column: Column) -> str:
-    return "" if column.or_format is None else f"the days fit {column.or_format} as well"
-
-
-def _money(guess: _Guess, column: Column, kind: dy.Int64, *, by_name: bool) -> Mapped | None:
-    if column.kind != "number":
-        return None
-    source: dict[str, Any] = {"column": column.name}
-    if not (by_name and column.whole and own_table(guess.file) == guess.table) and not column.speaks(said.MINOR_UNITS):
-        source["per_unit"] = MINOR
-    if column.decimals > 2 or (column.decimals and "per_unit" not in source):  # noqa: PLR2004 - cents are whole
-        source["rounded"] = True
-    below = column.least < 0
-    unfit = (below and kind.min == 0) or column.most * source.get("per_unit", 1) > (kind.max or 0)
-    if unfit and kind.nullable and not by_name:
-        return None
-    if guess.table == "transactions" and not below and guess.found.get("amount") is None and kind.name == "amount":
-        sign = _sign(guess.file, guess.taken | {column.name})
-        if sign is None:
-            return Mapped(source, "no amount is below 0, and no column says which movements are money out")
-        return Mapped({**source, "negative_where": {sign[0]: list(sign[1])}}, "the texts that mean money out")
-    check = "amounts below 0 are refused" if below and kind.min is not None and kind.min >= 0 else ""
-    return Mapped(source, check)
-
-
-def _sign(file: LenderFile, taken: set[str]) -> tuple[str, tuple[str, ...]] | None:
-    """Return the column that says whether money came in or went out, and its texts for out."""
-    for column in file.columns:
-        out = tuple(text for text in column.levels if said.speaks(text, said.MONEY_OUT))
-        known = [text for text in column.levels if text in out or said.speaks(text, said.MONEY_IN)]
-        if column.kind == "text" and column.name not in taken and out and len(out) < len(known) == len(column.levels):
-            return column.name, out
-    return None
-
-
-def _count(column: Column, kind: dy.Int16, *, by_name: bool) -> Mapped | None:
-    least, most = kind.min or 0, kind.max or 0
-    source: dict[str, Any] = {"column": column.name}
-    if column.speaks(said.YEAR) and not by_name:
-        return None
-    if column.holds_one_number and column.levels:
-        numbers = pl.Series(column.levels).str.extract(r"([0-9]+)", 1).to_list()
-        if all(least <= int(number) <= most for number in numbers):
-            return Mapped({**source, "values": dict(zip(column.levels, numbers, strict=True))})
-    fits = column.whole and column.least >= least and column.most <= most
-    return Mapped(source) if fits else None
-
-
-def _truth(column: Column) -> Mapped | None:
-    told: dict[str, str] = {}
-    for text in column.levels:
-        if text.lower() in said.YES | said.NO:
-            told[text] = "true" if text.lower() in said.YES else "false"
-        elif said.meaning(text) in {"bad", "good"}:
-            told[text] = "true" if said.meaning(text) == "bad" else "false"
-    if column.kind != "empty" and set(column.texts.drop_nulls().unique()) <= set(TRUTH):
-        return Mapped({"column": column.name})
-    if not column.levels or len(told) < len(column.levels):
-        return None
-    return Mapped({"column": column.name, "values": told}, "the texts that mean bad")
-
-
-def _one_of(column: Column, kind: dy.Enum) -> Mapped | None:
-    among = tuple(kind.categories)
-    texts = set(column.texts.drop_nulls().unique())
-    if texts and texts <= set(among):
-        return Mapped({"column": column.name})
-    told = {text: value for text in column.levels if (value := value_of(text, among)) is not None}
-    if not told or (len(told) < len(column.levels) and OTHER not in among):
-        return None
-    source: dict[str, Any] = {"column": column.name, "values": told}
-    if len(told) < len(column.levels) or not column.complete:
-        if OTHER not in among:
-            return Mapped(source, "what each text stands for") if kind.nullable else None
-        source["otherwise"] = OTHER
-    return Mapped(source, "what each text stands for")
-
-
-def _state(guess: _Guess) -> Mapped:
-    column = guess.found["months_overdue"].reads
-    return Mapped(
-        {"column": column, "values": {"0": "part_paid", "0.0": "part_paid"}, "otherwise": "overdue"},
-        "no column tells unused, paid_in_full and part_paid apart",
-    )
-
-
-def _unreadable(guess: _Guess) -> Iterator[str]:
+def _unreadable(guess: Guess) -> Iterator[str]:
     """Yield the columns that have the name of a table's column and cannot be read as it: they would be refused."""
     for name in SCHEMAS[guess.table].columns():
         if name not in guess.found and guess.file.named(name) is not None:
@@ -395,12 +284,18 @@ def _unreadable(guess: _Guess) -> Iterator[str]:
                 yield f"column '{name}' cannot be read as the table's column of that name; give it another name"
 
 
-def _gaps(guess: _Guess) -> Iterator[str]:
+def _gaps(guess: Guess) -> Iterator[str]:
+    for name, _ in _incomplete(guess):
+        yield f"some rows have no {name} and are refused; fill them in, or leave them out with `where`"
+
+
+def _incomplete(guess: Guess) -> Iterator[tuple[str, Column]]:
+    """Yield the columns that a table needs and that some rows leave empty."""
     for name, kind in SCHEMAS[guess.table].columns().items():
         mapped = guess.found.get(name)
         column = None if mapped is None or mapped.reads is None else guess.file.named(mapped.reads)
         if column is not None and not kind.nullable and not column.complete and "otherwise" not in mapped.source:  # type: ignore[union-attr]
-            yield f"some rows have no {name} and are refused; fill them in, or leave them out with `where`"
+            yield name, column
 
 
 def facts_columns(names: Iterable[str]) -> set[str]:

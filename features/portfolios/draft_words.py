@@ -203,9 +203,10 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "payment_id": (ID,),
         "paid_on": (r"\b(paid|pay|payment|value|receipt)\b|还款日|还款时间|入账", r"date|日期|时间"),
         "amount": (r"amount|\bamt\b|\bpaid\b|\bpayment\b|金额|还款额",),
+        "payer": (r"payer|paid by|付款人|还款人|付款方|还款主体", r"channel|source|method|渠道|方式|来源"),
     },
     "borrowers": {
-        "stated_on": (r"stated|date|日期",),
+        "stated_on": (r"stated|evidence|updated|申报|核实|采集|更新", r"^(date|日期)$"),
         "monthly_income": (r"monthly income|income|salary|月收入|收入",),
         "monthly_expenses": (r"expens|支出",),
         "other_instalments": (r"instal|月供",),
@@ -264,6 +265,13 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 ELSEWHERE = r"employ|\bjob\b|work|residen|address|工作|居住"
 """A name that speaks of the borrower's work or home, not of the loan."""
 
+REVERSED = r"revers|cancel|refund|chargeback|\bvoid|bounced|returned|冲正|冲销|冲回|撤销|退票|退回"
+"""A text that marks a row as taking an earlier one back."""
+FAILED = r"fail|declin|reject|unpaid|pending|失败|未成功|作废|无效|处理中|待"
+"""A text that marks a row as nothing that happened."""
+OF_WHICH = r"\borig|revers|refer|\bof\b|原|被冲|关联"
+"""The name of a column that says which row is taken back."""
+
 TEXTS: Mapping[str, str] = {
     "revolving": r"revolv|\bcard\b|credit line|overdraft|循环|信用卡",
     "instalment": r"instal|\bloan\b|mortgage|term|分期|贷款",
@@ -278,11 +286,11 @@ TEXTS: Mapping[str, str] = {
     "cash": r"cash|\batm\b|vklad|vyber|现金|取现",
     "card": r"\bcard\b|\bpos\b|刷卡|消费",
     "transfer": r"transfer|remittance|collection from|prevod|转账|汇款",
-    "self_employed": r"self|business|个体|自雇",
-    "unemployed": r"unemploy|无业|失业",
-    "employed": r"employ|在职|受雇",
+    "unemployed": r"unemploy|jobless|无业|失业|待业",
+    "self_employed": r"self|business|freelanc|farmer|个体|自雇|自由职业|经营|私营|农民|务农",
     "retired": r"retire|pension|退休",
     "student": r"student|学生",
+    "employed": r"employ|worker|clerk|staff|在职|受雇|职员|员工|公务员|工人|司机|教师|医生|上班",
     "new_credit": r"new|applic|credit|审批",
     "guarantee": r"guarant|担保",
     "review": r"review|manage|贷后",
@@ -294,20 +302,30 @@ TEXTS: Mapping[str, str] = {
     "account_closed": r"closed|销户",
     "technical": r"technic|error|系统|异常",
     "paid": r"\bpaid\b|success|\bok\b|成功",
-    "call": r"call|phone|电话",
-    "message": r"sms|message|chat|短信|微信",
-    "mail": r"mail|邮件",
-    "letter": r"letter|post|信函",
-    "visit": r"visit|上门|外访",
-    "app": r"\bapp\b|push",
-    "outbound": r"\bout|外呼|呼出",
-    "inbound": r"\bin|呼入",
-    "borrower_reached": r"reached|spoke|answered|本人|接通",
-    "other_person": r"other|third|family|他人|家人",
-    "delivered": r"deliver|sent|送达",
-    "no_answer": r"no answer|busy|无人|未接",
-    "unreachable": r"unreach|dead|invalid|空号|停机",
-    "refused": r"refus|hung|拒",
+    "call": r"call|phone|\btel\b|电话|外呼|语音|机器人",
+    "message": r"sms|message|chat|whatsapp|wechat|短信|微信|彩信|钉钉|企微",
+    "mail": r"\be ?mail|邮件|邮箱",
+    "letter": r"letter|\bpost|\bmail\b|信函|函件|律师函|挂号",
+    "visit": r"visit|field|door|上门|外访|走访|实地",
+    "app": r"\bapp\b|push|推送|站内信",
+    "outbound": r"\bout|外呼|呼出|主叫",
+    "inbound": r"\bin|呼入|来电|被叫",
+    "refused": r"refus|hung|abus|disput|拒|挂断|辱骂|投诉",
+    "other_person": r"other|third|relative|spouse|family|colleague|第三|他人|家人|亲属|配偶|同事|非本人|朋友|代接",
+    "unreachable": r"unreach|dead|invalid|wrong|disconnect|switched ?off|not in service|fail|undeliver|bounced"
+    r"|空号|停机|关机|失败|错号|号码错误|注销|失联|不在服务区|无法接通",
+    "no_answer": r"no answer|no reply|no contact|not answer|busy|voice ?mail|unanswered"
+    r"|无人|未接|无应答|占线|忙|未应答|留言",
+    "borrower_reached": r"reached|spoke|answered|contacted|promise|\bptp\b|\brpc\b|agreed"
+    r"|本人|接通|承诺|同意还款|已联系|客户|接听",
+    "delivered": r"deliver|\bsent\b|\bread\b|送达|已发送|发送成功|已发|已读|成功",
+    "guarantor": r"guarant|担保|保证人|共借",
+    "insurer": r"insur|保险|理赔|保司",
+    "third_party": r"third|agent|other|第三方|代偿|代付|他人|亲友|家属",
+    "offset": r"offset|set ?off|抵销|抵扣|抵消|扣划",
+    "write_off": r"write ?off|written ?off|waive|核销|减免|豁免",
+    "borrower": r"borrower|\bown|self|customer|client|debit|transfer|cash|card|counter|online|app\b|bank"
+    r"|主动|本人|借款人|代扣|柜|自助|转账|银行|支付宝|微信|线上|线下|扣款|现金",
 }
 """What a text speaks of that stands for a value of a table's column; the first that fits counts."""
 

@@ -10,19 +10,15 @@ from typing import Any
 import polars as pl
 
 from features.errors import Fault
+from features.portfolios.days import INSTANT, at_hour, beginning, days_in, noon, patterns
 from features.portfolios.numbers import COMMA, POINT, Notation
-from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Outcome, TableSource
+from features.portfolios.portfolio_file import ColumnSource, Computed, Condition, Format, Outcome, TableSource
 from features.portfolios.reading import PARQUET, other_text, rows_of, unreadable
 from features.schemas import OutcomeTable, Table, type_words
 from features.tables import FACTS, with_empty_columns
 
-ISO_DAY = "%Y-%m-%d"
-INSTANT = (
-    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
-    r"([Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])$"
-)
-BEGINNING = "1900-01-01"
-"""A fact whose day the file does not know counts as always known."""
+STATED_ON = ("borrowers", "stated_on")
+"""The one required day that a lender may not know: a customer's master record says what is so, not since when."""
 NO_LETTER = "\N{REPLACEMENT CHARACTER}"
 """What stands for bytes that are no letter: the file is in another encoding."""
 NEARLY_WHOLE = 1e-6
@@ -31,7 +27,7 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False}
 ROWS_LISTED = 20
 """Rows with the same fault that are listed one by one; the others are counted."""
 ROW = "row__"
-OF_THE_ROW = frozenset({"loan_id", "recorded_at"})
+OF_THE_ROW = frozenset({"loan_id", "borrower_id", "recorded_at"})
 
 
 @dataclass
@@ -72,7 +68,7 @@ class Source:
         if cells.dtype == pl.Float64:
             nothing = cells.is_in(list(_numbers_among(self.spec.nulls, self.notation)))
         elif cells.dtype == pl.Date:
-            form = self.spec.formats.get(cells.name) or self.spec.format or ISO_DAY
+            form = patterns(self.spec.formats.get(cells.name) or self.spec.format)[0]
             nothing = self.known(cells.dt.strftime(form)).is_null()
         else:
             return cells
@@ -148,6 +144,8 @@ def table_from(source: Source, spec: TableSource, schema: type[Table], name: str
     for column, kind in schema.columns().items():
         given = told.pop(column, column if column in source.rows.columns else None)
         if given is None:
+            if (name, column) == STATED_ON:
+                columns.append(beginning(source.rows.height).alias(column))
             if name == FACTS and column not in OF_THE_ROW:  # a feature reads it: it may be empty, and not absent
                 source.column(column, name)
             continue
@@ -172,7 +170,7 @@ def outcomes_from(
     bad = _bad(source, spec, text)
     ends = observed.dt.offset_by(f"{spec.after_days or window_days}d")
     frame = pl.DataFrame(
-        {"loan_id": loans.get_column("loan_id"), "happened_on": ends, "bad": bad, "recorded_at": _noon(ends)}
+        {"loan_id": loans.get_column("loan_id"), "happened_on": ends, "bad": bad, "recorded_at": noon(ends)}
     )
     if spec.recovered is not None:
         where = spec.recovered if isinstance(spec.recovered, ColumnSource) else ColumnSource(column=spec.recovered)
@@ -339,18 +337,16 @@ def _whole(source: Source, number: pl.Series, where: ColumnSource, dtype: Any, t
 
 def _day(source: Source, text: pl.Series, where: ColumnSource, table: str, column: str) -> pl.Series:
     form = _format(source, where)
-    pattern = form or ISO_DAY
     trimmed = text.str.strip_chars()
     plain = trimmed if form else trimmed.str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})", 1)
-    # A format without a day, such as "%b-%Y", means the first of the month.
-    dayless = "%d" not in pattern and "%j" not in pattern
-    day = (plain + " 01" if dayless else plain).str.to_date(pattern + " %d" if dayless else pattern, strict=False)
-    _lost(source, text, day, table, column, f"a day written as {pattern}")
+    ways = patterns(form)
+    day = days_in(plain, ways)
+    _lost(source, text, day, table, column, f"a day written as {' or '.join(ways)}")
     moved = day.dt.offset_by(f"{where.plus_months}mo") if where.plus_months else day
     return moved.dt.offset_by(f"{where.plus_days}d") if where.plus_days else moved
 
 
-def _format(source: Source, where: ColumnSource) -> str | None:
+def _format(source: Source, where: ColumnSource) -> Format | None:
     """Return how a column writes its days: as it says itself, as its table says of it, or as the whole table does."""
     if where.column is None:
         return where.format
@@ -363,25 +359,15 @@ def _instant(source: Source, text: pl.Series, where: ColumnSource, table: str, c
         instant = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
         _lost(source, text, instant, table, column, "an instant written like 2026-06-30T18:05:00+08:00")
         return instant
-    return _at(_day(source, text, where, table, column), where.at, source.zone)
-
-
-def _at(day: pl.Series, hour: str, zone: str) -> pl.Series:
-    hours, _, minutes = hour.partition(":")
-    local = day.cast(pl.Datetime("us")).dt.offset_by(f"{int(hours)}h{int(minutes or 0)}m")
-    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-
-
-def _noon(day: pl.Series) -> pl.Series:
-    return _at(day, "12:00", "UTC")
+    return at_hour(_day(source, text, where, table, column), where.at, source.zone)
 
 
 def _assumed(frame: pl.DataFrame, schema: type[Table], zone: str) -> pl.Series:
     """Return when a row counts as recorded, where the file does not say: at noon of the day it happened."""
     days = [name for name in (schema.happened, "applied_on", "opened_on") if name in frame.columns]
-    beginning = pl.repeat(BEGINNING, frame.height, dtype=pl.String, eager=True).str.to_date()
-    day = frame.select(pl.coalesce(*days, beginning)).to_series() if days else beginning
-    return _at(day, "12:00", zone)
+    always = beginning(frame.height)
+    day = frame.select(pl.coalesce(*days, always)).to_series() if days else always
+    return at_hour(day, "12:00", zone)
 
 
 def _computed(source: Source, computed: Computed, table: str) -> pl.Series | None:

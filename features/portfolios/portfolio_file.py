@@ -19,10 +19,12 @@ from features.delinquency import COMPONENTS, Allocation
 from features.errors import ConfigurationRefused
 from features.portfolios.codes import Codes, codes_by_column, faults_in, with_codes
 from features.portfolios.reading import UTF_8, is_encoding
-from features.schemas import BESIDE, SCORED
+from features.schemas import BESIDE, SCORED, type_words
 from features.tables import FACTS
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+Format = str | tuple[str, ...]
+"""How days are written, in the signs of strftime; of several ways the first that fits a text counts."""
 CARDS = ("application", "behaviour", "collection", "all")
 
 
@@ -37,7 +39,7 @@ class ColumnSource(_Strict, frozen=True):
     value : the same value in every row
     row : the row's number from 1, after these letters
     prefix : letters put before the text
-    format : how a day is written, in the signs of strftime, such as "%d.%m.%Y"
+    format : how a day is written, in the signs of strftime, such as "%d.%m.%Y"; of several the first that fits
     at : hour at which what happened on a day was recorded, in the portfolio's time zone
     plus_days, plus_months : added to a day
     values : what each text of the column stands for
@@ -51,7 +53,7 @@ class ColumnSource(_Strict, frozen=True):
     value: str | int | bool | None = None
     row: str | None = None
     prefix: str = ""
-    format: str | None = None
+    format: Format | None = None
     at: str = "12:00"
     plus_days: int = 0
     plus_months: int = 0
@@ -99,7 +101,8 @@ class TableSource(_Strict, frozen=True):
     decimal, thousands : the sign before the decimals of a number, and the one between its thousands
     encoding : how letters are written, such as "gb18030" or "cp1252"
     nulls : texts that mean nothing; numbers among them count however they are written
-    format, formats : how days are written, in all columns and in single ones, in the signs of strftime
+    format, formats : how days are written, in all columns and in single ones, in the signs of strftime; of several ways
+        the first that fits a text counts
     distinct : rows that repeat another in every column of the file count once
     reversals : of payments, the rows that take an earlier one back
     """
@@ -110,8 +113,8 @@ class TableSource(_Strict, frozen=True):
     thousands: Literal["", ".", ",", " ", "'"] = ""
     encoding: str = UTF_8
     nulls: tuple[str, ...] = NULLS
-    format: str | None = None
-    formats: Mapping[str, str] = {}
+    format: Format | None = None
+    formats: Mapping[str, Format] = {}
     distinct: bool = False
     where: tuple[Condition, ...] = ()
     reversals: Reversals | None = None
@@ -365,6 +368,15 @@ def _table_faults(name: str, table: TableSource) -> Iterator[str]:
     for column, source in table.columns.items():
         if isinstance(source, ColumnSource):
             yield from _source_faults(f"[tables.{name}.columns] {column}", source)
+            yield from _unsaid_values(name, column, source)
+
+
+def _unsaid_values(name: str, column: str, source: ColumnSource) -> Iterator[str]:
+    unsaid = [text for text, value in source.values.items() if not value]
+    schema = {**SCORED, **BESIDE}.get(name)
+    if unsaid and schema is not None and column in schema.columns():
+        told = type_words(schema.columns()[column].dtype)
+        yield f"[tables.{name}.columns] {column}: say what {', '.join(map(repr, unsaid))} stand for: {told}"
 
 
 def _reversal_faults(name: str, told: Reversals) -> Iterator[str]:

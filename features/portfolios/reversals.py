@@ -8,11 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from features.portfolios.draft_words import REVERSED, speaks
 from features.portfolios.mapping import ROW, Source
 
 KEY = ["payment_id", "recorded_at"]
-LOOKS_REVERSED = r"冲正|冲销|冲回|撤销|退票|退回|(?i)\b(revers|cancel|refund|chargeback|void|bounced|returned)"
-"""What a text says that marks a row as taking an earlier one back."""
 TEXTS = 50
 """A column of more different texts says nothing of the kind of a row."""
 
@@ -106,6 +105,10 @@ def _wanted(kept: pl.DataFrame, taking: pl.DataFrame) -> pl.Expr:
     return pl.col("loan_id").is_in(loans.implode()) | pl.col("payment_id").is_in(ids.implode())
 
 
+def _is_reversal(text: str) -> bool:
+    return speaks(text, REVERSED)
+
+
 def _before(original: dict[str, Any], taken: dict[str, Any]) -> bool:
     if original["paid_on"] is None or taken["paid_on"] is None:
         return False
@@ -127,7 +130,7 @@ def left_out_reversals(source: Source, payments: pl.DataFrame, amount: str | Non
     looks = looks.fill_null(value=False)
     for column in out.get_columns():
         if column.dtype == pl.String and column.n_unique() <= TEXTS:
-            looks |= column.str.contains(LOOKS_REVERSED).fill_null(value=False)
+            looks |= column.map_elements(_is_reversal, return_dtype=pl.Boolean).fill_null(value=False)
     suspects = out.filter(looks)
     if not suspects.height:
         return

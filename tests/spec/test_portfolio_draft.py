@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import DataRefused, UsageError
+from features.errors import ConfigurationRefused, DataRefused, UsageError
 from features.portfolios import described
 from features.portfolios.draft import draft
 from features.portfolios.draft_columns import looked_at
@@ -648,3 +648,102 @@ def test_a_loans_number_that_repeats_in_rows_that_differ_is_still_the_loans_numb
     loans = {"借据号": [*numbered("JJ"), "JJ001"], "贷款金额": [1000 + row for row in range(ROWS + 1)]}
     text = draft([written(tmp_path / "借据表.csv", loans)])
     assert 'loan_id = "借据号"  # check: it names 60 loans in 61 rows that differ: one row for each is expected' in text
+
+
+LENT: dict[str, list[Any]] = {
+    "借据号": numbered("JJ"),
+    "客户号": [f"C{row // 2:03d}" for row in range(ROWS)],
+    "放款日期": cycle("2023/01/05", "2023/02/06"),
+    "贷款金额": [1000 + row for row in range(ROWS)],
+    "产品": cycle("现金贷", "车主贷", "分期"),
+}
+
+
+def test_one_column_that_is_written_in_two_ways_does_not_cost_the_table(tmp_path: Path):
+    paid = {
+        "流水号": numbered("LS"),
+        "借据号": numbered("JJ"),
+        "还款日期": cycle("20230115", "2023/01/16", "20230217"),
+        "还款金额": [*[""] * 2, *[100 + row for row in range(ROWS - 3)], -100],
+        "还款渠道": cycle("主动还款", "代扣", "第三方代偿", ""),
+        "交易状态": [*["正常"] * (ROWS - 4), "失败", "失败", "冲正", "冲正"],
+        "原流水号": [*[""] * (ROWS - 2), "LS001", "LS002"],
+    }
+    files = [written(tmp_path / "借据表.csv", LENT), written(tmp_path / "还款流水.csv", paid)]
+    told = drafted(*files)["tables"]["payments"]
+    assert told["format"] == ["%Y/%m/%d", "%Y%m%d"]
+    assert told["reversals"] == {"column": "交易状态", "values": ["冲正"], "of": "原流水号"}
+    assert told["where"] == [{"column": "还款金额", "none_of": [""]}, {"column": "交易状态", "none_of": ["失败"]}]
+    assert told["columns"]["payer"] == {
+        "column": "还款渠道", "values": {"第三方代偿": "third_party"}, "otherwise": "borrower"
+    }  # fmt: skip
+    text = draft(files)
+    assert "# check: 2 rows have no amount and are left out" in text
+    assert "# check: rows whose 交易状态 is one of 失败 are left out: was nothing paid?" in text
+    described.book(tmp_path / "portfolio.toml")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["本人接听", "承诺还款", "第三人接听", "已发送", "无人接听", "关机/停机", "拒绝还款", "发送失败"],
+        ["Spoke to customer", "PTP given", "Left with relative", "SMS sent", "No answer", "Wrong number", "Hung up",
+         "Undelivered"],
+    ],
+)  # fmt: skip
+def test_results_of_contacts_are_understood(tmp_path: Path, texts: list[str]):
+    called = {"借据号": numbered("JJ"), "催收时间": cycle("2023-03-01 10:00:00"), "催收方式": cycle("电话", "短信"),
+              "催收结果": cycle(*texts)}  # fmt: skip
+    told = drafted(written(tmp_path / "借据表.csv", LENT), written(tmp_path / "催收记录.csv", called))
+    values = told["tables"]["contacts"]["columns"]["result"]["values"]
+    assert [values[text] for text in texts] == [
+        "borrower_reached", "borrower_reached", "other_person", "delivered", "no_answer", "unreachable", "refused",
+        "unreachable",
+    ]  # fmt: skip
+
+
+def test_texts_that_nobody_understands_are_listed_to_be_filled_in(tmp_path: Path):
+    called = {"借据号": numbered("JJ"), "催收时间": cycle("2023-03-01"), "催收方式": cycle("电话"),
+              "催收结果": cycle("本人", "X7", "Y8")}  # fmt: skip
+    files = [written(tmp_path / "借据表.csv", LENT), written(tmp_path / "催收记录.csv", called)]
+    text = draft(files)
+    assert 'values = { X7 = "", Y8 = "", "本人" = "borrower_reached" }' in text
+    assert "# check: fill in what the others stand for: borrower_reached, other_person" in text
+    (tmp_path / "portfolio.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationRefused, match="result: say what 'X7', 'Y8' stand for: text, one of borrower_re"):
+        read_file(tmp_path / "portfolio.toml")
+
+
+def test_the_customers_file_becomes_means_facts_and_protected_attributes(tmp_path: Path):
+    owners = {
+        "客户号": numbered("C", 30),
+        "性别": cycle("男", "女", rows=30),
+        "月收入": [*cycle(5000.5, 6000, 7100, rows=26), *["-9"] * 4],
+        "职业": cycle("职员", "司机", rows=30),
+        "入职日期": [*cycle("20150601", "20180301", "20190401", rows=27), "-9", "-9", ""],
+    }
+    told = drafted(written(tmp_path / "借据表.csv", LENT), written(tmp_path / "客户信息.csv", owners))
+    assert set(told["tables"]) == {"loans", "borrowers", "facts", "protected"}
+    assert told["tables"]["borrowers"]["columns"] == {
+        "borrower_id": "客户号",
+        "monthly_income": {"column": "月收入", "per_unit": 100},
+    }
+    assert told["tables"]["facts"]["columns"] == {"borrower_id": "客户号"}
+    assert told["tables"]["facts"]["format"] == "%Y%m%d"
+    assert told["tables"]["protected"]["columns"] == {"borrower_id": "客户号", "sex": "性别"}
+    assert told["protected"] == ["性别"]
+    assert [feature.get("column") or feature["months_since"] for feature in told["features"].values()] == [
+        "产品", "职业", "入职日期"
+    ]  # fmt: skip
+    book = described.book(tmp_path / "portfolio.toml")
+    values = book.catalog.values(book.history(date(2024, 1, 1))).frame().sort("loan_id")
+    assert values.get_column("column_5_2").null_count() == 6
+    assert book.tables.borrowers.get_column("monthly_income").null_count() == 4
+
+
+def test_numbers_for_no_income_that_no_feature_reads_are_codes_of_their_column(tmp_path: Path):
+    owners = {"客户号": numbered("C", 30), "月收入": [*cycle(5000.5, 6000, 7100, rows=26), *["-9"] * 4]}
+    told = drafted(written(tmp_path / "借据表.csv", LENT), written(tmp_path / "客户信息.csv", owners))
+    assert told["codes"] == {"月收入": {"unknown": [-9]}}
+    book = described.book(tmp_path / "portfolio.toml")
+    assert book.tables.borrowers.get_column("monthly_income").null_count() == 4

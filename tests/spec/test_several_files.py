@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
 from features.errors import ConfigurationRefused, TablesRefused
@@ -49,8 +50,10 @@ paid_on = "day"
 
 @pytest.fixture
 def book_of(tmp_path):
-    def written(loans: str = "", payments: str = "", *, rows: str = LOANS, flows: str = FLOWS) -> Portfolio:
-        (tmp_path / "portfolio.toml").write_text(FILE.format(loans=loans, payments=payments))
+    def written(
+        loans: str = "", payments: str = "", *, rows: str = LOANS, flows: str = FLOWS, more: str = ""
+    ) -> Portfolio:
+        (tmp_path / "portfolio.toml").write_text((FILE + more).format(loans=loans, payments=payments))
         (tmp_path / "loans.csv").write_text(rows)
         (tmp_path / "flows.csv").write_text(flows)
         return open_portfolio(str(tmp_path))
@@ -136,3 +139,118 @@ def test_the_faults_of_all_files_are_told_together(book_of):
     with pytest.raises(TablesRefused) as broken:
         book_of("", BELOW_0, rows=LOANS.replace("2000", "much"), flows=FLOWS.replace("L1,2024-02-01", "L1,"))
     assert {fault.table for fault in broken.value.faults} == {"loans", "payments"}
+
+
+FEATURES = """
+[tables.facts]
+file = "owners.csv"
+nulls = ["", "-9"]
+formats = { since = ["%Y%m%d", "%Y/%m/%d"] }
+
+[tables.facts.columns]
+borrower_id = "owner"
+{recorded}
+
+[tables.borrowers]
+file = "owners.csv"
+nulls = ["", "-9"]
+
+[tables.borrowers.columns]
+borrower_id = "owner"
+monthly_income = "income"
+
+[features.lent]
+group = "circumstances"
+
+[features.job]
+group = "ability"
+levels = ["clerk", "driver"]
+
+[features.in_the_job]
+group = "ability"
+months_since = "since"
+"""
+OWNERS = """owner,job,since,income,told
+B1,driver,20200301,5000,2024-01-10
+B2,-9,2021/03/01,-9,2024-02-20
+B9,clerk,20200101,1,2024-01-10
+"""
+
+
+def own_values(book: Portfolio, day: date) -> dict[str, list[float | None]]:
+    frame = book.catalog.values(book.history(day)).frame()
+    return {feature.name: frame.get_column(feature.name).round(1).to_list() for feature in book.features}
+
+
+@pytest.fixture
+def of_owners(book_of, tmp_path):
+    def written(recorded: str = "", owners: str = OWNERS) -> Portfolio:
+        (tmp_path / "owners.csv").write_text(owners)
+        more = FEATURES.replace("{recorded}", recorded).replace("{", "{{").replace("}", "}}")
+        return book_of("", f"{BELOW_0}\n", more=more)
+
+    return written
+
+
+def test_features_read_the_customers_file_and_the_loans_file_without_joining_them(of_owners):
+    book = of_owners()
+    assert own_values(book, date(2024, 3, 1)) == {
+        "lent": [1000, 2000],
+        "job": [1, None],
+        "in_the_job": [48.0, 36.0],
+    }
+    assert book.raw.of_loans == ("lent",)
+    assert book.raw.columns({"lent": "number", "job": "text"}) == {"lent": "number", "job": "text"}
+
+
+def test_what_a_customers_file_says_counts_from_its_recording_on(of_owners):
+    book = of_owners('recorded_at = "told"')
+    assert own_values(book, date(2024, 1, 9))["job"] == [None, None]
+    assert own_values(book, date(2024, 1, 9))["lent"] == [1000, 2000]
+    assert own_values(book, date(2024, 1, 10))["job"] == [1, None]
+    assert own_values(book, date(2024, 2, 20))["in_the_job"] == [47.7, 35.7]
+
+
+def test_a_borrower_who_stands_twice_in_the_customers_file_is_a_fault_of_its_row(of_owners):
+    with pytest.raises(TablesRefused) as refusal:
+        of_owners(owners=OWNERS + "B1,clerk,20200301,1,2024-01-10\n")
+    assert ("facts", 3, "one row only for each borrower_id and recorded_at") in [
+        (fault.table, fault.row, fault.expected) for fault in refusal.value.faults
+    ]
+
+
+def test_a_statement_of_means_without_a_day_gives_its_income_and_no_age(of_owners):
+    book = of_owners()
+    known = book.history(date(2024, 3, 1)).known.borrowers
+    assert known is not None
+    assert known.get_column("monthly_income").to_list() == [5000, None]
+    names = ["days_since_income_evidence", "income_change"]
+    frame = book.catalog.values(book.history(date(2024, 3, 1))).frame()
+    assert frame.select(names).null_count().row(0) == (2, 2)
+
+
+def test_days_written_in_several_ways_are_read_by_the_first_that_fits(book_of):
+    flows = FLOWS.replace("F1,L1,2024-02-01", "F1,L1,20240201").replace("F4,L2,2024-02-01", "F4,L2,2024/02/01")
+    written = f'{BELOW_0}\nformat = ["%Y-%m-%d", "%Y%m%d", "%Y/%m/%d"]'
+    assert paid(book_of("", written, flows=flows), date(2024, 2, 1)) == {"F1": 100, "F2": 100, "F4": 50}
+    with pytest.raises(TablesRefused) as refusal:
+        book_of("", written, flows=flows.replace("2024/02/01", "1 Feb"))
+    assert "a day written as %Y-%m-%d or %Y%m%d or %Y/%m/%d" in told(refusal)
+
+
+def test_a_row_that_is_sent_is_read_as_each_file_would_be(of_owners):
+    book = of_owners()
+    known = book.history(date(2024, 3, 1)).known.facts
+    sent = pl.DataFrame(
+        {
+            "loan_id": ["L1", "L2"],
+            "recorded_at": known.get_column("recorded_at"),
+            "lent": [1000.0, 2000.0],
+            "job": ["driver", "-9"],
+            "since": [date(2020, 3, 1), date(2021, 3, 1)],
+        }
+    )
+    read, faults = book.raw.facts(sent, {"lent": "number", "job": "text", "since": "date"})
+    assert not faults
+    assert read.drop("recorded_at").equals(known.select("loan_id", "lent", "job", "since"))
+    assert book.raw.says_nothing("-9")

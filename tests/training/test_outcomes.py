@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from made_books import drawn
 
+from features.delinquency import Allocation
 from features.errors import DataRefused
 from features.history import History
 from features.portfolios import Portfolio
@@ -27,7 +28,7 @@ SCHEDULE = """
 LATE_NOTE = "L9 | 2030-01-01"
 
 
-def told(card: Card, payments: str, events: str = "") -> bool | None:
+def told(card: Card, payments: str, events: str = "", schedule: str = SCHEDULE) -> bool | None:
     """The outcome of L1 on 31 March: payments `on | amount | payer`, events `kind | on`, the book's records run on."""
     rows = [line.split("|") for line in payments.strip().splitlines() if line.strip()]
     paid = "\n".join(
@@ -39,7 +40,7 @@ def told(card: Card, payments: str, events: str = "") -> bool | None:
         for place, (kind, on) in enumerate(line.split("|") for line in events.strip().splitlines() if line.strip())
     )
     book = drawn(
-        instalments=SCHEDULE,
+        instalments=schedule,
         payments=f"payment_id | loan_id | paid_on | amount | payer | recorded_at\n{paid}\n"
         "LAST | L1 | 2026-01-01 | 1 | write_off | 2026-01-01",
         **({"events": f"event_id | loan_id | kind | happened_on | recorded_at\n{happened}"} if happened else {}),
@@ -139,3 +140,29 @@ def test_a_loan_is_scored_on_the_latest_of_several_dates_or_on_the_day_asked_for
     assert portfolio.to_score().cases.get_column("observed_on").to_list() == [days[0]]
     assert portfolio.to_score(date(2024, 4, 30)).cases.get_column("observed_on").to_list() == [date(2024, 4, 30)]
     assert len(portfolio.history().cases) == 2
+
+
+@pytest.mark.parametrize(
+    ("payments", "bad"),
+    [
+        ("2024-04-20 | 200 | borrower", True),  # the instalment of 15 April is left
+        ("2024-04-20 | 300 | borrower", False),
+        ("2024-04-14 | 200 | borrower", False),  # nothing was overdue on the 14th; what fell due later plays no part
+        ("2024-04-14 | 100 | borrower\n2024-04-20 | 100 | borrower", True),
+    ],
+)
+def test_instalments_that_fell_due_meanwhile_must_be_met_too(payments, bad):
+    assert told(COLLECTION, payments, schedule=SCHEDULE.replace("2024-04-30", "2024-04-15")) is bad
+
+
+@pytest.mark.parametrize(("across", "days"), [(True, 60), (False, 29)])
+def test_what_a_payment_settles_decides_since_when_a_loan_is_overdue(across, days):
+    schedule = SCHEDULE.replace("| 100       | 0 ", "| 80        | 20")
+    book = drawn(
+        instalments=schedule,
+        payments="payment_id | loan_id | paid_on | amount | payer | recorded_at\n"
+        "P1 | L1 | 2024-04-01 | 100 | borrower | 2024-04-01",
+    )
+    history = History.as_of(date(2024, 4, 29), book, allocation=Allocation(across_instalments=across))
+    oldest = history.instalments.filter("overdue").get_column("due_on").min()
+    assert (date(2024, 4, 29) - oldest).days == days
