@@ -608,8 +608,8 @@ class _Demo:
             _tell(f"              --data-binary @{body} {service.address}/v1/score")
             _say(f"      done in {time.monotonic() - self.began:.0f} s")
             if stay:
-                _tell("Ctrl-C stops the service.")
                 with suppress(KeyboardInterrupt):
+                    _tell("Ctrl-C stops the service.")
                     service.process.wait()
         _say("      the service has stopped")
 
