@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
+from features.errors import ConfigurationRefused, DataRefused, ModelRefused, RepayrankError, UsageError
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
     from features.portfolios import Portfolio
     from models.assessment import Assessment
     from models.fitted_card import FittedCard
+    from models.store import ModelStore
     from training.cohort import Cohort
     from training.metrics import Bools
 
@@ -309,6 +310,7 @@ def report(
         _tell(f"report on {loans:,} loans that the {wanted.name} card had not seen: {out}")
         return
     book = _book(portfolio, zone, data, outcomes=False)
+    _require_trained(ModelStore(home), card or book.card, version, portfolio)
     fitted = ModelStore(home).load(card or book.card, version)
     history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
     assessment = assess_population(history, fitted, rules)
@@ -656,16 +658,29 @@ def _write(
     rules = default_policy() if policy is None else read_policy(policy)
     store = ModelStore(home)
     if card is not None:
-        store.champion(card) if version is None else store.folder(card, version)
+        _require_trained(store, card, version, portfolio)
     book = _book(portfolio, zone, data, outcomes=False)
+    _require_trained(store, card or book.card, version, portfolio)
     fitted = store.load(card or book.card, version)
     history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
     assessment = assess_population(history, fitted, rules)
-    rows = frame(assessment, ranked=ranked, contributions=contributions)
+    rows = frame(assessment, ranked=ranked, contributions=contributions, history=history)
     write(rows, out)
     verb = "ranked" if ranked else "scored"
     loans = "1 loan" if rows.height == 1 else f"{rows.height:,} loans"
     _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
+
+
+def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:
+    """Refuse a card that was never trained, with the command that trains it on the reader's own book."""
+    if version is not None:
+        store.folder(card, version)
+        return
+    try:
+        store.champion(card)
+    except ModelRefused as refusal:
+        own = refusal.do.replace("--portfolio taiwan", f"--portfolio {portfolio}")
+        raise ModelRefused(refusal.found, where=refusal.where, expected=refusal.expected, do=own) from refusal
 
 
 def _standing(book: Portfolio, as_of: datetime | None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import UsageError
+from features.history import CASE, History
 from models.assessment import Assessment
 from models.risk_model import GROUP_ORDER
 
@@ -19,11 +20,14 @@ FORMULA_STARTS = r"^[=+\-@\t\r]"
 """First characters that make a spreadsheet take a text for a formula."""
 
 
-def frame(assessment: Assessment, *, ranked: bool, contributions: bool = False) -> pl.DataFrame:
+def frame(
+    assessment: Assessment, *, ranked: bool, contributions: bool = False, history: History | None = None
+) -> pl.DataFrame:
     """Return the assessment as one flat table.
 
     Parameters
     ----------
+    history : what was known of the loans: it tells each one's borrower, product and arrears; without, they are left out
     ranked : rows in order of work, with `rank` in front; else in the order of the cases
     contributions : add `value_FEATURE` and `contribution_FEATURE` for every feature of the model
 
@@ -31,7 +35,11 @@ def frame(assessment: Assessment, *, ranked: bool, contributions: bool = False) 
     ------
     DataRefused : a ranking of loans with more than one currency
     """
-    rows = pl.DataFrame({**_facts(assessment), **_reasons(assessment), **_notes(assessment), **_model(assessment)})
+    facts = _facts(assessment)
+    if history is not None:
+        first = {name: facts.pop(name) for name in ("loan_id", "observed_on")}
+        facts = {**first, **standing_of(assessment.cases, history), **facts}
+    rows = pl.DataFrame({**facts, **_reasons(assessment), **_notes(assessment), **_model(assessment)})
     if contributions:
         rows = rows.hstack(_features(assessment))
     if ranked:
@@ -142,6 +150,35 @@ def _facts(assessment: Assessment) -> dict[str, Any]:
         "expected_recovery_minor": (
             pl.Series([None] * len(assessment), dtype=pl.Float64) if recovered is None else recovered
         ),
+    }
+
+
+def standing_of(cases: pl.DataFrame, history: History) -> dict[str, pl.Series]:
+    """Return what a collector asks first: whose loan it is, of what kind, since when it is overdue and with how much.
+
+    Days past due and arrears are those of the schedule in force; null for a loan without instalments, or of which no
+    payments are known.
+    """
+    key = ["loan_id", "observed_on"]
+    told = history.cases.join(history.known.loans.select(CASE, "borrower_id", "product"), on=CASE, how="left")
+    if history.instalments is not None and history.known.payments is not None:
+        late = pl.col("overdue")
+        days = (pl.col("observed_on") - pl.col("due_on")).dt.total_days()
+        arrears = history.instalments.group_by(CASE).agg(
+            days_past_due=days.filter(late).max().fill_null(0),
+            arrears_minor=pl.col("unpaid").filter(late).sum(),
+        )
+        told = told.join(arrears, on=CASE, how="left")
+    else:
+        unknown = pl.lit(None, pl.Int64)
+        told = told.with_columns(days_past_due=unknown, arrears_minor=unknown)
+    rows = cases.select(key).join(told, on=key, how="left", maintain_order="left")
+    product = rows.get_column("product").cast(pl.String)
+    return {
+        "borrower_id": rows.get_column("borrower_id"),
+        "product": product,
+        "days_past_due": rows.get_column("days_past_due"),
+        "arrears_minor": rows.get_column("arrears_minor"),
     }
 
 

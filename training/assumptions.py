@@ -36,7 +36,8 @@ def assumed(
         )
     for name, table in file.tables.items():
         if name not in BESIDE and not _has(table, "recorded_at", folder):
-            yield f"table '{name}' has no recorded_at: {_instead(portfolio, name)}"
+            stated = _has(table, "stated_on", folder)
+            yield f"table '{name}' has no recorded_at: {_instead(portfolio, name, stated=stated)}"
         if name == "borrowers" and not _has(table, "stated_on", folder):
             yield (
                 "table 'borrowers' has no stated_on: what it says of a borrower counts as said before anything else, "
@@ -78,8 +79,13 @@ def columns_beside(file: PortfolioFile, folder: Path) -> frozenset[str]:
     return frozenset({*found, *(file.computed if beside else ())})
 
 
-def _instead(portfolio: Portfolio, name: str) -> str:
-    """Return when the rows of a table count as recorded."""
+def _instead(portfolio: Portfolio, name: str, *, stated: bool) -> str:
+    """Return when the rows of a table count as recorded.
+
+    Parameters
+    ----------
+    stated : a table of borrowers says on which day each row was stated
+    """
     frame: pl.DataFrame | None = getattr(portfolio.tables, name)
     days = [day for day in (declaration(name).happened, "applied_on", "opened_on") if day is not None]
     given = (
@@ -87,7 +93,7 @@ def _instead(portfolio: Portfolio, name: str) -> str:
         if frame is None
         else [d for d in days if d in frame.columns and frame.get_column(d).null_count() < frame.height]
     )
-    if not given:
+    if not given or (name == "borrowers" and not stated):
         return "no day says when a row came to be known, and each counts as always known"
     return f"each row counts as recorded at noon of its {given[0]}"
 

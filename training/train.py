@@ -75,7 +75,7 @@ def train(
         say(whole.left_out)
     fitted_on, held_out = _split(whole, hold_out, seed)
     store, tracker = ModelStore(home), Tracker(home / "mlflow")
-    say(f"fitting the {card.name} card on {len(fitted_on):,} loans, {len(fitted_on.matrix.features)} features")
+    say(f"fitting the {card.name} card on {len(fitted_on):,} cases, {len(fitted_on.matrix.features)} features")
     with tracker.run(card.name) as run:
         version = store.next_version(card.name)
         fitted = fitted_card(

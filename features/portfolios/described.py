@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from features.declared import Kind, declared_facts, kinds_of
-from features.errors import ConfigurationRefused, Fault, TablesRefused, UsageError
+from features.errors import ConfigurationRefused, DataRefused, Fault, TablesRefused, UsageError
 from features.history import is_zone
 from features.portfolios import mapping
 from features.portfolios.own_facts import beside_the_loans, facts_file, of_each_loan
@@ -162,7 +162,7 @@ class _Reading:
             allocation=file.allocation,
             raw=raw_of(file, self.own_facts),
             truth=self._truth(),
-            not_counted=tuple(self.not_counted),
+            not_counted=tuple(dict.fromkeys(self.not_counted)),  # a file may be read as several tables
             doubts=tuple(self.doubts),
         )
 
@@ -216,6 +216,7 @@ class _Reading:
 
     def _tables(self) -> dict[str, pl.DataFrame]:
         file = self.file
+        self._require_files()
         source = self.loans_source = self.opened("loans")
         loans = mapping.table_from(source, file.tables["loans"], SCORED["loans"], "loans")
         frames = {"loans": loans}
@@ -239,6 +240,18 @@ class _Reading:
         if self.faults:
             self._refuse_all(frames)
         return dict(self._of_these_loans(frames))
+
+    def _require_files(self) -> None:
+        """Refuse a book of which several files are not there, with all of them; one alone is told when it is opened."""
+        named = dict.fromkeys(spec.file for spec in self.file.tables.values())
+        absent = [name for name in named if not (self.folder / name).exists()]
+        if len(absent) > 1:
+            raise DataRefused(
+                f"no such files: {', '.join(absent)}",
+                where=str(self.folder),
+                expected="every file that the portfolio file names",
+                do="correct the names, add the files, or name their folder with --data",
+            )
 
     def _refuse_all(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Raise the faults of every file together: those of reading, and those of tables that could be read."""
@@ -327,7 +340,7 @@ class _Reading:
         self.faults += mapping.faults_in_the_file(source, self.yours)
         self.heights |= dict.fromkeys({fault.table for fault in source.faults} | {name}, source.rows.height)
         if source.repeated:
-            self.not_counted.append(f"table '{name}': {_rows(source.repeated)} written twice, each counted once")
+            self.not_counted.append(f"{source.spec.file}: {_rows(source.repeated)} written twice, each counted once")
         if source.left_out is not None:
             self.not_counted.append(f"table '{name}': {_rows(source.left_out.height)} left out by `where`")
 

@@ -138,3 +138,27 @@ def test_a_portfolio_file_that_somebody_may_have_corrected_is_not_written_over(t
     assert code == 11
     assert "File exists" in refusal
     assert (tmp_path / "my_book" / "portfolio.toml").read_text() == text
+
+
+BOOK = """
+name = "book"
+observe.on = [2024-01-31, 2024-02-29]
+
+[tables.loans]
+file = "loans.csv"
+
+[tables.loans.columns]
+product = { value = "instalment" }
+currency = { value = "CNY" }
+"""
+
+
+def test_a_card_that_was_never_trained_is_told_with_the_readers_own_book(told, tmp_path):
+    (tmp_path / "portfolio.toml").write_text(BOOK)
+    (tmp_path / "loans.csv").write_text("loan_id,borrower_id\nL1,B1\n")
+    for words in (("rank", "--out", "x.csv"), ("rank", "--out", "x.csv", "--card", "behaviour"),
+                  ("report", "--out", "x.html")):  # fmt: skip
+        code, text = told(*words, "--portfolio", "portfolio.toml")
+        card = "behaviour" if "behaviour" in words else "collection"
+        assert code == 12
+        assert f"run `repayrank train --portfolio portfolio.toml --card {card}` first" in text

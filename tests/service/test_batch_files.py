@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from made_books import drawn
 
 from features.errors import UsageError
+from features.history import History
+from features.portfolios import taiwan
 from models.assessment import Assessment
 from serving import batch
 
@@ -99,3 +103,35 @@ def test_each_reason_in_the_file_says_in_words_whether_it_raises_or_lowers_the_r
             for language in ("en", "zh"):
                 said = rows.get_column(f"reason_{place + 1}_effect_{language}")[case]
                 assert said == (words[language][told[place].effect] if place < len(told) else None)
+
+
+def test_a_work_list_says_whose_loan_it_is_and_how_much_is_overdue_since_when() -> None:
+    history = History.as_of(
+        date(2024, 4, 29),
+        drawn(
+            instalments="""
+    loan_id | schedule | number | due_on     | principal | interest | costs | recorded_at
+    --------+----------+--------+------------+-----------+----------+-------+------------
+    L1      | 0        | 1      | 2024-02-29 | 100       | 0        | 0     | 2024-01-01
+    L1      | 0        | 2      | 2024-03-31 | 100       | 0        | 0     | 2024-01-01
+    L1      | 0        | 3      | 2024-04-30 | 100       | 0        | 0     | 2024-01-01
+    """,
+            payments="payment_id | loan_id | paid_on | amount | payer | recorded_at\n"
+            "P1 | L1 | 2024-04-01 | 130 | borrower | 2024-04-01",
+        ),
+    )
+    told = batch.standing_of(history.cases, history)
+    assert told["days_past_due"].to_list() == [29]
+    assert told["arrears_minor"].to_list() == [70]
+    assert told["product"].to_list() == ["instalment"]
+    assert len(told["borrower_id"]) == 1
+
+
+def test_what_a_collector_asks_first_stands_first(assessed: Assessment) -> None:
+    known = History.as_of(date(2005, 9, 30), taiwan.book().tables, zone="Asia/Taipei")
+    told = batch.frame(assessed, ranked=True, history=known)
+    assert told.columns[:7] == [
+        "rank", "loan_id", "observed_on", "borrower_id", "product", "days_past_due", "arrears_minor"
+    ]  # fmt: skip
+    assert told.get_column("borrower_id").null_count() == 0
+    assert told.get_column("loan_id").to_list() == batch.frame(assessed, ranked=True).get_column("loan_id").to_list()

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from features.errors import ConfigurationRefused, TablesRefused
+from features.errors import ConfigurationRefused, DataRefused, TablesRefused
 from features.portfolios import Portfolio, open_portfolio
 
 LOANS = """loan,owner,opened,lent
@@ -83,7 +83,7 @@ def test_rows_written_twice_are_refused_with_the_way_out_and_count_once_where_th
     assert "1 row written twice would count once if the table said distinct = true" in told(refusal)
     book = book_of("distinct = true", BELOW_0, rows=TWICE)
     assert book.tables.loans.get_column("loan_id").to_list() == ["L1", "L2"]
-    assert "table 'loans': 1 row written twice, each counted once" in book.not_counted
+    assert "loans.csv: 1 row written twice, each counted once" in book.not_counted
 
 
 @pytest.mark.parametrize("how", [BY_NAME, BY_AMOUNT, BELOW_0])
@@ -254,3 +254,12 @@ def test_a_row_that_is_sent_is_read_as_each_file_would_be(of_owners):
     assert not faults
     assert read.drop("recorded_at").equals(known.select("loan_id", "lent", "job", "since"))
     assert book.raw.says_nothing("-9")
+
+
+def test_all_files_that_are_not_there_are_told_together(book_of, tmp_path):
+    book_of("", BELOW_0)
+    for name in ("loans.csv", "flows.csv"):
+        (tmp_path / name).unlink()
+    with pytest.raises(DataRefused) as refusal:
+        open_portfolio(str(tmp_path))
+    assert refusal.value.found == "no such files: loans.csv, flows.csv"

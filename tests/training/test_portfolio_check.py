@@ -690,3 +690,36 @@ good = ["good"]
     report = check(path, data)
     assert report.suspects == ()
     assert set(report.protected) == {"personal_status_and_sex", "age_in_years", "foreign_worker"}
+
+
+def test_a_feature_that_tells_only_the_date_is_named_and_one_without_a_day_is_not(tmp_path: Path):
+    loans = [f"L{row},B{row},2023-01-05,{1000 + row}" for row in range(60)]
+    owners = [f"B{row},{5000 + row}" for row in range(60)]
+    (tmp_path / "loans.csv").write_text("loan_id,borrower_id,opened_on,amount\n" + "\n".join(loans))
+    (tmp_path / "owners.csv").write_text("borrower_id,monthly_income\n" + "\n".join(owners))
+    file = """
+name = "book"
+card = "all"
+observe.on = [2024-01-31, 2024-03-31]
+
+[tables.loans]
+file = "loans.csv"
+
+[tables.loans.columns]
+product = { value = "instalment" }
+currency = { value = "CNY" }
+
+[tables.borrowers]
+file = "owners.csv"
+"""
+    dated = '\n[tables.borrowers.columns]\nstated_on = { value = "2023-01-01" }\n'
+    place = tmp_path / "portfolio.toml"
+    place.write_text(file + dated)
+    assert any(
+        "feature 'days_since_income_evidence' is on each date the same for all loans" in told
+        for told in check(place).features
+    )
+    place.write_text(file)
+    report = check(place)
+    assert not any("days_since_income_evidence" in told for told in report.features)
+    assert any(told.startswith("table 'borrowers' has no stated_on") for told in report.assumed)
