@@ -462,7 +462,7 @@ def portfolio_check(
 
     Example: `repayrank portfolio check my_book/portfolio.toml`
     """
-    from training.portfolio_check import check
+    from training.checking.portfolio_check import check
 
     report = check(file, data)
     for line in report.lines():

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import lightgbm as lgb
 import numpy as np
 import shap
+from threadpoolctl import threadpool_limits
 
 from benchmarks.result import Result
 from benchmarks.turns import in_turn
@@ -64,6 +65,11 @@ def booster() -> lgb.Booster:
 
 def results() -> Iterator[Result]:
     """Yield the comparisons, each after its equality has been checked."""
+    with threadpool_limits(1, user_api="openmp"):  # shap gives LightGBM no number of threads
+        yield from _results()
+
+
+def _results() -> Iterator[Result]:
     model = booster()
     tables = compile_booster(model)
     with warnings.catch_warnings():

@@ -190,6 +190,10 @@ def add_up_one(codes: Codes, to: Tables, at: npt.NDArray[np.uint64], sums: Float
     for group in range(len(to.bits)):
         touched += to.table[at[group]] + to.table[at[group] + width - np.uint64(1)]
     sums[-1] = touched
+    features, slot = to.feature.reshape(-1), np.uint64(0)
     for group in range(len(to.bits)):
-        for slot in range(to.feature.shape[1]):
-            sums[to.feature[group, slot]] += to.table[at[group] + np.uint64(slot)]
+        place = at[group]
+        for _ in range(to.feature.shape[1]):
+            sums[features[slot]] += to.table[place]
+            place += np.uint64(1)
+            slot += np.uint64(1)

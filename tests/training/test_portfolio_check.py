@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from features.errors import ConfigurationRefused, DataRefused, TablesRefused
-from training.column_roles import Role
-from training.feature_quality import edge_codes
-from training.portfolio_check import check
-from training.portfolio_findings import Report
-from training.telling_names import of_a_protected_attribute, of_what_comes_after
+from training.checking.column_roles import Role
+from training.checking.feature_quality import edge_codes
+from training.checking.portfolio_check import check
+from training.checking.portfolio_findings import Report
+from training.checking.telling_names import of_a_protected_attribute, of_what_comes_after
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 ROWS = 600

@@ -23,10 +23,9 @@ from features.portfolios.portfolio_file import PortfolioFile, read_file, refused
 from features.portfolios.protected_names import of_the_texts
 from features.tables import FACTS
 from models.cards import Card, card_of
-from training.assumptions import assumed, columns_beside
-from training.cohort import LEAST_OF_EACH
-from training.column_roles import Role, Roles, roles_of
-from training.feature_quality import (
+from training.checking.assumptions import assumed, columns_beside
+from training.checking.column_roles import Role, Roles, roles_of
+from training.checking.feature_quality import (
     LEVELS_SHOWN,
     counted_twice,
     denominators,
@@ -37,13 +36,14 @@ from training.feature_quality import (
     unsaid,
     without_differences,
 )
+from training.checking.leakage import Column, sign_of_name, signs_of_values
+from training.checking.portfolio_findings import MENDS, Report, Suspect
+from training.checking.rows_of_cases import LOAN, rows_of_cases
+from training.checking.telling_names import of_a_key, of_a_protected_attribute
+from training.cohort import LEAST_OF_EACH
 from training.fitting import learns_recoveries
-from training.leakage import Column, sign_of_name, signs_of_values
 from training.outcomes import Outcomes, outcomes, with_ended_windows
-from training.portfolio_findings import MENDS, Report, Suspect
-from training.rows_of_cases import LOAN, rows_of_cases
 from training.splits import repeats
-from training.telling_names import of_a_key, of_a_protected_attribute
 
 LEAST_ROWS = 20
 """In a file of fewer rows any column may be different in each."""

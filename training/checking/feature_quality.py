@@ -15,7 +15,7 @@ from features.portfolios import Portfolio
 from features.portfolios.numbers import POINT
 from features.portfolios.portfolio_file import PortfolioFile
 from models.risk_model import Floats
-from training.column_roles import Roles
+from training.checking.column_roles import Roles
 
 LEVELS_SHOWN = 20
 """A column of more different texts, or whose texts hardly repeat, may be one that people typed: they are not shown."""

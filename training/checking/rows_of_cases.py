@@ -13,8 +13,8 @@ from features.portfolios.portfolio_file import ColumnSource, PortfolioFile
 from features.tables import FACTS
 from models.cards import Card, Population
 from models.risk_model import Floats
-from training.column_roles import OF_FACTS
-from training.leakage import Cases, Column
+from training.checking.column_roles import OF_FACTS
+from training.checking.leakage import Cases, Column
 from training.metrics import Bools
 
 LOAN = "loan_id__"

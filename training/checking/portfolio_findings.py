@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from training.column_roles import OF_FACTS, Role
+from training.checking.column_roles import OF_FACTS, Role
 
 WIDTH = 116
 MENDS = {
