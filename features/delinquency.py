@@ -6,15 +6,14 @@ the lender has agreed another; all amounts are whole minor units and all dates a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from features.compilation import compiled
 from features.ordering import sorted_by
 from features.windows import marks, months_before
 
@@ -217,7 +216,7 @@ def _met(
     settled = np.full(len(due), NEVER, dtype=np.int32)
     paid, own = np.zeros(len(due), dtype=np.int64), np.zeros(len(due), dtype=np.int64)
     days_past_due = np.zeros_like(ends)
-    _kernel()(
+    compiled(meet)(
         starts,
         np.ascontiguousarray(due.get_column("due_on").to_physical().to_numpy(), np.int32),
         parts,
@@ -292,19 +291,6 @@ def meet(  # noqa: PLR0912 - one pass, written out: numba compiles it
                 if settled[row] > on:
                     days_past_due[group, back] = max(0, on - due[row])
                     break
-
-
-@lru_cache(maxsize=1)
-def _kernel() -> Callable[..., None]:
-    """Compile the pass when it is first needed; kept on disk where there is a place for it."""
-    import numba
-
-    try:
-        compiled: Callable[..., None] = numba.njit(cache=True)(meet)
-        return compiled
-    except RuntimeError:  # no folder to keep it in: a read-only installation without a home
-        plain: Callable[..., None] = numba.njit(meet)
-        return plain
 
 
 def spells(instalments: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,6 @@ hold and `models.pattern_kernels` for how a loan is looked up. A tree too deep f
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from features.compilation import compiled
 from models import pattern_kernels as kernels
 from models.pattern_kernels import Codebook, Tables
 from models.patterns import LeafGroup, leaf_groups, table_shape, too_deep
-from models.trees import TREE, Floats, Missing, Tree, trees_of
+from models.trees import Floats, Missing, Tree, booster_of, texts_of, trees_of
 
 MOST_NUMBERS = 32_000_000
 """Numbers in all tables of a model: 256 MB. Trees beyond it, largest first, are left to LightGBM."""
@@ -192,10 +191,8 @@ def _left_out(trees: Sequence[Tree], most_numbers: int) -> set[int]:
 
 def _only(booster: lgb.Booster, chosen: Sequence[int]) -> lgb.Booster:
     """Return a booster of some of the trees."""
-    head, *texts, tail = TREE.split(booster.model_to_string())
-    # The header's sizes speak of all trees; without them LightGBM reads tree by tree.
-    head = re.sub(r"^tree_sizes=.*\n", "", head, flags=re.MULTILINE)
-    return lgb.Booster(model_str=head + "".join(texts[tree] for tree in chosen) + tail)
+    head, texts, tail = texts_of(booster)
+    return booster_of(head, (texts[tree] for tree in chosen), tail)
 
 
 def _codebook(features: int, trees: Sequence[Tree], columns: Sequence[Column]) -> Codebook:

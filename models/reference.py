@@ -14,8 +14,9 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
+from models.trees import booster_of, texts_of
+
 Counts = npt.NDArray[np.int64]
-TREE = re.compile(r"(?=^Tree=\d+$)|(?=^end of trees$)", re.MULTILINE)
 
 
 def with_reference(booster: lgb.Booster, population: npt.NDArray[np.float64]) -> lgb.Booster:
@@ -27,10 +28,8 @@ def with_reference(booster: lgb.Booster, population: npt.NDArray[np.float64]) ->
         share is undefined; the mean then differs from the base by about that little.
     """
     leaves = np.asarray(booster.predict(population, pred_leaf=True), dtype=np.int64).reshape(len(population), -1)
-    head, *trees, tail = TREE.split(booster.model_to_string())
-    counted = "".join(_counted(text, column) for text, column in zip(trees, leaves.T, strict=True))
-    # The header's sizes speak of the old text; without them LightGBM reads tree by tree.
-    return lgb.Booster(model_str=re.sub(r"^tree_sizes=.*\n", "", head, flags=re.MULTILINE) + counted + tail)
+    head, trees, tail = texts_of(booster)
+    return booster_of(head, (_counted(text, column) for text, column in zip(trees, leaves.T, strict=True)), tail)
 
 
 def _counted(tree: str, leaf_of_case: Counts) -> str:

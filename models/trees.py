@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -70,6 +70,19 @@ class Tree:
         return int(self.leaf_cover[-child - 1] if child < 0 else self.cover[child])
 
 
+def texts_of(booster: lgb.Booster) -> tuple[str, list[str], str]:
+    """Return LightGBM's own text of a booster: what stands before the trees, each tree, and what stands after."""
+    head, *texts, tail = TREE.split(booster.model_to_string())
+    return head, texts, tail
+
+
+def booster_of(head: str, texts: Iterable[str], tail: str) -> lgb.Booster:
+    """Return the booster of a text whose trees were changed or chosen."""
+    # The header's sizes speak of the old trees; without them LightGBM reads tree by tree.
+    head = re.sub(r"^tree_sizes=.*\n", "", head, flags=re.MULTILINE)
+    return lgb.Booster(model_str=head + "".join(texts) + tail)
+
+
 def trees_of(booster: lgb.Booster) -> list[Tree]:
     """Return the trees of a booster, in order.
 
@@ -77,7 +90,7 @@ def trees_of(booster: lgb.Booster) -> list[Tree]:
     ------
     ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
     """
-    head, *texts, _ = TREE.split(booster.model_to_string())
+    head, texts, _ = texts_of(booster)
     strange = [
         words
         for words, found in (

@@ -20,14 +20,14 @@ from features.schemas import MOST_MONEY, NO_CURRENCY, PRODUCTS
 from models.assessment import Assessment, assess_matrix
 from models.fitted_card import FittedCard
 from serving import columns
+from serving.requests import BODY, MOST_FAULTS
 from serving.settings import Settings
 from serving.state import Loaded
 from serving.strict_json import WHERE, read_object
 
-REQUEST, ROWS = "request", "rows"
+ROWS = "rows"
 KEYS = ("card", "observation_date", "rows")
 OF_A_ROW = ("loan_id", "product", "currency", "owed_minor", "features")
-MOST_FAULTS = 1_000
 MOST = 1e300
 """The largest number that a feature may be, either way."""
 CURRENCY = re.compile("[A-Z]{3}")
@@ -85,13 +85,13 @@ def _faults_of_request(
     settings: Settings,
 ) -> Iterator[Fault]:
     if card is None:
-        yield Fault(REQUEST, None, "card", f"one of {', '.join(loaded.names)}")
+        yield Fault(BODY, None, "card", f"one of {', '.join(loaded.names)}")
     if day is None:
-        yield Fault(REQUEST, None, "observation_date", columns.expected(pl.Date()))
+        yield Fault(BODY, None, "observation_date", columns.expected(pl.Date()))
     if plain.keys() - set(KEYS):
-        yield Fault(REQUEST, None, None, f"only the keys {', '.join(KEYS)}")
+        yield Fault(BODY, None, None, f"only the keys {', '.join(KEYS)}")
     if not isinstance(rows, list) or not 0 < len(rows) <= settings.most_loans:
-        yield Fault(REQUEST, None, ROWS, f"a list of 1 to {settings.most_loans} rows")
+        yield Fault(BODY, None, ROWS, f"a list of 1 to {settings.most_loans} rows")
 
 
 def _faults_of_row(place: int, row: object, card: FittedCard) -> Iterator[Fault]:

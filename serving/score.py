@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,8 +15,12 @@ from serving.state import Loaded
 
 def score(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/score`: the loans in the order sent."""
-    assessment = _assessed(body, loaded, settings)
-    return written(answers.score_answer(assessment))
+    return _scored(requests.read(body, loaded.cards, most_loans=settings.most_loans), loaded)
+
+
+def score_of(plain: Mapping[str, Any], loaded: Loaded, settings: Settings) -> bytes:
+    """Return the answer of `/v1/score` to a body that has been read as JSON."""
+    return _scored(requests.request_of(plain, loaded.cards, most_loans=settings.most_loans), loaded)
 
 
 def score_ready(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
@@ -25,8 +30,8 @@ def score_ready(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
 
 def rank(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/rank`: the loans in order of work."""
-    assessment = _assessed(body, loaded, settings)
-    return written(answers.rank_answer(assessment))
+    request = requests.read(body, loaded.cards, most_loans=settings.most_loans)
+    return written(answers.rank_answer(_assessed(request, loaded)))
 
 
 def written(plain: Any) -> bytes:
@@ -34,6 +39,9 @@ def written(plain: Any) -> bytes:
     return orjson.dumps(plain)
 
 
-def _assessed(body: bytes, loaded: Loaded, settings: Settings) -> Assessment:
-    request = requests.read(body, loaded.cards, most_loans=settings.most_loans)
+def _scored(request: requests.Request, loaded: Loaded) -> bytes:
+    return written(answers.score_answer(_assessed(request, loaded)))
+
+
+def _assessed(request: requests.Request, loaded: Loaded) -> Assessment:
     return assess(request.history, loaded.cards[request.card], loaded.policy)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+import polars as pl
+
 from features.catalog import catalog, entry
 from features.errors import ConfigurationRefused, ModelRefused
 from features.probes import probe_history
@@ -81,5 +83,8 @@ def _with_champion(store: ModelStore) -> list[str]:
 def _warm_up(card: FittedCard, policy: Policy) -> None:
     # A policy may begin after the probe borrowers' day; it is then still good for later ones.
     with suppress(ConfigurationRefused):
-        assessment = assess(probe_history(card.catalog), card, policy)
-        assessment.reasons(0)
+        probes = probe_history(card.catalog)
+        assess(probes, card, policy).reasons(0)
+        # One loan is explained by a loop of its own, which the first request would otherwise wait for.
+        first = probes.of(pl.Series([case == 0 for case in range(len(probes.cases))]))
+        assess(first, card, policy)

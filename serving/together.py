@@ -17,7 +17,7 @@ from features.errors import RepayrankError
 from features.tables import BORROWER, declaration
 from models.assessment import assess
 from serving import answers, requests
-from serving.score import written
+from serving.score import score_of, written
 from serving.settings import Settings
 from serving.state import Loaded
 from serving.strict_json import read_object
@@ -121,8 +121,7 @@ def _answered(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) 
         except Exception:  # whose fault it was is found by asking each alone
             return [outcome for plain in plains for outcome in _answered([plain], loaded, settings)]
     try:
-        request = requests.request_of(plains[0], loaded.cards, most_loans=settings.most_loans)
-        return [written(answers.score_answer(assess(request.history, loaded.cards[request.card], loaded.policy)))]
+        return [score_of(plains[0], loaded, settings)]
     except Exception as error:
         return [error]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ConfigurationRefused, ModelRefused
+from models.pattern_tables import FEW, PatternTables
 from models.store import ModelStore
 from serving import settings as settings_module
 from serving.settings import DEFAULT_HOME, Settings
@@ -56,3 +57,16 @@ def test_without_a_named_store_the_one_beside_the_code_is_taken(
     assert Settings.from_environment({}).home == DEFAULT_HOME
     (tmp_path / DEFAULT_HOME).mkdir()
     assert Settings.from_environment({}).home == tmp_path / DEFAULT_HOME
+
+
+def test_the_loops_for_one_loan_and_for_many_are_both_warm_before_the_first_request(settings, monkeypatch):
+    seen: set[int] = set()
+    explained = PatternTables.explained
+    monkeypatch.setattr(
+        PatternTables,
+        "explained",
+        lambda self, values, *given: seen.add(len(values)) or explained(self, values, *given),
+    )
+    load(settings)
+    assert min(seen) == 1
+    assert max(seen) > FEW
