@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import ConfigurationRefused, DataRefused, ModelRefused, RepayrankError, UsageError
+from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -675,12 +675,8 @@ def _require_trained(store: ModelStore, card: str, version: str | None, portfoli
     """Refuse a card that was never trained, with the command that trains it on the reader's own book."""
     if version is not None:
         store.folder(card, version)
-        return
-    try:
-        store.champion(card)
-    except ModelRefused as refusal:
-        own = refusal.do.replace("--portfolio taiwan", f"--portfolio {portfolio}")
-        raise ModelRefused(refusal.found, where=refusal.where, expected=refusal.expected, do=own) from refusal
+    else:
+        store.champion(card, book=portfolio)
 
 
 def _standing(book: Portfolio, as_of: datetime | None) -> str:

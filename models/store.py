@@ -51,15 +51,20 @@ class ModelStore:
             )
         return loaded
 
-    def champion(self, card: str) -> str:
-        """Return the version that serves."""
+    def champion(self, card: str, *, book: str = "taiwan") -> str:
+        """Return the version that serves.
+
+        Parameters
+        ----------
+        book : the portfolio that the reader is told to train on where there is none
+        """
         pointer = self.root / "models" / card / CHAMPION
         if not pointer.is_file():
             raise ModelRefused(
                 f"no {card} card has been trained here",
                 where=str(self.root),
                 expected="a model store with a champion",
-                do=f"run `repayrank train --portfolio taiwan --card {card}` first, or name the store with --home",
+                do=f"run `repayrank train --portfolio {book} --card {card}` first, or name the store with --home",
             )
         version = pointer.read_bytes().decode(errors="replace").strip()
         if not _is_number(version):
