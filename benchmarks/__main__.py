@@ -22,7 +22,9 @@ PACKAGES = ("lightgbm", "shap", "numba", "polars", "pandas")
 def main() -> None:
     """Run the parts that were named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"some of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", choices=[*PARTS, []], help=f"some of {', '.join(PARTS)}; all by default"
+    )
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     given = parser.parse_args()
     lines = [_machine(), "", *HEAD.splitlines()]
