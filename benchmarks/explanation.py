@@ -126,13 +126,13 @@ def _one_row(model: lgb.Booster, tables: object, explainer: object, values: np.n
     share = len(few) / len(singles)
     ours = each(tables.explained, singles)
     yield Result(
-        "the same, 1 row",
+        "the same, 1 row (times are of 200)",
         "shap.TreeExplainer",
         30,
         in_turn(ours, each(explainer.shap_values, few), share_of_b=share),
     )
     yield Result(
-        "the same, 1 row",
+        "the same, 1 row (times are of 200)",
         "LightGBM pred_contrib",
         20,
         in_turn(ours, each(lambda one: model.predict(one, pred_contrib=True, num_threads=1), few), share_of_b=share),
