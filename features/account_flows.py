@@ -32,7 +32,7 @@ def booked_within(flows: Flows, months: int) -> pl.Expr:
     """Return the mark of movements of the last so many months, also of windows that have no ready mark."""
     if months in WINDOWS:
         return flows.within(months)
-    return flows.booked_on >= first_day(pl.col("observed_on").first(), months)
+    return flows.booked_on >= first_day(pl.col("observed_on"), months)
 
 
 def is_money_in(flows: Flows) -> pl.Expr:

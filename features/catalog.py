@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from features.counting import found
 from features.declaration import Feature, Group, declared_in
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused
 from features.history import CASE, History
 from features.probes import probe_history
+from features.shared_counts import Plan
 from features.views import View
 
 FINGERPRINT_LENGTH = 12
@@ -127,26 +129,19 @@ class Catalog:
         Training, the batch verbs, the service and a Spark partition all call it. All features of a view are evaluated
         in one pass; a table that was not sent leaves its features missing.
         """
-        frame = history.cases
-        for view, expressions in self._expressions.items():
+        cases = history.cases.get_column(CASE)
+        values = np.full((len(cases), len(self)), np.nan)
+        place = {name: column for column, name in enumerate(self.names)}
+        for view, plan in self._plans.items():
             rows = view.rows(history)
-            if rows is not None:
-                self._require_columns(view, rows)
-            else:
-                frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in expressions)
+            if rows is None:
                 continue
-            # Polars divides by a column of length one through its reciprocal, which rounds differently: an empty case
-            # beside the real ones keeps one borrower's numbers the same, to the bit, as in a book of many.
-            # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-            padded = pl.concat([rows, _empty_row(tuple(rows.schema.items()))])
-            found = padded.group_by(CASE, maintain_order=True).agg(expressions.values())
-            frame = frame.join(found, on=CASE, how="left", maintain_order="left")
-        columns = frame.select(pl.col(self.names).fill_null(np.nan))
-        return FeatureMatrix(
-            cases=history.cases,
-            values=np.ascontiguousarray(columns.to_numpy(), dtype=np.float64).reshape(len(frame), len(self)),
-            features=self.features,
-        )
+            self._require_columns(view, rows)
+            told = found(plan, rows, CASE)
+            row = cases.search_sorted(told.get_column(CASE)).to_numpy()
+            for column in told.drop(CASE):
+                values[row, place[column.name]] = column.fill_null(np.nan).to_numpy()
+        return FeatureMatrix(history.cases, values, self.features)
 
     def _require_columns(self, view: type[View], rows: pl.DataFrame) -> None:
         """Refuse facts without a column that a declared feature reads."""
@@ -161,11 +156,8 @@ class Catalog:
             )
 
     @cached_property
-    def _expressions(self) -> dict[type[View], dict[str, pl.Expr]]:
-        views: dict[type[View], dict[str, pl.Expr]] = {}
-        for feature in self.features:
-            views.setdefault(feature.view, {})[feature.name] = feature.expression()
-        return views
+    def _plans(self) -> dict[type[View], Plan]:
+        return _plans_of(self.features)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -193,10 +185,13 @@ class Catalog:
         return [entry(feature) for feature in self.features]
 
 
-@lru_cache(maxsize=256)
-def _empty_row(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
-    """Return one row without a value; kept, because making it costs as much as a feature."""
-    return pl.DataFrame(schema=dict(columns)).clear(1)
+@lru_cache(maxsize=64)
+def _plans_of(features: tuple[Feature, ...]) -> dict[type[View], Plan]:
+    """Return what is to be counted of each view; kept, because taking formulas apart takes longer than one borrower."""
+    views: dict[type[View], list[pl.Expr]] = {}
+    for feature in features:
+        views.setdefault(feature.view, []).append(feature.expression())
+    return {view: Plan.of(expressions) for view, expressions in views.items()}
 
 
 def entry(feature: Feature) -> dict[str, object]:

@@ -67,7 +67,8 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
 
     Parameters
     ----------
-    instalments : table `instalments` with `case`, `observed_on` and `in_force_on`, the day its schedule began to count
+    instalments : table `instalments` with `case`, `observed_on` and `in_force_at`, the instant from which the row's
+        schedule counted, in the zone of the lender's days
     payments : table `payments` with `case`; None: not sent, then nothing can be known to be paid or late
 
     Returns
@@ -98,7 +99,7 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     asks = pl.sum_horizontal(COMPONENTS) > 0
     due = rows.filter(asks)
     groups = rows.group_by("case", "schedule", maintain_order=True).agg(
-        asks.sum().alias("len"), pl.col("observed_on").first(), pl.col("in_force_on").min()
+        asks.sum().alias("len"), pl.col("observed_on").first(), in_force_on=pl.col("in_force_at").min().dt.date()
     )
     ends = _ends_of(groups)
     settled, paid, own, days_past_due = _met(due, groups, payments, ends, allocation)
@@ -129,7 +130,7 @@ def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amoun
         original=pl.col("schedule") == 0,
     )
     return rows.with_columns((pl.col("days_late") > 0).alias("late"), *marks("due_on")).drop(
-        "loan_id", "interest", "costs", "recorded_at", "in_force_on", strict=False
+        "loan_id", "interest", "costs", "recorded_at", "in_force_at", strict=False
     )
 
 
@@ -310,24 +311,65 @@ def spells(instalments: pl.DataFrame) -> pl.DataFrame:
     count : instalments that were late in it
     cured : it ended, and by the borrower's own money alone: paid by others or set off is no cure
     """
-    # The latest settlement so far: under the lawful order an instalment of interest alone may be settled before an
-    # older one's principal.
-    settled = pl.col("settled_on").to_physical().fill_null(NEVER).cum_max().shift(1)
-    before = settled.over("case")
-    begins = before.is_null() | (before <= pl.col("due_on").to_physical())
-    return (
-        instalments.filter(pl.col("due"))
-        .with_columns(spell=(begins & pl.col("late").fill_null(value=False)).cum_sum())
-        .filter(pl.col("late"))
-        .group_by("case", "spell", maintain_order=True)
-        .agg(
-            pl.col("observed_on").first(),
-            began_on=pl.col("due_on").first(),
-            ended_on=pl.when(pl.col("settled_on").is_not_null().all()).then(pl.col("settled_on").max()),
-            days=pl.col("days_late").max(),
-            count=pl.len().cast(pl.Int64),
-            own=pl.col("own").all(),
-        )
-        .with_columns(cured=pl.col("own") & pl.col("ended_on").is_not_null())
-        .drop("spell", "own")
+    due = instalments.filter(pl.col("due"))
+    settled = due.get_column("settled_on").to_physical().fill_null(NEVER).to_numpy()
+    late = due.get_column("late").fill_null(value=False).to_numpy()
+    days_late = due.get_column("days_late").fill_null(0).to_numpy()
+    begins, most = np.empty(len(due), np.int64), np.empty(len(due), np.int64)
+    ends, count = np.empty(len(due), np.int32), np.empty(len(due), np.int64)
+    own = np.empty(len(due), np.bool_)
+    found = compiled(follow)(
+        due.get_column("case").to_numpy(),
+        due.get_column("due_on").to_physical().to_numpy(),
+        settled,
+        late,
+        days_late,
+        due.get_column("own").fill_null(value=True).to_numpy(),
+        begins,
+        ends,
+        most,
+        count,
+        own,
     )
+    ended_on = pl.Series("ended_on", ends[:found]).cast(pl.Date).set(pl.Series(ends[:found] == NEVER), None)
+    return (
+        due.select("case", "observed_on", began_on="due_on")[begins[:found]]
+        .with_columns(ended_on, days=pl.Series(most[:found]), count=pl.Series(count[:found]))
+        .with_columns(cured=pl.Series(own[:found]) & pl.col("ended_on").is_not_null())
+    )
+
+
+def follow(
+    case: Any,
+    due: Any,
+    settled: Any,
+    late: Any,
+    days_late: Any,
+    is_own: Any,
+    begins: Any,
+    ends: Any,
+    most: Any,
+    count: Any,
+    own: Any,
+) -> int:
+    """Follow each case's instalments through its spells; fills the last five arrays and returns how many there are."""
+    spell, inside = -1, False
+    latest = due[0] if len(due) else 0
+    for row in range(len(due)):
+        fresh = row == 0 or case[row] != case[row - 1]
+        # The latest settlement so far: under the lawful order an instalment of interest alone may be settled before an
+        # older one's principal.
+        if late[row]:
+            if fresh or not inside or latest <= due[row]:
+                spell += 1
+                begins[spell], ends[spell], most[spell] = row, settled[row], days_late[row]
+                count[spell], own[spell] = 0, True
+                inside = True
+            ends[spell] = max(ends[spell], settled[row])
+            most[spell] = max(most[spell], days_late[row])
+            count[spell] += 1
+            own[spell] &= is_own[row]
+        elif fresh:
+            inside = False
+        latest = settled[row] if fresh else max(latest, settled[row])
+    return spell + 1

@@ -294,6 +294,7 @@ class Flows(View):
     incoming: ClassVar[pl.Expr] = pl.col("amount") > 0
     outgoing: ClassVar[pl.Expr] = pl.col("amount") < 0
     instalment: ClassVar[pl.Expr] = pl.col("instalment").last()
+    below_an_instalment: ClassVar[pl.Expr] = pl.col("balance") < pl.col("instalment")
 
     @classmethod
     def rows(cls, history: History) -> pl.DataFrame | None:

@@ -74,7 +74,7 @@ def low_balance_days_share(flows: Flows, months: int) -> pl.Expr:
     The instalment is the next to come of the schedule in force, else its last; without a schedule amount over term,
     rounded down. Missing when no balance is known in the window, or the instalment is not known or not above 0.
     """
-    low = days_with(flows, flows.balance < flows.instalment, months)
+    low = days_with(flows, flows.below_an_instalment, months)
     share = ratio(low, days_with(flows, flows.balance.is_not_null(), months))
     return pl.when(flows.instalment > 0).then(share)
 

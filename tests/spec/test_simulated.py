@@ -375,7 +375,7 @@ def test_the_ledger_finds_the_days_past_due_by_which_loans_were_written_off(made
     day = pl.col("recorded_at").dt.convert_time_zone(made.zone).dt.date()
     schedules = table(made, "instalments").join(cases, on="loan_id").filter(day <= pl.col("observed_on"))
     found = delinquency(
-        schedules.with_columns(in_force_on=day),
+        schedules.with_columns(in_force_at=pl.col("recorded_at").dt.convert_time_zone(made.zone)),
         payments.join(cases, on="loan_id").filter(pl.col("paid_on") <= pl.col("observed_on")),
         LAWFUL,
     )
