@@ -25,7 +25,7 @@ from models.notes import counted_as, remarks, strange_figures
 from models.policy import LossShare, Policy, Treatment
 from models.priority import Ledger, ledger, order
 from models.quadrants import quadrants
-from models.reasons import Reason, reasons
+from models.reasons import Reason, Reasons, reasons
 from models.risk_model import Floats
 from models.scale import band_names, points
 
@@ -111,30 +111,39 @@ class Assessment:
         """Return a group's part of each score, in log-odds."""
         return self.attribution.parts[group]
 
-    def reasons(self, case: int) -> list[Reason]:
-        """Return the reasons of one case."""
+    @cached_property
+    def told(self) -> Reasons:
+        """The reasons of all cases."""
         return reasons(
             self.catalog,
             self.model.families,
-            self.values[case],
-            self.attribution.contributions[case],
-            currency=self.currencies[case],
+            self.values,
+            self.attribution.contributions,
+            currencies=self.currencies,
             rules=self.policy.reasons,
         )
+
+    def reasons(self, case: int) -> list[Reason]:
+        """Return the reasons of one case."""
+        return self.told.of(case)
 
     def treatment(self, case: int) -> Treatment:
         """Return what the policy suggests for one case of the card."""
         return self.policy.treatment(self.model.card.name, self.quadrants[case])
 
-    def notes(self, case: int) -> list[Text]:
-        """Return what to know before the score of one case is used."""
-        currency = self.currencies[case]
+    @cached_property
+    def notes(self) -> list[list[Text]]:
+        """What to know of each case before its score is used."""
+        ranges = self.model.reference.get("own_ranges", {})
+        strange = strange_figures(self.catalog.features, self.values, self.currencies, ranges)
+        counted, owed = self.ledger.exposure_minor.tolist(), self.owed_minor.tolist()
         return [
-            *([] if self.remarks is None else self.remarks[case]),
-            *strange_figures(
-                self.catalog.features, self.values[case], currency, self.model.reference.get("own_ranges", {})
-            ),
-            *counted_as(int(self.ledger.exposure_minor[case]), int(self.owed_minor[case]), currency),
+            [
+                *([] if self.remarks is None else self.remarks[case]),
+                *strange[case],
+                *counted_as(int(counted[case]), owed[case], self.currencies[case]),
+            ]
+            for case in range(len(self))
         ]
 
 

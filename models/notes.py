@@ -57,25 +57,27 @@ def remarks(history: History, model: FittedCard) -> list[list[Text]]:
 
 
 def strange_figures(
-    features: tuple[Feature, ...], values: Floats, currency: str, ranges: Mapping[str, Sequence[float]]
-) -> Iterator[Text]:
-    """Yield the lender's own figures of one case that their unit does not allow, or that the card has hardly met.
+    features: tuple[Feature, ...], values: Floats, currencies: Sequence[str], ranges: Mapping[str, Sequence[float]]
+) -> list[list[Text]]:
+    """Return each case's figures of the lender's own that their unit does not allow, or that the card has hardly met.
 
     Parameters
     ----------
-    features, values : of one case, in catalog order
+    values : cases x features, in catalog order
     ranges : between which figures nearly all loans lay that the card was fitted on, by feature
     """
-    for feature, value in zip(features, values.tolist(), strict=True):
-        if not feature.reads or np.isnan(value):
+    found: list[list[Text]] = [[] for _ in values]
+    for feature, column in zip(features, values.T, strict=True):
+        if not feature.reads:
             continue
         least, most = feature.unit.bounds
         low, high = ranges.get(feature.name, (-np.inf, np.inf))
-        figure = {"label": feature.label, "value": feature.written(value, currency)}
-        if not least <= value <= most:
-            yield IMPOSSIBLE.filled(**figure)
-        elif (low >= 0 and value < 0) or (high > 0 and value > FAR * high):
-            yield UNHEARD_OF.filled(**figure)
+        impossible = (column < least) | (column > most)
+        far = (column < 0 if low >= 0 else False) | (column > FAR * high if high > 0 else False)
+        for case in np.flatnonzero(impossible | far).tolist():
+            figure = {"label": feature.label, "value": feature.written(float(column[case]), currencies[case])}
+            found[case].append((IMPOSSIBLE if impossible[case] else UNHEARD_OF).filled(**figure))
+    return found
 
 
 def counted_as(counted: int, owed: int, currency: str) -> Iterator[Text]:

@@ -87,7 +87,7 @@ def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
             "reasons": [_reason(reason, assessment.currencies[case]) for reason in assessment.reasons(case)],
             "model": model,
             "policy": {"version": policy.version, "digest": policy.digest},
-            "notes": [note.as_dict() for note in assessment.notes(case)],
+            "notes": [note.as_dict() for note in assessment.notes[case]],
         }
         for case, loan in enumerate(assessment.loan_ids)
     ]

@@ -14,6 +14,7 @@ import polars as pl
 from features.errors import UsageError
 from features.history import CASE, History
 from models.assessment import Assessment
+from models.reasons import EFFECTS, effect_of
 from models.risk_model import GROUP_ORDER
 
 FORMULA_STARTS = r"^[=+\-@\t\r]"
@@ -183,13 +184,12 @@ def standing_of(cases: pl.DataFrame, history: History) -> dict[str, pl.Series]:
 
 
 def _reasons(assessment: Assessment) -> dict[str, Any]:
-    rules = assessment.policy.reasons
-    told = [assessment.reasons(case) for case in range(len(assessment))]
+    told = assessment.told
     columns: dict[str, Any] = {}
-    for place in range(rules.raising + rules.lowering):
-        here = [reasons[place] if place < len(reasons) else None for reasons in told]
-        effects, texts = ([one and one.effect_text for one in here], [one and one.text for one in here])
+    for place in range(told.told_by.shape[1]):
         # A text states a fact and no verdict: what it does to the risk stands before it.
+        texts, totals = told.texts(place), told.totals[:, place].tolist()
+        effects = [text and EFFECTS[effect_of(total)] for text, total in zip(texts, totals, strict=True)]
         for name, words in ((f"reason_{place + 1}_effect", effects), (f"reason_{place + 1}", texts)):
             columns[f"{name}_en"] = pl.Series([one and one.en for one in words], dtype=pl.String)
             columns[f"{name}_zh"] = pl.Series([one and one.zh for one in words], dtype=pl.String)
@@ -198,7 +198,7 @@ def _reasons(assessment: Assessment) -> dict[str, Any]:
 
 def _notes(assessment: Assessment) -> dict[str, Any]:
     """Return the notes of each loan in one cell for each language, null where there are none."""
-    told = [assessment.notes(case) for case in range(len(assessment))]
+    told = assessment.notes
     return {
         "notes_en": pl.Series(["; ".join(note.en for note in notes) or None for notes in told], dtype=pl.String),
         "notes_zh": pl.Series(["；".join(note.zh for note in notes) or None for notes in told], dtype=pl.String),

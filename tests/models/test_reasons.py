@@ -37,11 +37,11 @@ def told(catalog: Catalog, values: list[float], moved: list[float]) -> list[tupl
     found = reasons(
         catalog,
         families(catalog),
-        np.array(values),
-        np.array(moved),
-        currency="CNY",
+        np.array([values], dtype=np.float64),
+        np.array([moved]),
+        currencies=["CNY"],
         rules=default_policy().reasons,
-    )
+    ).of(0)
     return [(reason.text.en, reason.text.zh, reason.value) for reason in found]
 
 
