@@ -23,6 +23,7 @@ from features.errors import ConfigurationRefused, DataRefused, RepayrankError, U
 if TYPE_CHECKING:
     from features.catalog import Catalog
     from features.portfolios import Portfolio
+    from features.portfolios.bucketed import Bucket
     from models.assessment import Assessment
     from models.fitted_card import FittedCard
     from models.store import ModelStore
@@ -87,6 +88,10 @@ ScoredOn = Annotated[
 ]
 VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
 OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Buckets worked on at a time, where the book is kept in buckets; all cores."),
+]
 
 DEFAULT_HOME = Path(".repayrank")
 DEMO_HOME = Path("demo")
@@ -244,12 +249,26 @@ def score(
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Score the card's loans of a book, in the book's order, with reasons in English and Chinese.
 
     Example: `repayrank score --portfolio taiwan --card behaviour --out scores.parquet`
     """
-    _write(portfolio, card, data, home, policy, as_of, zone, version, out, ranked=False, contributions=contributions)
+    _write(
+        portfolio,
+        card,
+        data,
+        home,
+        policy,
+        as_of,
+        zone,
+        version,
+        out,
+        workers,
+        ranked=False,
+        contributions=contributions,
+    )
 
 
 @app.command()
@@ -264,12 +283,26 @@ def rank(
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Score the card's loans of a book and put them in order of work: highest expected loss first.
 
     Example: `repayrank rank --portfolio taiwan --card collection --out worklist.csv`
     """
-    _write(portfolio, card, data, home, policy, as_of, zone, version, out, ranked=True, contributions=contributions)
+    _write(
+        portfolio,
+        card,
+        data,
+        home,
+        policy,
+        as_of,
+        zone,
+        version,
+        out,
+        workers,
+        ranked=True,
+        contributions=contributions,
+    )
 
 
 @app.command()
@@ -492,6 +525,22 @@ def portfolio_new(
     _tell(f"a first portfolio file, to be read and corrected: {out}")
 
 
+@portfolio_app.command("split")
+def portfolio_split(
+    folder: Annotated[Path, typer.Argument(help="Folder of Parquet tables, with a portfolio file or without.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
+    count: Annotated[int, typer.Option("--buckets", min=1, max=99_999, help="How many.")] = 50,
+) -> None:
+    """Write a large book in buckets of borrowers, which `score` and `rank` read one after another.
+
+    Example: `repayrank portfolio split my_book --out my_buckets --buckets 50`
+    """
+    from features.portfolios.bucketed import split
+
+    made = split(folder, out, count=count)
+    _tell(f"{made} bucket{'s' if made > 1 else ''} of borrowers: {out}")
+
+
 @portfolio_app.command("schema")
 def portfolio_schema() -> None:
     """Print the JSON Schema of a portfolio file, for editors that check while you type.
@@ -622,6 +671,13 @@ class _Demo:
         _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
+def _of_bucket(bucket: Bucket, zone: str | None) -> Portfolio:
+    """Open a bucket and give Ctrl-C back, as `_book` does."""
+    book = bucket.open(zone)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return book
+
+
 def _book(portfolio: str, zone: str | None = None, data: Path | None = None, *, outcomes: bool = True) -> Portfolio:
     """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
     from features.portfolios import open_portfolio
@@ -641,10 +697,12 @@ def _write(
     zone: str | None,
     version: str | None,
     out: Path,
+    workers: int | None,
     *,
     ranked: bool,
     contributions: bool,
 ) -> None:
+    from features.portfolios.bucketed import buckets
     from models.assessment import assess_population
     from models.policy import default_policy, read_policy
     from models.store import ModelStore
@@ -659,15 +717,28 @@ def _write(
     store = ModelStore(home)
     if card is not None:
         _require_trained(store, card, version, portfolio)
-    book = _book(portfolio, zone, data, outcomes=False)
+    kept = buckets(portfolio, data)
+    book = _of_bucket(kept[0], zone) if kept else _book(portfolio, zone, data, outcomes=False)
     _require_trained(store, card or book.card, version, portfolio)
     fitted = store.load(card or book.card, version)
-    history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
-    assessment = assess_population(history, fitted, rules)
-    rows = frame(assessment, ranked=ranked, contributions=contributions, history=history)
-    write(rows, out)
+    if kept:
+        from serving.by_bucket import Run, run, workers_by_default
+
+        asked = Run(fitted, rules, _day(as_of), zone, ranked, contributions)
+        try:
+            height = run(kept, asked, out, workers=workers or workers_by_default(), say=_say)
+        except KeyboardInterrupt:
+            _say("stopped; the same command goes on where this one was")
+            raise
+    else:
+        history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
+        rows = frame(
+            assess_population(history, fitted, rules), ranked=ranked, contributions=contributions, history=history
+        )
+        write(rows, out)
+        height = rows.height
     verb = "ranked" if ranked else "scored"
-    loans = "1 loan" if rows.height == 1 else f"{rows.height:,} loans"
+    loans = "1 loan" if height == 1 else f"{height:,} loans"
     _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
 
 

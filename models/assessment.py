@@ -93,12 +93,7 @@ class Assessment:
         """
         found = sorted(set(self.currencies))
         if len(found) > 1:
-            raise DataRefused(
-                f"{len(found)} currencies in one ranking",
-                where="table 'loans', column 'currency'",
-                expected="one currency for all loans that are ranked together",
-                do="rank each currency on its own, or convert the amounts first",
-            )
+            raise mixed_currencies(len(found))
         return found[0] if found else ""
 
     @cached_property
@@ -145,6 +140,16 @@ class Assessment:
             ]
             for case in range(len(self))
         ]
+
+
+def mixed_currencies(count: int) -> DataRefused:
+    """Return the refusal of a ranking whose amounts cannot be compared."""
+    return DataRefused(
+        f"{count} currencies in one ranking",
+        where="table 'loans', column 'currency'",
+        expected="one currency for all loans that are ranked together",
+        do="rank each currency on its own, or convert the amounts first",
+    )
 
 
 def assess(history: History, model: FittedCard, policy: Policy) -> Assessment:

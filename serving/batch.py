@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from features.errors import UsageError
 from features.history import CASE, History
-from models.assessment import Assessment
+from models.assessment import Assessment, mixed_currencies
 from models.reasons import EFFECTS, effect_of
 from models.risk_model import GROUP_ORDER
 
@@ -78,11 +78,21 @@ def write(rows: pl.DataFrame, path: Path) -> None:
     ------
     UsageError : see `require_writable`
     """
+    write_pieces([rows], path)
+
+
+def write_pieces(pieces: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write tables of the same columns one after another into one file, as `write` does one; each is let go again.
+
+    Raises
+    ------
+    UsageError : see `require_writable`
+    """
     require_writable(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            WRITERS[path.suffix.lower()](rows, stream)
+            WRITERS[path.suffix.lower()](pieces, stream)
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
@@ -90,6 +100,18 @@ def write(rows: pl.DataFrame, path: Path) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def require_one_currency(found: Iterable[str]) -> None:
+    """Refuse a ranking of loans with more than one currency.
+
+    Raises
+    ------
+    DataRefused : amounts cannot be compared
+    """
+    several = sorted(set(found))
+    if len(several) > 1:
+        raise mixed_currencies(len(several))
 
 
 def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
@@ -108,15 +130,25 @@ def _umask() -> int:
     return mask
 
 
-def _write_csv(rows: pl.DataFrame, stream: Any) -> None:
-    without_formulas(rows).write_csv(stream, include_bom=True)
+def _write_csv(pieces: Iterable[pl.DataFrame], stream: Any) -> None:
+    for place, rows in enumerate(pieces):
+        without_formulas(rows).write_csv(stream, include_bom=place == 0, include_header=place == 0)
 
 
-def _write_parquet(rows: pl.DataFrame, stream: Any) -> None:
-    rows.write_parquet(stream)
+def _write_parquet(pieces: Iterable[pl.DataFrame], stream: Any) -> None:
+    from pyarrow import parquet
+
+    writer = None
+    for rows in pieces:
+        table = rows.to_arrow()
+        if writer is None:
+            writer = parquet.ParquetWriter(stream, table.schema, compression="zstd")
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
 
 
-WRITERS: Mapping[str, Callable[[pl.DataFrame, Any], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
+WRITERS: Mapping[str, Callable[[Iterable[pl.DataFrame], Any], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
 
 
 def _facts(assessment: Assessment) -> dict[str, Any]:
