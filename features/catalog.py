@@ -129,7 +129,7 @@ class Catalog:
         Training, the batch verbs, the service and a Spark partition all call it. All features of a view are evaluated
         in one pass; a table that was not sent leaves its features missing.
         """
-        cases = history.cases.get_column(CASE)
+        cases = history.cases.get_column(CASE).to_numpy()
         values = np.full((len(cases), len(self)), np.nan)
         place = {name: column for column, name in enumerate(self.names)}
         for view, plan in self._plans.items():
@@ -138,9 +138,11 @@ class Catalog:
                 continue
             self._require_columns(view, rows)
             told = found(plan, rows, CASE)
-            row = cases.search_sorted(told.get_column(CASE)).to_numpy()
-            for column in told.drop(CASE):
-                values[row, place[column.name]] = column.fill_null(np.nan).to_numpy()
+            row = np.searchsorted(cases, told.get_column(CASE).to_numpy())
+            names = [name for name in told.columns if name != CASE]
+            values[np.ix_(row, [place[name] for name in names])] = told.select(
+                pl.col(names).fill_null(np.nan)
+            ).to_numpy()
         return FeatureMatrix(history.cases, values, self.features)
 
     def _require_columns(self, view: type[View], rows: pl.DataFrame) -> None:

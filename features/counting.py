@@ -6,6 +6,7 @@ Polars finds for each feature by itself.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,25 @@ from features import case_loops
 from features.compilation import compiled
 from features.shared_counts import Asked, Plan
 
+FEW = 10_000
+"""Rows below which Polars takes no longer, for what it costs to ask anything of it is then most of the time."""
 
-def found(plan: Plan, rows: pl.DataFrame, case: str) -> pl.DataFrame:
+
+def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.DataFrame:
     """Return each feature's value for each case that has rows, cases in rising order.
 
     Parameters
     ----------
     rows : one case's rows in the order in which the features read them
     case : name of the column that numbers the cases
+    few : rows below which all is left to Polars; the numbers are the same
 
     Returns
     -------
     `case` and one column per feature
     """
+    if rows.height < few:
+        return _by_polars(plan.formulas, rows, case).sort(case)
     cases = rows.get_column(case).to_numpy()
     if bool((cases[1:] < cases[:-1]).any()):
         rows = rows.sort(case, maintain_order=True)
@@ -38,22 +45,37 @@ def found(plan: Plan, rows: pl.DataFrame, case: str) -> pl.DataFrame:
     told = _Found(plan, rows, starts)
     frame = pl.DataFrame([rows.get_column(case).gather(starts[:-1])])
     if plan.asked:
-        numbers = _never_one([pl.Series(str(place), told.number(asked)) for place, asked in enumerate(plan.asked)])
+        numbers = _never_one(
+            pl.DataFrame([pl.Series(str(place), told.number(asked)) for place, asked in enumerate(plan.asked)])
+        )
         frame = frame.hstack(numbers.select(plan.results).head(frame.height))
     if plan.whole:
-        whole = _never_one(rows.get_columns()).group_by(case, maintain_order=True).agg(plan.whole)
-        frame = frame.hstack(whole.head(frame.height).drop(case))
+        frame = frame.hstack(_by_polars(plan.whole, rows, case).drop(case))
     return frame
 
 
-def _never_one(columns: list[pl.Series]) -> pl.DataFrame:
-    """Return columns as a table of more than one row, the second empty where there is no other.
+def _by_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.DataFrame:
+    """Return what Polars finds for each formula by itself, cases in the order of their first rows."""
+    # maintain_order also keeps Polars from splitting one borrower's rows over threads.
+    told = _never_one(rows, always=True).group_by(case, maintain_order=True).agg(formulas)
+    return told.head(told.height - 1)
+
+
+def _never_one(frame: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
+    """Return a table with an empty row after its only row, or after any rows.
 
     Polars divides by a column of length one through its reciprocal, which rounds differently: with an empty row beside
     it one borrower's numbers are the same, to the bit, as in a book of many.
     """
-    frame = pl.DataFrame(columns)
-    return pl.concat([frame, frame.clear(1)]) if frame.height == 1 else frame
+    if frame.height == 1 or always:
+        return pl.concat([frame, _empty_row(tuple(frame.schema.items()))])
+    return frame
+
+
+@lru_cache(maxsize=256)
+def _empty_row(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    """Return one row without a value; kept, because making it costs as much as a feature."""
+    return pl.DataFrame(schema=dict(columns)).clear(1)
 
 
 class _Found:
@@ -64,7 +86,7 @@ class _Found:
         values = [value.alias(f"value{place}") for place, value in enumerate(plan.values)]
         # A row whose mark is not known is not chosen.
         marks = [mark.fill_null(value=False).alias(f"mark{place}") for place, mark in enumerate(plan.marks)]
-        frame = _never_one(rows.get_columns()).select(*values, *marks).head(height)
+        frame = _never_one(rows).select(*values, *marks).head(height)
         columns = frame.get_columns()
         self._series, self._marked = columns[: len(values)], columns[len(values) :]
         self._arrays: dict[object, npt.NDArray[Any]] = {}

@@ -75,7 +75,7 @@ class Plan:
     """What is wanted of a view's rows for some features.
 
     values, marks : expressions over rows; asked : the numbers over each case; results : each feature's expression over
-    columns `0`, `1`, ... that hold these numbers; whole : features that are left to Polars
+    columns `0`, `1`, ... that hold these numbers; whole : features that are left to Polars; formulas : all as they were
     """
 
     values: list[pl.Expr] = field(default_factory=list)
@@ -83,13 +83,14 @@ class Plan:
     asked: list[Asked] = field(default_factory=list)
     results: list[pl.Expr] = field(default_factory=list)
     whole: list[pl.Expr] = field(default_factory=list)
+    formulas: list[pl.Expr] = field(default_factory=list)
 
     @classmethod
     def of(cls, expressions: Iterable[pl.Expr]) -> Plan:
         """Return the plan of features' expressions, each an aggregate over one case's rows."""
-        plan = cls()
+        plan = cls(formulas=list(expressions))
         places: dict[str, int] = {}
-        for expression in expressions:
+        for expression in plan.formulas:
             try:
                 result = _written(plan._lifted(_read(expression), places))
             except _Whole:
