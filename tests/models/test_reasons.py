@@ -7,11 +7,14 @@ import re
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from features.catalog import Catalog
+from features.catalog import Catalog, catalog
 from features.declared import Declaration, declared_features
+from features.words import Unit
 from models.attribution import families
-from models.policy import default_policy
+from models.policy import ReasonRules, default_policy
 from models.reasons import reasons
 
 DWELLING = {
@@ -84,3 +87,54 @@ def test_words_that_are_missing_in_one_language_do_not_mix_punctuation() -> None
         for text in (feature.label, feature.reason, feature.missing, feature.holds, feature.otherwise):
             if text is not None:
                 assert not re.search("[A-Za-z ]：", text.zh), text.zh
+
+
+def slowly(catalog: Catalog, values: np.ndarray, moved: np.ndarray, rules: ReasonRules) -> list[tuple[str, float]]:
+    """One case's reasons as a person would pick them: the feature that tells each, and its family's sum."""
+    sums = {}
+    for family, columns in families(catalog).items():
+        total = 0.0
+        for column in columns:
+            total += float(moved[column])
+        sums[family] = total
+    least = rules.least_share * sum(np.array([abs(total) for total in sums.values()]).tolist())
+    raising = sorted((family for family in sums if sums[family] > 0), key=lambda family: -sums[family])
+    lowering = sorted((family for family in sums if sums[family] < 0), key=lambda family: sums[family])
+    picked = []
+    for family in raising[: rules.raising] + lowering[: rules.lowering]:
+        if abs(sums[family]) < least:
+            continue
+        sign = 1 if sums[family] > 0 else -1
+        members = families(catalog)[family].tolist()
+        facts = [column for column in members if catalog.features[column].unit is not Unit.POINTS]
+        tell = facts if any(sign * moved[column] > 0 for column in facts) else members
+        best = max(tell, key=lambda column: (sign * moved[column], -column))
+        picked.append((catalog.features[best].name, sums[family]))
+    return picked
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 6), st.integers(0, 3), st.sampled_from([0.0, 0.02, 0.2]))
+def test_the_reasons_of_many_cases_are_those_of_each_alone_and_those_picked_by_hand(
+    seed: int, raising: int, lowering: int, least: float
+) -> None:
+    release = catalog()
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 12))
+    values = np.where(rng.random((count, len(release))) < 0.2, np.nan, rng.integers(0, 3, (count, len(release))))
+    moved = rng.choice([-0.5, -0.25, 0.0, 0.0, 0.0, 0.125, 0.5], (count, len(release)))  # ties are common
+    moved *= rng.choice([0.0, 1.0, 0.1], (count, 1))
+    rules = ReasonRules(raising, lowering, least)
+    currencies = rng.choice(["CNY", "TWD"], count).tolist()
+    together = reasons(release, families(release), values, moved, currencies=currencies, rules=rules)
+    for case in range(count):
+        here = slice(case, case + 1)
+        alone = reasons(
+            release, families(release), values[here], moved[here], currencies=currencies[here], rules=rules
+        ).of(0)
+        assert together.of(case) == alone
+        by_hand = slowly(release, values[case], moved[case], rules)
+        assert [reason.feature.name for reason in alone] == [name for name, _ in by_hand]
+        assert [reason.contribution for reason in alone] == [total for _, total in by_hand]
+        written = [together.texts(place)[case] for place in range(raising + lowering)]
+        assert written == [reason.text for reason in alone] + [None] * (raising + lowering - len(alone))
