@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.result import HEAD
 
-PARTS = ("explanation", "training", "features")
+PARTS = ("explanation", "training", "features", "http", "book")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BLOCK = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
 PACKAGES = ("lightgbm", "shap", "numba", "polars", "pandas")

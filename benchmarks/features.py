@@ -53,7 +53,6 @@ def results(loans: int = LOANS) -> Iterator[Result]:
             found = {way: Run(**_child(way, here / "full", str(here / "warm"), str(here / way))) for way in order}
             runs.append((found["ours"], found["theirs"]))
         compared = _check_equal(here)
-    ratios = [theirs.seconds / ours.seconds for ours, theirs in runs]
     memory = statistics.median(ours.peak / theirs.peak for ours, theirs in runs)
     ours, theirs = (max(run[way].peak for run in runs) / 1e9 for way in (0, 1))
     met = "" if memory <= ASKED_MEMORY else " (short)"
@@ -61,14 +60,7 @@ def results(loans: int = LOANS) -> Iterator[Result]:
         f"features, {loans:,} loans x {INSTALMENTS} instalments with payments, {compared} features, Parquet to matrix",
         "pandas",
         ASKED,
-        Ratio(
-            median=statistics.median(ratios),
-            least=min(ratios),
-            most=max(ratios),
-            a_seconds=statistics.median(ours.seconds for ours, _ in runs),
-            b_seconds=statistics.median(theirs.seconds for _, theirs in runs),
-            turns=TURNS,
-        ),
+        Ratio.of([ours.seconds for ours, _ in runs], [theirs.seconds for _, theirs in runs]),
         f"peak memory **{memory:.2g}x**{met}, asked {ASKED_MEMORY:g}x: {ours:.2g} / {theirs:.2g} GB",
     )
 

@@ -22,6 +22,11 @@ NEVER = np.iinfo(np.int32).max
 MOST_DAYS = 1 << 20
 """More than any day since 1970: a loan and a day are one whole number that sorts as they do."""
 MONTH_ENDS = 13
+COLUMNS = {
+    "loans": ["opened_on", "amount", "term_months"],
+    "payments": ["paid_on", "amount", "payer"],
+    "instalments": ["due_on", "principal", "interest"],
+}
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,28 @@ class Days:
 
 def values(folder: Path, day: date) -> pd.DataFrame:
     """Return one row per loan known on a day, in the order of table `loans`, and one column per feature."""
+    return _values({table: _read(folder, table, columns, day) for table, columns in COLUMNS.items()}, day)
+
+
+def of_frames(frames: dict[str, pd.DataFrame], day: date) -> pd.DataFrame:
+    """Return the same of tables that came as JSON: days and instants are texts."""
+    end = pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
+    known = {}
+    for table, columns in COLUMNS.items():
+        frame = frames[table]
+        frame = frame[pd.to_datetime(frame["recorded_at"], utc=True, format="ISO8601") < end]
+        known[table] = frame[["loan_id", *columns]].astype({"loan_id": "category"})
+        for column in set(columns) & {"opened_on", "due_on", "paid_on"}:
+            known[table][column] = pd.to_datetime(known[table][column], format="ISO8601")
+    return _values(known, day)
+
+
+def _values(frames: dict[str, pd.DataFrame], day: date) -> pd.DataFrame:
     days = Days.of(day)
-    loans = _read(folder, "loans", ["opened_on", "amount", "term_months"], day)
+    loans = frames["loans"]
     known = pd.Index(loans["loan_id"].astype(str))
-    payments = _payments(folder, known, day, days)
-    instalments = _instalments(folder, known, day)
+    payments = _payments(frames["payments"], known, days)
+    instalments = _instalments(frames["instalments"], known)
     _meet(instalments, payments, len(known))
     instalments["days_late"] = np.minimum(instalments["settled"], days.today) - instalments["due_on"]
     due = instalments[instalments["due_on"] <= days.today]
@@ -90,15 +112,13 @@ def _keys(loans: pd.Series, days: pd.Series) -> Ints:
     return loans.to_numpy().astype(np.int64) * MOST_DAYS + days.to_numpy()
 
 
-def _payments(folder: Path, known: pd.Index, day: date, days: Days) -> pd.DataFrame:
-    frame = _read(folder, "payments", ["paid_on", "amount", "payer"], day)
+def _payments(frame: pd.DataFrame, known: pd.Index, days: Days) -> pd.DataFrame:
     frame["own"] = (frame.pop("payer").fillna("borrower") == "borrower").to_numpy()
     frame = _of_known(frame, known, "paid_on")
     return frame[frame["paid_on"] <= days.today].reset_index(drop=True)
 
 
-def _instalments(folder: Path, known: pd.Index, day: date) -> pd.DataFrame:
-    frame = _read(folder, "instalments", ["due_on", "principal", "interest"], day)
+def _instalments(frame: pd.DataFrame, known: pd.Index) -> pd.DataFrame:
     frame = _of_known(frame, known, "due_on")
     frame["amount"] = frame["principal"] + frame["interest"]
     return frame

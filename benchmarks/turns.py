@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -18,6 +18,13 @@ class Ratio:
     a_seconds: float
     b_seconds: float
     turns: int
+
+    @classmethod
+    def of(cls, a: Sequence[float], b: Sequence[float]) -> Ratio:
+        """Return the ratio of what B took to what A took, turn by turn."""
+        ratios = [long / short for short, long in zip(a, b, strict=True)]
+        middle = statistics.median
+        return cls(middle(ratios), min(ratios), max(ratios), middle(a), middle(b), len(ratios))
 
 
 def in_turn(a: Callable[[], object], b: Callable[[], object], *, turns: int = 7, share_of_b: float = 1.0) -> Ratio:
@@ -37,12 +44,4 @@ def in_turn(a: Callable[[], object], b: Callable[[], object], *, turns: int = 7,
             work()
             times[work] = time.perf_counter() - began
         took.append((times[a], times[b] / share_of_b))
-    ratios = [long / short for short, long in took]
-    return Ratio(
-        median=statistics.median(ratios),
-        least=min(ratios),
-        most=max(ratios),
-        a_seconds=statistics.median(short for short, _ in took),
-        b_seconds=statistics.median(long for _, long in took),
-        turns=turns,
-    )
+    return Ratio.of([short for short, _ in took], [long for _, long in took])

@@ -140,9 +140,8 @@ class Catalog:
             told = found(plan, rows, CASE)
             row = np.searchsorted(cases, told.get_column(CASE).to_numpy())
             names = [name for name in told.columns if name != CASE]
-            values[np.ix_(row, [place[name] for name in names])] = told.select(
-                pl.col(names).fill_null(np.nan)
-            ).to_numpy()
+            columns = np.fromiter((place[name] for name in names), dtype=np.intp, count=len(names))
+            values[row[:, None], columns] = told.select(pl.col(names).fill_null(np.nan)).to_numpy()
         return FeatureMatrix(history.cases, values, self.features)
 
     def _require_columns(self, view: type[View], rows: pl.DataFrame) -> None:

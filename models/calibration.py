@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -38,9 +39,8 @@ class Calibration:
 
     def log_odds(self, raw: Floats) -> Floats:
         """Return calibrated log-odds of the bad outcome."""
-        x, y = np.asarray(self.raw), np.asarray(self.calibrated)
+        x, y, slope = self._lines
         piece = self._piece(raw)
-        slope = np.diff(y) / np.diff(x)
         return np.asarray(y[piece] + slope[piece] * (raw - x[piece]))
 
     def probability(self, raw: Floats) -> Floats:
@@ -53,11 +53,17 @@ class Calibration:
 
     def log_probability_slope(self, raw: Floats) -> Floats:
         """Return how much `log_probability` rises for each unit of raw log-odds; at a knot, that of the upper piece."""
-        slope = np.diff(self.calibrated) / np.diff(self.raw)
-        return np.asarray(expit(-self.log_odds(raw)) * slope[self._piece(raw)])
+        return np.asarray(expit(-self.log_odds(raw)) * self._lines[2][self._piece(raw)])
 
     def _piece(self, raw: Floats) -> npt.NDArray[np.intp]:
-        return np.clip(np.searchsorted(np.asarray(self.raw), raw, side="right") - 1, 0, len(self.raw) - 2)
+        before = np.searchsorted(self._lines[0], raw, side="right") - 1
+        return np.minimum(np.maximum(before, 0), len(self.raw) - 2)
+
+    @cached_property
+    def _lines(self) -> tuple[Floats, Floats, Floats]:
+        """Where the pieces begin, raw and calibrated, and their slopes."""
+        x, y = np.asarray(self.raw), np.asarray(self.calibrated)
+        return x, y, np.diff(y) / np.diff(x)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the map as plain data."""

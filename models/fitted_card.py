@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from features.catalog import Catalog
 from features.declared import Declaration, Kind, declared_facts, kinds_of
 from features.delinquency import LAWFUL, Allocation
 from features.portfolios.raw import AS_DECLARED, RawRows
 from features.schemas import Table
-from models.attribution import families
 from models.cards import Card
+from models.reasons import Families
 from models.recovery import RecoveryModel
 from models.risk_model import RiskModel
 
@@ -46,9 +43,9 @@ class FittedCard:
     raw: RawRows = AS_DECLARED
 
     @cached_property
-    def families(self) -> dict[str, npt.NDArray[np.intp]]:
-        """The columns of each family of features, in catalog order."""
-        return families(self.catalog)
+    def families(self) -> Families:
+        """The families of features, from which reasons are chosen."""
+        return Families.of(self.catalog)
 
     @cached_property
     def feature_names(self) -> frozenset[str]:

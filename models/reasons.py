@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
+from features.compilation import compiled
 from features.declaration import Feature
 from features.words import Text, Unit
+from models.attribution import families
 from models.policy import ReasonRules
 from models.risk_model import Floats
 
@@ -77,9 +80,36 @@ class Reasons:
         return list(told)
 
 
+@dataclass(frozen=True)
+class Families:
+    """The families of a catalog's features, laid out for the loop that chooses among them.
+
+    members : the columns, one family after another, families and columns in catalog order
+    starts : the place of each family's first member, and the number of members
+    plain : whether a column states a fact that a reader can check; points are none
+    marked : whether some feature is the mark of a category
+    """
+
+    members: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    plain: npt.NDArray[np.bool_]
+    marked: bool
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Families:
+        """Return the families of a catalog."""
+        columns = list(families(catalog).values())
+        return cls(
+            members=np.concatenate([np.zeros(0, np.int64), *columns]),
+            starts=np.cumsum([0, *map(len, columns)], dtype=np.int64),
+            plain=np.array([feature.unit is not Unit.POINTS for feature in catalog], dtype=np.bool_),
+            marked=any(feature.mark_of for feature in catalog),
+        )
+
+
 def reasons(
     catalog: Catalog,
-    family_columns: Mapping[str, npt.NDArray[np.intp]],
+    among: Families,
     values: Floats,
     contributions: Floats,
     *,
@@ -96,63 +126,77 @@ def reasons(
     ----------
     values, contributions : cases x features, in catalog order
     """
-    columns = list(family_columns.values())
-    sums = _sums(contributions, columns)
-    least = rules.least_share * _sums(np.abs(sums), [np.arange(len(columns))])
-    raising, lowering = _largest(sums, rules.raising), _largest(-sums, rules.lowering)
-    family = np.hstack([raising, lowering])
-    totals = np.where(family == NO_REASON, 0.0, np.take_along_axis(sums, family, axis=1))
-    family = np.where(np.abs(totals) >= least, family, NO_REASON)
-    used_first = np.argsort(family == NO_REASON, axis=1, kind="stable")
-    family, totals = (np.take_along_axis(told, used_first, axis=1) for told in (family, totals))
-    told_by = np.full_like(family, NO_REASON)
-    for number in np.unique(family[family != NO_REASON]):
-        cases, places = np.nonzero(family == number)
-        members = columns[number]
-        moved = np.sign(totals[cases, places])[:, None] * contributions[np.ix_(cases, members)]
-        told_by[cases, places] = _tellers(catalog, members, values[cases], moved)
-    told = np.where(told_by == NO_REASON, np.nan, np.take_along_axis(values, told_by, axis=1)) + 0.0  # no "-0"
+    shape = (len(values), rules.raising + rules.lowering)
+    told_by, totals = np.full(shape, NO_REASON, dtype=np.int64), np.zeros(shape)
+    compiled(choose)(
+        np.ascontiguousarray(contributions),
+        among.members,
+        among.starts,
+        among.plain,
+        rules.raising,
+        rules.lowering,
+        rules.least_share,
+        told_by,
+        totals,
+    )
+    used = told_by != NO_REASON
+    if among.marked:
+        columns = families(catalog)
+        for case, place in np.argwhere(used).tolist():
+            feature = catalog.features[told_by[case, place]]
+            if feature.mark_of or len(columns[feature.family]) > 1:
+                told_by[case, place] = _what_is_so(
+                    catalog, columns[feature.family], values[case], int(told_by[case, place])
+                )
+    told = np.where(used, np.take_along_axis(values, np.where(used, told_by, 0), axis=1), np.nan) + 0.0  # no "-0"
     return Reasons(catalog, told_by, totals, told, currencies)
 
 
-def _sums(parts: Floats, columns: Sequence[npt.NDArray[np.intp]]) -> Floats:
-    """Return the sums of some columns; one after another, for one case's sum may not round otherwise than a book's."""
-    sums = np.zeros((len(parts), len(columns)))
-    for place, members in enumerate(columns):
-        for member in members:
-            sums[:, place] += parts[:, member]
-    return sums
-
-
-def _largest(sums: Floats, most: int) -> npt.NDArray[np.intp]:
-    """Return the places of each case's largest sums above 0, the first of equals first; NO_REASON where none is."""
-    left = sums.copy()
-    places = np.full((len(sums), most), NO_REASON, dtype=np.intp)
-    cases = np.arange(len(sums))
-    for rank in range(most):
-        best = left.argmax(axis=1)
-        above = left[cases, best] > 0
-        places[above, rank] = best[above]
-        left[cases, best] = 0.0
-    return places
-
-
-def _tellers(catalog: Catalog, members: npt.NDArray[np.intp], values: Floats, moved: Floats) -> npt.NDArray[np.intp]:
-    """Return the member of a family that tells each case's reason.
-
-    Parameters
-    ----------
-    values : cases x features
-    moved : cases x members, what each moved in the family's direction
-    """
-    plain = np.array([catalog.features[member].unit is not Unit.POINTS for member in members])
-    # Points are no fact that a reader can check: another member tells it, if one can.
-    checked = np.any(moved[:, plain] > 0, axis=1, keepdims=True) & ~plain
-    told_by = members[np.where(checked, -np.inf, moved).argmax(axis=1)]
-    if any(catalog.features[member].mark_of for member in members):
-        so = (_what_is_so(catalog, members, case, int(column)) for case, column in zip(values, told_by, strict=True))
-        return np.fromiter(so, dtype=np.intp, count=len(told_by))
-    return np.asarray(told_by, dtype=np.intp)
+def choose(
+    contributions: Any,
+    members: Any,
+    starts: Any,
+    plain: Any,
+    raising: int,
+    lowering: int,
+    least_share: float,
+    told_by: Any,
+    totals: Any,
+) -> None:
+    """Choose each case's families and the members that tell them; fills the last two arrays, used places first."""
+    count = len(starts) - 1
+    sums = np.empty(count)
+    for case in range(len(contributions)):
+        moved = contributions[case]
+        all_moves = 0.0
+        for family in range(count):
+            sums[family] = 0.0
+            for place in range(starts[family], starts[family + 1]):
+                sums[family] += moved[members[place]]
+            all_moves += abs(sums[family])
+        used = 0
+        for rank in range(raising + lowering):
+            sign = 1.0 if rank < raising else -1.0
+            best, most = -1, 0.0
+            for family in range(count):
+                if sign * sums[family] > most:  # of equals the first
+                    best, most = family, sign * sums[family]
+            if best < 0:
+                continue
+            total = sums[best]
+            sums[best] = 0.0
+            if abs(total) < least_share * all_moves:
+                continue
+            fact = False
+            for place in range(starts[best], starts[best + 1]):
+                fact |= plain[members[place]] and sign * moved[members[place]] > 0
+            teller, furthest = -1, 0.0
+            for place in range(starts[best], starts[best + 1]):
+                column = members[place]
+                if (plain[column] or not fact) and (teller < 0 or sign * moved[column] > furthest):
+                    teller, furthest = column, sign * moved[column]
+            told_by[case, used], totals[case, used] = teller, total
+            used += 1
 
 
 def _what_is_so(catalog: Catalog, columns: npt.NDArray[np.intp], values: Floats, told_by: int) -> int:

@@ -7,8 +7,9 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -33,19 +34,20 @@ from serving.ids import score_ids
 from serving.refusals import Refusal, refusal_of, unforeseen
 from serving.settings import Settings
 from serving.state import Loaded
-from serving.together import Queue, score_together
+from serving.together import Outcome, Queue, score_ready_together, score_together
 
 Log = Callable[[Mapping[str, object]], None]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-SCORE = "/v1/score"
-ALONE: Mapping[str, Callable[[bytes, Loaded, Settings], bytes]] = {
-    "/v1/rank": scoring.rank,
-    "/v1/score/features": scoring.score_ready,
+TOGETHER: Mapping[str, Callable[[Sequence[bytes], Loaded, Settings], list[Outcome]]] = {
+    "/v1/score": score_together,
+    "/v1/score/features": score_ready_together,
 }
-"""What is computed request by request: a ranking compares its own loans, and ready features cost too little to wait."""
+"""What is computed together for requests that wait at the same time."""
+RANK = "/v1/rank"
+"""Computed request by request: a ranking compares its own loans."""
 
-SCORED = (SCORE, *ALONE)
+SCORED = (*TOGETHER, RANK)
 HANDED_ON = frozenset({"/healthz"})
 """What BentoML's own application may answer. Its page loads a tracker, and its documents describe none of our paths."""
 
@@ -75,7 +77,7 @@ class Front:
         self._settings = Settings()
         self._loaded: Loaded | None = None
         self._pool: ThreadPoolExecutor | None = None
-        self._queue: Queue | None = None
+        self._queues: Mapping[str, Queue] = {}
         self._documents: dict[str, Answer] = {}
 
     @property
@@ -92,7 +94,9 @@ class Front:
         """Begin to answer."""
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="score")
-        self._queue = Queue(self._pool, lambda bodies: score_together(bodies, loaded, settings), settings.threads)
+        self._queues = {
+            route: Queue(self._pool, partial(_answers, route, loaded, settings), settings.threads) for route in TOGETHER
+        }
         self._documents = {
             "/": Answer(
                 page.page(loaded.cards.values(), loaded.policy.version), content_type=HTML, policy=page.CONTENT_POLICY
@@ -161,8 +165,8 @@ class Front:
         return self._documents[route]
 
     async def _scored(self, route: str, scope: Scope, receive: Receive) -> Answer:
-        loaded, pool, queue, settings = self._loaded, self._pool, self._queue, self._settings
-        if loaded is None or pool is None or queue is None:
+        loaded, pool, settings = self._loaded, self._pool, self._settings
+        if loaded is None or pool is None:
             raise Refused(NOT_READY)
         if self._metrics.in_flight >= settings.most_in_flight:
             raise Refused(BUSY)
@@ -170,11 +174,16 @@ class Front:
         try:
             body = await json_body(scope, receive, most_bytes=settings.most_bytes, seconds=settings.read_seconds)
             # Off the event loop: while one request is computed, others are still accepted, refused or told to wait.
-            if route == SCORE:
-                return Answer(await queue.answer(body))
-            return Answer(await asyncio.get_running_loop().run_in_executor(pool, ALONE[route], body, loaded, settings))
+            if route in self._queues:
+                return Answer(await self._queues[route].answer(body))
+            ranked = asyncio.get_running_loop().run_in_executor(pool, scoring.rank, body, loaded, settings)
+            return Answer(await ranked)
         finally:
             self._metrics.in_flight -= 1
+
+
+def _answers(route: str, loaded: Loaded, settings: Settings, bodies: list[bytes]) -> list[Outcome]:
+    return TOGETHER[route](bodies, loaded, settings)
 
 
 READ = ("GET", "HEAD")

@@ -7,7 +7,8 @@ What no feature can be is refused; whether a number was computed as the card's f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -33,8 +34,17 @@ MOST = 1e300
 CURRENCY = re.compile("[A-Z]{3}")
 
 
-def assessed(body: bytes, loaded: Loaded, settings: Settings) -> Assessment:
-    """Return the assessment of the rows in a body.
+@dataclass(frozen=True)
+class Ready:
+    """A request that can be answered: rows of features for a card on a day."""
+
+    card: str
+    observed_on: date
+    rows: list[dict[str, Any]]
+
+
+def read(body: bytes, loaded: Loaded, settings: Settings) -> Ready:
+    """Return the request in a body.
 
     Raises
     ------
@@ -53,25 +63,28 @@ def assessed(body: bytes, loaded: Loaded, settings: Settings) -> Assessment:
             faults.extend(_faults_of_row(place, row, card))
     if faults or card is None or day is None:
         raise TablesRefused(faults[:MOST_FAULTS], where=WHERE, total=len(faults))
-    return _assess(rows, card, day, loaded)  # type: ignore[arg-type]
+    return Ready(plain["card"], day, rows)  # type: ignore[arg-type]
 
 
-def _assess(rows: list[dict[str, Any]], card: FittedCard, day: date, loaded: Loaded) -> Assessment:
+def assessed(asked: Sequence[Ready], loaded: Loaded) -> Assessment:
+    """Return the assessment of the rows of requests for one card on one day, one request after another."""
+    card, day = loaded.cards[asked[0].card], asked[0].observed_on
+    rows = [row for one in asked for row in one.rows]
     names = card.catalog.names
     values = np.array([[row["features"][name] for name in names] for row in rows], dtype=np.float64)
     cases = pl.DataFrame(
-        {
-            "case": pl.Series(range(len(rows)), dtype=pl.UInt32),
-            "loan_id": [row["loan_id"] for row in rows],
-            "observed_on": pl.Series([day] * len(rows), dtype=pl.Date),
-        }
+        [
+            pl.Series("case", range(len(rows)), dtype=pl.UInt32),
+            pl.Series("loan_id", [row["loan_id"] for row in rows], dtype=pl.String),
+            pl.Series("observed_on", [day] * len(rows), dtype=pl.Date),
+        ]
     )
     money = pl.DataFrame(
-        {
-            "product": [row["product"] for row in rows],
-            "currency": [row["currency"] for row in rows],
-            "owed_minor": pl.Series([row["owed_minor"] for row in rows], dtype=pl.Int64),
-        }
+        [
+            pl.Series("product", [row["product"] for row in rows], dtype=pl.String),
+            pl.Series("currency", [row["currency"] for row in rows], dtype=pl.String),
+            pl.Series("owed_minor", [row["owed_minor"] for row in rows], dtype=pl.Int64),
+        ]
     )
     return assess_matrix(FeatureMatrix(cases, values, card.catalog.features), money, card, loaded.policy)
 

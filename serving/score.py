@@ -25,7 +25,7 @@ def score_of(plain: Mapping[str, Any], loaded: Loaded, settings: Settings) -> by
 
 def score_ready(body: bytes, loaded: Loaded, settings: Settings) -> bytes:
     """Return the answer of `/v1/score/features`: the rows in the order sent."""
-    return written(answers.score_answer(ready.assessed(body, loaded, settings)))
+    return written(answers.score_answer(ready.assessed([ready.read(body, loaded, settings)], loaded)))
 
 
 def rank(body: bytes, loaded: Loaded, settings: Settings) -> bytes:

@@ -11,12 +11,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import islice
 from typing import Any
 
 from features.errors import RepayrankError
 from features.tables import BORROWER, declaration
 from models.assessment import assess
-from serving import answers, requests
+from serving import answers, ready, requests
+from serving.ready import Ready
 from serving.score import score_of, written
 from serving.settings import Settings
 from serving.state import Loaded
@@ -101,6 +103,33 @@ def score_together(bodies: Sequence[bytes], loaded: Loaded, settings: Settings) 
     for places in alike.values():
         outcomes |= zip(places, _answered([plains[place] for place in places], loaded, settings), strict=True)
     return [outcomes[place] for place in range(len(bodies))]
+
+
+def score_ready_together(bodies: Sequence[bytes], loaded: Loaded, settings: Settings) -> list[Outcome]:
+    """Return the outcome of `/v1/score/features` for each body."""
+    outcomes: dict[int, Outcome] = {}
+    alike: dict[object, list[tuple[int, Ready]]] = {}
+    for place, body in enumerate(bodies):
+        try:
+            asked = ready.read(body, loaded, settings)
+        except RepayrankError as error:
+            outcomes[place] = error
+        else:
+            alike.setdefault((asked.card, asked.observed_on), []).append((place, asked))
+    for members in alike.values():
+        answered = _rows_answered([asked for _, asked in members], loaded)
+        outcomes |= zip([place for place, _ in members], answered, strict=True)
+    return [outcomes[place] for place in range(len(bodies))]
+
+
+def _rows_answered(asked: list[Ready], loaded: Loaded) -> list[Outcome]:
+    try:
+        entries = iter(answers.numbered(answers.entries_of(ready.assessed(asked, loaded))))
+    except Exception as error:
+        if len(asked) == 1:
+            return [error]
+        return [outcome for one in asked for outcome in _rows_answered([one], loaded)]
+    return [written({"scores": list(islice(entries, len(one.rows)))}) for one in asked]
 
 
 def _kind(plain: Mapping[str, Any], place: int) -> object:

@@ -15,7 +15,7 @@ from features.declared import Declaration, declared_features
 from features.words import Unit
 from models.attribution import families
 from models.policy import ReasonRules, default_policy
-from models.reasons import reasons
+from models.reasons import Families, reasons
 
 DWELLING = {
     "group": "ability",
@@ -39,7 +39,7 @@ def catalog_of(**declared: object) -> Catalog:
 def told(catalog: Catalog, values: list[float], moved: list[float]) -> list[tuple[str, str, float | None]]:
     found = reasons(
         catalog,
-        families(catalog),
+        Families.of(catalog),
         np.array([values], dtype=np.float64),
         np.array([moved]),
         currencies=["CNY"],
@@ -126,11 +126,11 @@ def test_the_reasons_of_many_cases_are_those_of_each_alone_and_those_picked_by_h
     moved *= rng.choice([0.0, 1.0, 0.1], (count, 1))
     rules = ReasonRules(raising, lowering, least)
     currencies = rng.choice(["CNY", "TWD"], count).tolist()
-    together = reasons(release, families(release), values, moved, currencies=currencies, rules=rules)
+    together = reasons(release, Families.of(release), values, moved, currencies=currencies, rules=rules)
     for case in range(count):
         here = slice(case, case + 1)
         alone = reasons(
-            release, families(release), values[here], moved[here], currencies=currencies[here], rules=rules
+            release, Families.of(release), values[here], moved[here], currencies=currencies[here], rules=rules
         ).of(0)
         assert together.of(case) == alone
         by_hand = slowly(release, values[case], moved[case], rules)

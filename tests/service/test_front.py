@@ -87,7 +87,7 @@ def test_more_requests_than_can_be_taken_are_told_to_come_again(narrow: Front, m
         finish.wait(10)
         return [b"{}"] * len(bodies)
 
-    monkeypatch.setattr(front_module, "score_together", slow)
+    monkeypatch.setitem(front_module.TOGETHER, "/v1/score", slow)
     statuses: list[int] = []
 
     async def one() -> None:
@@ -128,7 +128,7 @@ def test_an_error_of_ours_is_answered_and_logged_without_its_text(
     def broken(*_: Any) -> Any:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(front_module, "score_together", broken)
+    monkeypatch.setitem(front_module.TOGETHER, "/v1/score", broken)
     told = in_process(front, "POST", "/v1/score", part(b"{}"))
     assert told.status == 500
     assert SECRET not in told.body.decode() + json.dumps(lines)

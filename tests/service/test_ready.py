@@ -17,6 +17,7 @@ from features.history import History
 from models.exposure import at_risk
 from serving import openapi, ready, score
 from serving.asking import request_of
+from serving.together import score_ready_together
 
 CARD = "collection"
 
@@ -57,6 +58,29 @@ def test_ready_features_get_the_answer_of_the_history_behind_them(asked, taiwan,
         for entry in (mine, theirs):
             del entry["score_id"], entry["notes"]
         assert json.dumps(mine) == json.dumps(theirs)
+
+
+def test_requests_computed_together_get_each_what_they_get_alone_and_a_faulty_one_spoils_no_other(
+    asked, loaded, settings
+):
+    rows = asked["rows"]
+    requests = [body({**asked, "rows": rows[place : place + 1 + place % 3]}) for place in range(0, 30, 3)]
+    requests.insert(2, b"no json")
+    requests.insert(4, body({**asked, "rows": [{**rows[0], "product": "shoes"}]}))
+    requests.insert(6, body({**asked, "rows": [{**rows[0], "currency": "USD"}]}))
+    requests.insert(8, body({**asked, "observation_date": "2005-09-29"}))
+    together = score_ready_together(requests, loaded, settings)
+    for told, request in zip(together, requests, strict=True):
+        (alone,) = score_ready_together([request], loaded, settings)
+        if isinstance(alone, bytes):
+            assert isinstance(told, bytes)
+            entries = [json.loads(answer)["scores"] for answer in (told, alone)]
+            for entry in (*entries[0], *entries[1]):
+                assert entry.pop("score_id")
+            assert json.dumps(entries[0]) == json.dumps(entries[1])
+        else:
+            assert (type(told), str(told)) == (type(alone), str(alone))
+    assert [isinstance(told, bytes) for told in together].count(False) == 3
 
 
 def test_one_row_gets_what_it_gets_among_many_whatever_the_order_of_its_features(asked, loaded, settings):
@@ -109,7 +133,7 @@ def test_what_is_refused_is_what_the_openapi_document_forbids(data, asked, loade
     )
     allowed = form.is_valid(plain) and complete
     try:
-        ready.assessed(body(plain), loaded, settings)
+        ready.read(body(plain), loaded, settings)
     except TablesRefused as refused:
         assert not allowed or "currency" in str(refused) or "observation_date" in str(refused)
         assert refused.faults
@@ -130,7 +154,7 @@ def test_every_fault_is_told_at_once_and_no_value(asked, loaded, settings):
     rows[1]["owed_minor"] = 1.5
     rows[1]["features"]["another secret"] = 1
     with pytest.raises(TablesRefused) as refused:
-        ready.assessed(body({**asked, "rows": rows}), loaded, settings)
+        ready.read(body({**asked, "rows": rows}), loaded, settings)
     told = {(fault.row, fault.column) for fault in refused.value.faults}
     assert told == {(0, first), (1, second), (1, "owed_minor"), (1, "features")}
     assert "secret" not in str(refused.value)
