@@ -151,8 +151,8 @@ def _peak() -> int:
 # The book
 
 
-def write_book(folder: Path, loans: int, seed: int) -> None:
-    """Write `loans`, `instalments` and `payments` of a made-up book."""
+def write_book(folder: Path, loans: int, seed: int, *, first: int = 0) -> None:
+    """Write `loans`, `instalments` and `payments` of a made-up book, whose loans are numbered from `first`."""
     import polars as pl
 
     from features.schemas import SCORED
@@ -171,7 +171,7 @@ def write_book(folder: Path, loans: int, seed: int) -> None:
     principal[:, -1] = lent - part * (INSTALMENTS - 1)
     monthly_rate = rng.uniform(0.004, 0.018, loans)
     interest = np.rint((lent[:, None] - part[:, None] * number) * monthly_rate[:, None]).astype(np.int64)
-    ids = pl.Series([f"L-{loan:07d}" for loan in range(loans)])
+    ids = pl.Series([f"L-{loan:07d}" for loan in range(first, first + loans)])
     recorded = opened + _office_hours(rng, loans)
 
     def write(name: str, columns: dict[str, object]) -> None:
@@ -183,7 +183,7 @@ def write_book(folder: Path, loans: int, seed: int) -> None:
         "loans",
         {
             "loan_id": ids,
-            "borrower_id": pl.Series([f"B-{loan:07d}" for loan in range(loans)]),
+            "borrower_id": pl.Series([f"B-{loan:07d}" for loan in range(first, first + loans)]),
             "product": pl.repeat("instalment", loans, eager=True),
             "currency": pl.repeat("CNY", loans, eager=True),
             "opened_on": opened,

@@ -130,16 +130,12 @@ class Assessment:
     def notes(self) -> list[list[Text]]:
         """What to know of each case before its score is used."""
         ranges = self.model.reference.get("own_ranges", {})
-        strange = strange_figures(self.catalog.features, self.values, self.currencies, ranges)
-        counted, owed = self.ledger.exposure_minor.tolist(), self.owed_minor.tolist()
-        return [
-            [
-                *([] if self.remarks is None else self.remarks[case]),
-                *strange[case],
-                *counted_as(int(counted[case]), owed[case], self.currencies[case]),
-            ]
-            for case in range(len(self))
-        ]
+        told = strange_figures(self.catalog.features, self.values, self.currencies, ranges)
+        if self.remarks is not None:
+            told = [[*remarks, *strange] for remarks, strange in zip(self.remarks, told, strict=True)]
+        for case in np.flatnonzero(self.ledger.exposure_minor > self.owed_minor).tolist():
+            told[case].append(counted_as(int(self.ledger.exposure_minor[case]), self.currencies[case]))
+        return told
 
 
 def mixed_currencies(count: int) -> DataRefused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -80,14 +80,13 @@ def strange_figures(
     return found
 
 
-def counted_as(counted: int, owed: int, currency: str) -> Iterator[Text]:
-    """Yield how a loan is counted on which less than the policy's least amount is owed."""
-    if counted > owed:
-        least = written_money(counted, currency)
-        yield Text(
-            en=f"nothing, or less than {least}, is owed on the last statement known; counted as {least}",
-            zh=f"已知的最近一期账单没有欠款或欠款低于{least}，按{least}计",
-        )
+def counted_as(counted: int, currency: str) -> Text:
+    """Return how a loan is counted on which less than the policy's least amount is owed."""
+    least = written_money(counted, currency)
+    return Text(
+        en=f"nothing, or less than {least}, is owed on the last statement known; counted as {least}",
+        zh=f"已知的最近一期账单没有欠款或欠款低于{least}，按{least}计",
+    )
 
 
 def _stranger(title: Text) -> Text:

@@ -232,8 +232,12 @@ def _notes(assessment: Assessment) -> dict[str, Any]:
     """Return the notes of each loan in one cell for each language, null where there are none."""
     told = assessment.notes
     return {
-        "notes_en": pl.Series(["; ".join(note.en for note in notes) or None for notes in told], dtype=pl.String),
-        "notes_zh": pl.Series(["；".join(note.zh for note in notes) or None for notes in told], dtype=pl.String),
+        "notes_en": pl.Series(
+            ["; ".join(note.en for note in notes) if notes else None for notes in told], dtype=pl.String
+        ),
+        "notes_zh": pl.Series(
+            ["；".join(note.zh for note in notes) if notes else None for notes in told], dtype=pl.String
+        ),
     }
 
 
