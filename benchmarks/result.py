@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchmarks.turns import Ratio
 
@@ -17,13 +18,22 @@ class Result:
     ratio: Ratio
     note: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Result:
+        """Return the comparison written by `as_dict`."""
+        return cls(**{**plain, "ratio": Ratio(**plain["ratio"])})
+
     @property
     def line(self) -> str:
         """Return the line of a Markdown table."""
         seen = self.ratio
         met = "" if seen.median >= self.asked else " (short)"
         return (
-            f"| {self.what} | {self.against} | {self.asked:g}x | **{seen.median:.3g}x**{met} "
+            f"| {self.what} | {self.against} | {self.asked:.3g}x | **{seen.median:.3g}x**{met} "
             f"| {seen.least:.3g}-{seen.most:.3g}x | {_seconds(seen.a_seconds)} / {_seconds(seen.b_seconds)} "
             f"| {self.note} |"
         )
