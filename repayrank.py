@@ -171,6 +171,7 @@ def evaluate(
     ] = False,
     separable: Annotated[bool, typer.Option(help="Measure without the constraint that keeps groups apart.")] = True,
     monotone: Annotated[bool, typer.Option(help="Measure without the declared directions.")] = True,
+    shallow: Annotated[bool, typer.Option(help="Measure without the bound on the depth of trees.")] = True,
 ) -> None:
     """Judge a card on loans it has not seen, split through the same function as `train`.
 
@@ -205,7 +206,16 @@ def evaluate(
         test_from=_day(test_from) or own_from,
         embargo_days=embargo_days,
     )
-    result = judge(cases, among, seed=seed, separable=separable, monotone=monotone, truth=book.truth, say=_say)
+    result = judge(
+        cases,
+        among,
+        seed=seed,
+        separable=separable,
+        monotone=monotone,
+        shallow=shallow,
+        truth=book.truth,
+        say=_say,
+    )
     recovery = judge_recovery(cases, among, seed=seed)
     if recovery:
         result["recovery"] = recovery

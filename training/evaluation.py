@@ -30,6 +30,7 @@ def evaluate(
     seed: int = 0,
     separable: bool = True,
     monotone: bool = True,
+    shallow: bool = True,
     truth: pl.DataFrame | None = None,
     say: Told = lambda _: None,
 ) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def evaluate(
     truths: list[dict[str, Any]] = []
     constant: list[float] = []
     for split in among:
-        model = fit(cohort.rows(split.fit_on), seed=seed, separable=separable, monotone=monotone)
+        model = fit(cohort.rows(split.fit_on), seed=seed, separable=separable, monotone=monotone, shallow=shallow)
         values, bad = cohort.matrix.values[split.judge_on], cohort.bad[split.judge_on]
         told = attribute(model, catalog_of(cohort), values)
         seen.append(performance(bad, told.log_odds, model.calibration_.probability(told.log_odds)))

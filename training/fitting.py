@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from features.words import Unit
 from models.cards import Card, Population
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
-from models.risk_model import Floats, Helpers, RiskModel
+from models.risk_model import Floats, Helpers, RiskModel, sizes_for
 from training.cohort import Cohort, catalog_of
 
+ANY_DEPTH = -1
+"""What LightGBM calls trees that may be as deep as their leaves allow."""
 NEARLY_ALL = (1, 99)
 LEAST_KNOWN = 100
 """Known values of which a percentile is nobody's own."""
@@ -27,16 +30,21 @@ COLLECTION = "collection"
 """The card that expects recoveries whatever population a lender gives it."""
 
 
-def fit(cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool = True) -> RiskModel:
+def fit(
+    cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool = True, shallow: bool = True
+) -> RiskModel:
     """Return the model fitted on a cohort: separable by group, monotone by declaration, calibrated.
 
     Parameters
     ----------
-    separable, monotone : False measures what the constraint costs; such a model is never served
+    separable, monotone, shallow : False measures what the constraint costs: that groups are kept apart, that declared
+        directions hold, that trees are no deeper than their tables can be; such a model is never served
     """
     model = RiskModel.of(catalog_of(cohort), seed=seed, separable=separable)
     if not monotone:
         model.set_params(directions=None)
+    if not shallow:
+        model.set_params(sizes=tuple(replace(size, max_depth=ANY_DEPTH) for size in sizes_for(len(cohort))))
     return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort), borrowers=cohort.borrowers)
 
 

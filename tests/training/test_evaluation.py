@@ -11,9 +11,12 @@ import pytest
 
 from features.errors import DataRefused
 from models.cards import CARDS, card_of
+from models.risk_model import RiskModel, Size
 from repayrank import _evaluation_table
+from training import fitting
 from training.cohort import Cohort, cohort
 from training.evaluation import evaluate
+from training.fitting import fit
 from training.splits import Split, splits
 
 KEYS = [
@@ -106,3 +109,15 @@ def test_probabilities_worse_than_the_share_of_bad_loans_are_warned_of(overdue):
     assert told["warnings"][0] in _evaluation_table("collection", told)
     assert "of those fitted on" in lines[0]
     assert not judged(cases)["warnings"]
+
+
+def test_without_the_bound_trees_grow_deeper_than_it(overdue: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Size(max_depth=3, num_leaves=12, most_trees=40)
+    monkeypatch.setattr(fitting, "sizes_for", lambda _: (small,))
+
+    def deepest(model: RiskModel) -> int:
+        return int(model.booster_.trees_to_dataframe()["node_depth"].max()) - 1
+
+    cases = alone(overdue, 3)
+    assert deepest(RiskModel.of(fitting.catalog_of(cases), sizes=(small,)).fit(cases.matrix.values, cases.bad)) <= 3
+    assert deepest(fit(cases, shallow=False)) > 3
