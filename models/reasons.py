@@ -64,20 +64,23 @@ class Reasons:
             told.append(Reason(feature, float(total), known, stated(feature, float(value), self.currencies[case])))
         return told
 
-    def texts(self, place: int) -> list[Text | None]:
-        """Return the sentence in one place of each case's reasons; None where that place is not used."""
-        told = np.full(len(self.told_by), None, dtype=object)
+    def texts(self, place: int) -> tuple[list[Text], npt.NDArray[np.int64]]:
+        """Return the different sentences in one place of the cases' reasons, and which of them each case has.
+
+        NO_REASON for a case where that place is not used.
+        """
+        said: list[Text] = []
+        which = np.full(len(self.told_by), NO_REASON, dtype=np.int64)
         column, value = self.told_by[:, place], self.values[:, place]
+        currency = np.asarray(self.currencies, dtype=object)
         for feature in np.unique(column[column != NO_REASON]):
-            declared = self.catalog.features[feature]
-            cases = np.flatnonzero(column == feature)
-            owed_in = [self.currencies[case] for case in cases.tolist()]
-            figures, each = np.unique(value[cases], return_inverse=True)
-            for currency in set(owed_in) if declared.unit is Unit.MONEY else {""}:
-                said = np.array([stated(declared, float(figure), currency) for figure in figures], dtype=object)
-                of_it = np.array([one == currency or not currency for one in owed_in])
-                told[cases[of_it]] = said[each[of_it]]
-        return list(told)
+            declared, tells = self.catalog.features[feature], column == feature
+            for owed_in in np.unique(currency[tells]) if declared.unit is Unit.MONEY else ("",):
+                cases = np.flatnonzero(tells & (currency == owed_in) if owed_in else tells)
+                figures, each = np.unique(value[cases], return_inverse=True)
+                which[cases] = len(said) + each
+                said += [stated(declared, figure, owed_in) for figure in figures.tolist()]
+        return said, which
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import polars as pl
 from features.errors import UsageError
 from features.history import CASE, History
 from models.assessment import Assessment, mixed_currencies
-from models.reasons import EFFECTS, effect_of
+from models.reasons import EFFECTS, NO_REASON
 from models.risk_model import GROUP_ORDER
 
 FORMULA_STARTS = r"^[=+\-@\t\r]"
@@ -219,12 +219,18 @@ def _reasons(assessment: Assessment) -> dict[str, Any]:
     told = assessment.told
     columns: dict[str, Any] = {}
     for place in range(told.told_by.shape[1]):
+        texts, which = told.texts(place)
         # A text states a fact and no verdict: what it does to the risk stands before it.
-        texts, totals = told.texts(place), told.totals[:, place].tolist()
-        effects = [text and EFFECTS[effect_of(total)] for text, total in zip(texts, totals, strict=True)]
-        for name, words in ((f"reason_{place + 1}_effect", effects), (f"reason_{place + 1}", texts)):
-            columns[f"{name}_en"] = pl.Series([one and one.en for one in words], dtype=pl.String)
-            columns[f"{name}_zh"] = pl.Series([one and one.zh for one in words], dtype=pl.String)
+        effect = np.where(which == NO_REASON, NO_REASON, told.totals[:, place] > 0)
+        effects = [EFFECTS["lowers"], EFFECTS["raises"]]
+        for name, words, of_each in (
+            (f"reason_{place + 1}_effect", effects, effect),
+            (f"reason_{place + 1}", texts, which),
+        ):
+            # The marker for no reason is below 0, which no index can be, and so becomes null.
+            index = pl.Series(of_each, dtype=pl.Int64).cast(pl.UInt32, strict=False)
+            columns[f"{name}_en"] = pl.Series([one.en for one in words], dtype=pl.String).gather(index)
+            columns[f"{name}_zh"] = pl.Series([one.zh for one in words], dtype=pl.String).gather(index)
     return columns
 
 
