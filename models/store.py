@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -50,6 +51,13 @@ class ModelStore:
                 do="remove the folder, and name a version that was trained under its own number",
             )
         return loaded
+
+    def digest(self, card: str, version: str) -> str | None:
+        """Return the SHA-256 of a version's manifest, which names all its files; None where it cannot be read."""
+        try:
+            return hashlib.sha256((self.folder(card, version) / artefact.MANIFEST).read_bytes()).hexdigest()
+        except OSError:
+            return None
 
     def champion(self, card: str, *, book: str = "taiwan") -> str:
         """Return the version that serves.

@@ -35,6 +35,7 @@ from serving.refusals import Refusal, refusal_of, unforeseen
 from serving.settings import Settings
 from serving.state import Loaded
 from serving.together import Outcome, Queue, score_ready_together, score_together
+from serving.watch import Watch
 
 Log = Callable[[Mapping[str, object]], None]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -78,6 +79,7 @@ class Front:
         self._loaded: Loaded | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._queues: Mapping[str, Queue] = {}
+        self._watch: Watch | None = None
         self._documents: dict[str, Answer] = {}
 
     @property
@@ -95,19 +97,26 @@ class Front:
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="score")
         self._queues = {
-            route: Queue(self._pool, partial(_answers, route, loaded, settings), settings.threads) for route in TOGETHER
+            route: Queue(self._pool, partial(self._computed, route), settings.threads) for route in TOGETHER
         }
+        self.swap(loaded)
+        self._watch = Watch(loaded, settings, self.swap, self._log)
+
+    def swap(self, loaded: Loaded) -> None:
+        """Answer with other cards from now on; a computation that has begun ends with the cards it began with."""
         self._documents = {
             "/": Answer(
                 page.page(loaded.cards.values(), loaded.policy.version), content_type=HTML, policy=page.CONTENT_POLICY
             ),
             "/v1/features": Answer(scoring.written({"features": loaded.dictionary()})),
-            "/v1/openapi.json": Answer(scoring.written(openapi.document(loaded, settings))),
+            "/v1/openapi.json": Answer(scoring.written(openapi.document(loaded, self._settings))),
         }
         self._loaded = loaded
 
     def close(self) -> None:
         """Stop answering; what has begun is finished."""
+        if self._watch is not None:
+            self._watch.stop()
         self._loaded = None
         if self._pool is not None:
             self._pool.shutdown(wait=True)
@@ -124,6 +133,12 @@ class Front:
                 await behind(scope, receive, send)
 
         return app
+
+    def _computed(self, route: str, bodies: list[bytes]) -> list[Outcome]:
+        loaded = self._loaded
+        if loaded is None:
+            return [Refused(NOT_READY)] * len(bodies)
+        return TOGETHER[route](bodies, loaded, self._settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -180,10 +195,6 @@ class Front:
             return Answer(await ranked)
         finally:
             self._metrics.in_flight -= 1
-
-
-def _answers(route: str, loaded: Loaded, settings: Settings, bodies: list[bytes]) -> list[Outcome]:
-    return TOGETHER[route](bodies, loaded, settings)
 
 
 READ = ("GET", "HEAD")

@@ -30,6 +30,7 @@ class Settings:
     most_in_flight : most scoring requests at a time, waiting ones included; more are told to come again
     threads : how many computations run at a time; requests that wait meanwhile are computed together
     read_seconds : longest time a client may take to send its body
+    look_seconds : time between looks for a new champion
     """
 
     home: Path = DEFAULT_HOME
@@ -42,9 +43,10 @@ class Settings:
     most_in_flight: int = 64
     threads: int = 2
     read_seconds: float = 30.0
+    look_seconds: float = 2.0
 
     def __post_init__(self) -> None:
-        limits = ("most_bytes", "most_loans", "most_in_flight", "threads", "read_seconds")
+        limits = ("most_bytes", "most_loans", "most_in_flight", "threads", "read_seconds", "look_seconds")
         faults = [f"{name} must be above 0" for name in limits if getattr(self, name) <= 0]
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the range of a port
             faults.append("port must be 0 to 65535")

@@ -1,11 +1,11 @@
-"""What the service scores with: verified cards under one policy, loaded once and never changed while it runs."""
+"""What the service scores with: verified cards under one policy; a new champion takes the old one's place whole."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from models.cards import CARDS
 from models.fitted_card import FittedCard
 from models.policy import Policy, default_policy, read_policy
 from models.store import ModelStore
+from models.trial import load_tried
 from serving.settings import Settings
 
 
@@ -53,7 +54,7 @@ def load(settings: Settings) -> Loaded:
     """
     policy = default_policy() if settings.policy is None else read_policy(settings.policy)
     store = ModelStore(settings.home)
-    cards = {name: store.load(name) for name in settings.cards or _with_champion(store)}
+    cards = {name: _card(store, name, policy) for name in settings.cards or _with_champion(store)}
     if not cards:
         raise ModelRefused(
             "no card has been trained here",
@@ -62,13 +63,40 @@ def load(settings: Settings) -> Loaded:
             do="run `repayrank train --portfolio taiwan --card collection` first, or name the store with --home",
         )
     loaded = Loaded(cards, policy)
-    for card in cards.values():
-        card.model.set_params(threads=1)  # one request's few rows gain nothing from LightGBM's threads
-        _warm_up(card, policy)
     # What is loaded stays: the collector need not walk over it again, which would show in the slowest answers.
     gc.collect()
     gc.freeze()
     return loaded
+
+
+def changed(loaded: Loaded, settings: Settings) -> dict[str, str]:
+    """Return the cards whose champion is another version than the one loaded, with that version."""
+    store = ModelStore(settings.home)
+    found: dict[str, str] = {}
+    for name, card in loaded.cards.items():
+        with suppress(ModelRefused):  # a pointer that cannot be read changes nothing
+            champion = store.champion(name)
+            if champion != card.version:
+                found[name] = champion
+    return found
+
+
+def with_version(loaded: Loaded, settings: Settings, card: str, version: str) -> Loaded:
+    """Return what is loaded with another version of one card, verified and tried; the other cards stay.
+
+    Raises
+    ------
+    ModelRefused : it does not verify, or ends the process that loads it
+    """
+    arrived = _card(ModelStore(settings.home), card, loaded.policy, version)
+    return replace(loaded, cards={**loaded.cards, card: arrived})
+
+
+def _card(store: ModelStore, name: str, policy: Policy, version: str | None = None) -> FittedCard:
+    card = load_tried(store, name, version)
+    card.model.set_params(threads=1)  # one request's few rows gain nothing from LightGBM's threads
+    _warm_up(card, policy)
+    return card
 
 
 def _with_champion(store: ModelStore) -> list[str]:

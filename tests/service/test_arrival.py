@@ -1,0 +1,175 @@
+"""Models arrive while the service answers: a good one takes over whole, a bad one changes nothing and kills nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from features.errors import ModelRefused
+from models.artefact import MANIFEST, MODEL, SIGNATURE, canonical
+from models.calibration import Calibration
+from models.fitted_card import FittedCard
+from models.risk_model import RiskModel
+from models.store import ModelStore
+from models.trial import TRIED, load_tried
+from serving.child import Child, served
+from training.cohort import Cohort
+from training.fitting import golden_rows
+
+CARD = "collection"
+SWAPS = 6
+WAIT = 60
+
+
+@pytest.fixture
+def store(home: Path, tmp_path: Path, collection: FittedCard, overdue: Cohort) -> ModelStore:
+    """A store with two versions that give other probabilities."""
+    shutil.copytree(home, tmp_path / "home")
+    found = ModelStore(tmp_path / "home")
+    fitted = collection.model
+    shifted = RiskModel.fitted(
+        fitted.booster_, Calibration("sigmoid", (0.0, 1.0), (0.4, 1.5)), fitted.groups, fitted.directions
+    )
+    shifted.trees_ = fitted.trees_
+    found.save(replace(collection, version="2", model=shifted), golden_rows(overdue))
+    return found
+
+
+def signed_anew(store: ModelStore, version: str, change: Callable[[bytes], bytes]) -> Path:
+    """Write a version whose trees were damaged before they were signed."""
+    folder = store.folder(CARD, version)
+    shutil.copytree(store.folder(CARD, "1"), folder)
+    (folder / MODEL).write_bytes(change((folder / MODEL).read_bytes()))
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["sha256"][MODEL] = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
+    (folder / MANIFEST).write_bytes(canonical(manifest))
+    key = serialization.load_pem_private_key((store.root / "keys" / "signing.pem").read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)
+    (folder / SIGNATURE).write_bytes(key.sign((folder / MANIFEST).read_bytes()))
+    return folder
+
+
+def without_a_tree(text: bytes) -> bytes:
+    return text.replace(b"num_leaves=", b"num_leaves=9", 3)
+
+
+def cut(text: bytes) -> bytes:
+    return text[: len(text) // 2]
+
+
+def other_numbers(text: bytes) -> bytes:
+    return text.replace(b"leaf_value=0.", b"leaf_value=7.", 1).replace(b"leaf_value=-0.", b"leaf_value=-7.", 1)
+
+
+def spoken(log: Path, word: str) -> list[dict[str, Any]]:
+    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if word in line]
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("damage", [without_a_tree, cut, other_numbers])
+def test_a_model_that_was_signed_damaged_is_refused_and_the_caller_lives(
+    store: ModelStore, damage: Callable[[bytes], bytes]
+) -> None:
+    signed_anew(store, "3", damage)
+    with pytest.raises(ModelRefused):
+        load_tried(store, CARD, "3")
+    assert load_tried(store, CARD, "1").version == "1"
+
+
+def test_a_model_is_tried_once_and_checked_every_time(store: ModelStore) -> None:
+    load_tried(store, CARD, "2")
+    began = time.perf_counter()
+    load_tried(store, CARD, "2")
+    assert len(list((store.root / TRIED).iterdir())) == 1
+    assert time.perf_counter() - began < WAIT
+    (store.folder(CARD, "2") / MODEL).write_bytes(b"tree")
+    with pytest.raises(ModelRefused, match="not what was signed"):
+        load_tried(store, CARD, "2")
+
+
+@pytest.mark.slow
+def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
+    store: ModelStore, tmp_path: Path, asking: Callable[..., Any], good: dict[str, Any]
+) -> None:
+    body = json.dumps(good).encode()
+    log = tmp_path / "log"
+    with served(store.root, log) as child:
+        told: list[Any] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                told.append(asking(child.address, "POST", "/v1/score", body))
+
+        callers = [threading.Thread(target=ask) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        for swap in range(SWAPS):
+            store.promote(CARD, "2" if swap % 2 == 0 else "1")
+            until(lambda made=swap + 1: len(spoken(log, "champion")) == made)
+        done.set()
+        for caller in callers:
+            caller.join()
+        assert asking(child.address, "GET", "/readyz").plain["cards"][CARD]["version"] == "1"
+    expected = {version: answers(store, version, good) for version in ("1", "2")}
+    assert {answer.status for answer in told} == {200}
+    seen = {entry["model"]["version"] for answer in told for entry in answer.plain["scores"]}
+    assert seen == {"1", "2"}
+    for answer in told:
+        (version,) = {entry["model"]["version"] for entry in answer.plain["scores"]}
+        scored = {entry["loan_id"]: entry["default_probability"] for entry in answer.plain["scores"]}
+        assert scored == expected[version]
+
+
+def answers(store: ModelStore, version: str, good: dict[str, Any]) -> dict[str, float]:
+    from models.policy import default_policy
+    from serving.score import score_of
+    from serving.settings import Settings
+    from serving.state import Loaded
+
+    loaded = Loaded({CARD: store.load(CARD, version)}, default_policy())
+    told = json.loads(score_of(good, loaded, Settings()))["scores"]
+    return {entry["loan_id"]: entry["default_probability"] for entry in told}
+
+
+@pytest.mark.slow
+def test_a_bad_champion_changes_nothing_and_is_said_once(
+    store: ModelStore, tmp_path: Path, asking: Callable[..., Any], good: dict[str, Any]
+) -> None:
+    signed_anew(store, "3", without_a_tree)
+    signed_anew(store, "4", cut)
+    log = tmp_path / "log"
+    with served(store.root, log) as child:
+        for place, version in enumerate(("3", "4", "3"), start=1):
+            store.promote(CARD, version)
+            until(lambda made=place: len(spoken(log, "refused")) == made)
+            assert serving(child, asking) == "1"
+        time.sleep(5)
+        assert len(spoken(log, "refused")) == 3
+        store.promote(CARD, "2")
+        until(lambda: serving(child, asking) == "2")
+        assert asking(child.address, "POST", "/v1/score", json.dumps(good).encode()).status == 200
+    assert [line["goes_on_with"] for line in spoken(log, "refused")] == ["1", "1", "1"]
+    assert "Traceback" not in log.read_text()
+
+
+def serving(child: Child, asking: Callable[..., Any]) -> str:
+    return str(asking(child.address, "GET", "/readyz").plain["cards"][CARD]["version"])
