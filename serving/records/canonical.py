@@ -7,6 +7,7 @@ readers could take differently is refused: NaN, infinity, U+0000, halves of a su
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from features.errors import DataRefused
 from models.artefact import canonical
 from serving.records.errors import AuditBroken, broken
 
-NUL = "\0"
-MOST_VALUES = 10_000_000
-"""Keys and values in one record; a record that contains itself would have no end."""
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 as JSON escapes it; behind an odd number of backslashes it is the text of an escape, not one."""
+
+CONTAINERS = (dict, list, tuple)
 WHERE = "a record of the decision log"
 
 
@@ -27,7 +29,6 @@ def canonical_record(plain: Mapping[str, Any]) -> bytes:
     ------
     DataRefused : the record holds what has no canonical form
     """
-    _require_text_keys(plain)
     try:
         raw = canonical(plain)
     except UnicodeEncodeError:
@@ -36,6 +37,9 @@ def canonical_record(plain: Mapping[str, Any]) -> bytes:
         raise _refused("a record nested too deeply") from None
     except (TypeError, ValueError):
         raise _refused("NaN, infinity or a value that JSON does not have") from None
+    if NUL.search(raw):
+        raise _refused("the character U+0000")
+    _require_text_keys(plain)
     return raw
 
 
@@ -62,23 +66,16 @@ def read_record(raw: bytes) -> dict[str, Any]:
 
 
 def _require_text_keys(plain: object) -> None:
-    # By a list of its own instead of recursion: the depth is the caller's.
+    # JSON would write a number as a key by its text, and two keys could become one.
     open_: list[object] = [plain]
-    seen = 0
     while open_:
         value = open_.pop()
-        seen += 1
         if isinstance(value, Mapping):
             if not all(isinstance(key, str) for key in value):
                 raise _refused("a key that is not text")
-            open_.extend(value)
-            open_.extend(value.values())
+            open_.extend(inner for inner in value.values() if isinstance(inner, CONTAINERS))
         elif isinstance(value, list | tuple):
-            open_.extend(value)
-        elif isinstance(value, str) and NUL in value:
-            raise _refused("the character U+0000")
-        if seen > MOST_VALUES:
-            raise _refused("a record that refers to itself or is too large")
+            open_.extend(inner for inner in value if isinstance(inner, CONTAINERS))
 
 
 def _refused(found: str) -> DataRefused:

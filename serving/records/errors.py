@@ -38,3 +38,33 @@ def broken(found: str, where: str, *, expected: str = "the log as it was written
         expected=expected,
         do="keep all files as they are, restore the last copy that verifies beside them and compare the two",
     )
+
+
+def key_reused() -> KeyReused:
+    """Return the error for a key that came with another body."""
+    return KeyReused(
+        "an idempotency key that was used for another request body",
+        where="the idempotency key",
+        expected="a new key for a new request, or the first body again",
+        do="send the request under a key of its own",
+    )
+
+
+def busy(found: str) -> LogBusy:
+    """Return the error for a record that was not taken, and of which nothing was written."""
+    return LogBusy(
+        found,
+        where="the decision log",
+        expected="room for another record",
+        do="nothing was written; send the same request again after a second",
+    )
+
+
+def stopped(cause: str) -> LogStopped:
+    """Return the error for a record whose fate only a new start can tell."""
+    return LogStopped(
+        f"a log that has stopped ({cause})",
+        where="the decision log",
+        expected="a log that writes",
+        do="it may or may not be written; start the service again, then send the same request with the same key",
+    )
