@@ -23,8 +23,8 @@ BLANK = b"\n\n"
 CHECKED_AT_START = 1_000
 """Notes at the end whose signatures are checked when the log is opened; `audit.verify` checks them all."""
 
-MOST_NOTE_BYTES = 512
-"""Longest note that we write: an origin twice, a number, a root and a signature."""
+NOTE_BYTES_BESIDE_ORIGINS = 166
+"""Of the longest note and the empty line behind it; it holds the origin twice, a number, a root and a signature."""
 
 OWNER_WRITES = 0o644
 
@@ -63,6 +63,7 @@ class Anchors:
             size = os.fstat(self._file).st_size
             raw, begun = _end(self._file, size, origin)
             notes, unfinished = split(raw)
+            _require_one_at_most(unfinished, path, origin)
             checked = read_notes(notes[-CHECKED_AT_START:], path, origin, tuple(trusted))
             self.last: tuple[Checkpoint, bytes] | None = (checked[-1], notes[-1]) if notes else None
             if begun and not notes:
@@ -109,15 +110,38 @@ def read_anchors(path: Path, origin: str, trusted: Iterable[Ed25519PublicKey]) -
         raw = path.read_bytes()
     except OSError as error:
         raise broken(f"checkpoints that cannot be read ({error.strerror})", str(path)) from error
-    notes, _ = split(raw)
+    notes, unfinished = split(raw)
+    _require_one_at_most(unfinished, path, origin)
     if not notes:
         raise broken("no checkpoint", str(path))
     return list(zip(read_notes(notes, path, origin, tuple(trusted)), notes, strict=True))
 
 
+def read_last(path: Path, origin: str, trusted: Iterable[Ed25519PublicKey]) -> tuple[Checkpoint, bytes]:
+    """Return the newest checkpoint of a file and its note, without reading the others.
+
+    Raises
+    ------
+    AuditBroken : there is none, or it does not hold
+    """
+    try:
+        with path.open("rb") as stream:
+            raw, _ = _end(stream.fileno(), os.fstat(stream.fileno()).st_size, origin)
+    except OSError as error:
+        raise broken(f"checkpoints that cannot be read ({error.strerror})", str(path)) from error
+    notes, unfinished = split(raw)
+    _require_one_at_most(unfinished, path, origin)
+    if not notes:
+        raise broken("no checkpoint", str(path))
+    return read_notes(notes[-1:], path, origin, tuple(trusted))[0], notes[-1]
+
+
 def split(raw: bytes) -> tuple[list[bytes], int]:
-    """Return the complete notes, and how many bytes after them belong to an unfinished one."""
-    parts = raw.split(BLANK)
+    """Return the complete notes, and how many bytes after them belong to an unfinished one.
+
+    Zeros are where a power cut kept a sector from being written.
+    """
+    parts = raw.partition(b"\0")[0].split(BLANK)
     # A note is two parts, its text and its signatures; after the last complete pair comes what is unfinished.
     pairs = (len(parts) - 1) // 2
     notes = [parts[2 * at] + BLANK + parts[2 * at + 1] + b"\n" for at in range(pairs)]
@@ -172,9 +196,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _require_one_at_most(unfinished: int, path: Path, origin: str) -> None:
+    # Each note is on the disk before the next is begun: a crash leaves one unfinished, and no more.
+    if unfinished > _longest_note(origin):
+        raise broken("more than one checkpoint that is not whole at the end", str(path))
+
+
+def _longest_note(origin: str) -> int:
+    return 2 * len(origin) + NOTE_BYTES_BESIDE_ORIGINS
+
+
 def _end(file: int, size: int, origin: str) -> tuple[bytes, bool]:
     """Return the end of the file from the beginning of a note on, and whether something came before it."""
-    read = min(size, (CHECKED_AT_START + 1) * MOST_NOTE_BYTES)
+    read = min(size, (CHECKED_AT_START + 2) * _longest_note(origin))
     raw = os.pread(file, read, size - read)
     if read == size:
         return raw, False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from serving.records import database
-from serving.records.anchors import read_anchors
+from serving.records.anchors import read_anchors, read_last
 from serving.records.checkpoint import opened
 from serving.records.database import Head, Row
 from serving.records.entry import beginning
@@ -86,7 +86,7 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
             head = _head_of(connection, place, stated)
             _require_same_metadata(connection, place, head)
             _require_sound_file(connection, place)
-    except sqlite3.Error as error:
+    except database.UNREADABLE as error:
         raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
     return Report(head.tree.size, max(stated), len(kept), head.tree.root())
 
@@ -98,7 +98,7 @@ def receipt(place: Place, sequence: int) -> Receipt:
     ------
     AuditBroken : there is no such record, no checkpoint covers it yet, or the log around it is damaged
     """
-    checkpoint, note = read_anchors(place.anchors, place.origin, place.trusted)[-1]
+    checkpoint, note = read_last(place.anchors, place.origin, place.trusted)
     if not 0 <= sequence < checkpoint.size:
         raise broken(
             f"no signed checkpoint that covers record {sequence}",
@@ -112,7 +112,7 @@ def receipt(place: Place, sequence: int) -> Receipt:
             _require_in_place(row, sequence)
             assert row is not None
             proof = inclusion_proof(sequence, checkpoint.size, database.stored_nodes(connection, place.database))
-    except sqlite3.Error as error:
+    except database.UNREADABLE as error:
         raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
     return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
 

@@ -15,6 +15,7 @@ from features.errors import DataRefused
 from models.artefact import canonical
 from serving.records.errors import AuditBroken, broken
 
+ESCAPED = b"\\u0000"
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """U+0000 as JSON escapes it; behind an odd number of backslashes it is the text of an escape, not one."""
 
@@ -37,7 +38,7 @@ def canonical_record(plain: Mapping[str, Any]) -> bytes:
         raise _refused("a record nested too deeply") from None
     except (TypeError, ValueError):
         raise _refused("NaN, infinity or a value that JSON does not have") from None
-    if NUL.search(raw):
+    if ESCAPED in raw and NUL.search(raw):
         raise _refused("the character U+0000")
     _require_text_keys(plain)
     return raw

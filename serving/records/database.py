@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from features.errors import ConfigurationRefused
 from serving.records.entry import FORMAT, Asked, Entry, beginning
@@ -56,6 +57,10 @@ SETTINGS: tuple[tuple[str, str | int, str | int], ...] = (
 """Name, what is asked for, and what must be read back: a setting that was not taken is one that is not there."""
 
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite and Python raise over a damaged file; damage can make text that is not UTF-8, even within a message."""
+
+
 @dataclass(frozen=True)
 class Head:
     """The state of the log between two batches."""
@@ -64,8 +69,7 @@ class Head:
     last_leaf: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row as it was read: the entry, and the leaf hash that stands beside it."""
 
     entry: Entry
@@ -204,8 +208,10 @@ def read_rows(connection: sqlite3.Connection, path: Path, begin: int | None = No
     """
     lowest = -(2**63) if begin is None else begin
     for sequence, leaf, previous, key, body, event, record, answer in connection.execute(SELECT_RECORDS, (lowest,)):
-        blobs, texts = (leaf, previous, body, record, answer), (key, event)
-        if not (all(isinstance(blob, bytes) for blob in blobs) and all(isinstance(text, str) for text in texts)):
+        if not (
+            type(leaf) is type(previous) is type(body) is type(record) is type(answer) is bytes
+            and type(key) is type(event) is str
+        ):
             raise broken("a value of another kind than was written", f"{path}, record {sequence}")
         yield Row(Entry(sequence, Asked(key, body, event, record, answer), previous), leaf)
 

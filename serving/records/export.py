@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def export(place: Place, folder: Path) -> int:
                 count += 1
             stream.flush()
             os.fsync(stream.fileno())
-    except sqlite3.Error as error:
+    except database.UNREADABLE as error:
         raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
     return count
 

@@ -13,15 +13,16 @@ After SQLite's own advice (https://sqlite.org/atomiccommit.html) and what Postgr
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -32,7 +33,8 @@ from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.database import Head, Row
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import KeyReused, LogStopped, broken, busy, key_reused, stopped
+from serving.records.errors import LogStopped, broken, busy, key_reused, stopped
+from serving.records.limits import Limits
 from serving.records.merkle import EMPTY_ROOT
 from serving.records.opening import Connect, Place, require_whole
 
@@ -46,36 +48,7 @@ OWNER_ONLY = 0o600
 FOLDER_MODE = 0o700
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much waits, and how long the newest records may be without a signature over them.
-
-    Attributes
-    ----------
-    most_together : records in one transaction
-    most_waiting : records that wait to be written; more are told to come again
-    records_unsigned, seconds_unsigned : a checkpoint is signed when either is reached
-    busy_seconds : how long a batch waits for a lock that another program holds on the database
-    """
-
-    most_together: int = 256
-    most_waiting: int = 1_024
-    records_unsigned: int = 1_000
-    seconds_unsigned: float = 1.0
-    busy_seconds: float = 2.0
-
-    def __post_init__(self) -> None:
-        if min(self.most_together, self.most_waiting, self.records_unsigned, self.seconds_unsigned) <= 0:
-            raise ConfigurationRefused(
-                "a limit that is not above 0",
-                where="the limits of the decision log",
-                expected="limits above 0",
-                do="correct them",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What a caller gets once its record is on the disk.
 
     Attributes
@@ -88,6 +61,11 @@ class Recorded:
     sequence: int
     leaf: bytes
     answer: bytes
+
+
+class _Before(NamedTuple):
+    body_sha256: bytes
+    told: Recorded
 
 
 @dataclass(slots=True)
@@ -105,6 +83,7 @@ class Store:
         key: Ed25519PrivateKey,
         anchors: Anchors,
         connection: sqlite3.Connection,
+        reader: sqlite3.Connection,
         head: Head,
         clock: Clock,
         limits: Limits,
@@ -113,7 +92,7 @@ class Store:
         self.commits = 0
         self._place, self._key, self._clock, self._limits = place, key, clock, limits
         self._anchors, self._connection, self._head, self._held = anchors, connection, head, held
-        self._reader = database.connect_reader(place.database)
+        self._reader, self._files = reader, _identities(place)
         self._reading = Lock()
         self._changed = Condition()
         self._queue: deque[_Waiting] = deque()
@@ -198,9 +177,14 @@ class Store:
         """
         with self._reading:
             try:
-                return _known(self._reader, key, body_sha256)
-            except sqlite3.Error as error:
+                before = _known(self._reader, [key]).get(key)
+            except database.UNREADABLE as error:
                 raise stopped(database.name_of(error)) from error
+        if before is None:
+            return None
+        if before.body_sha256 != body_sha256:
+            raise key_reused()
+        return before.told
 
     def sign(self) -> bytes:
         """Sign a checkpoint over all that is on the disk now, and return its note.
@@ -222,8 +206,6 @@ class Store:
             self._closing = True
             self._changed.notify()
         self._writer.join()
-        self._reader.close()
-        self._connection.close()
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -264,13 +246,20 @@ class Store:
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
+            if _identities(self._place) != self._files:
+                # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
+                raise FileNotFoundError("the files of the log are not those that were opened")
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                self._fail(batch)
                 raise
             # Nothing has begun, so here, and only here, nothing can have been written.
             self._tell([(waiting, busy("a lock of another program on the database")) for waiting in batch])
             return
+        except BaseException:
+            self._fail(batch)
+            raise
         try:
             outcomes, rows, head = self._placed(batch)
             if rows:
@@ -289,18 +278,16 @@ class Store:
         outcomes: list[Recorded | RepayrankError] = []
         rows: list[Row] = []
         previous = self._head.last_leaf
+        known = _known(self._connection, [waiting.asked.key for waiting in batch])
         for waiting in batch:
-            try:
-                before = _known(self._connection, waiting.asked.key, waiting.asked.body_sha256)
-            except KeyReused as error:
-                outcomes.append(error)
-                continue
+            before = known.get(waiting.asked.key)
             if before is None:
                 entry = Entry(self.size + len(rows), waiting.asked, previous)
                 previous = entry.leaf()
                 rows.append(Row(entry, previous))
-                before = Recorded(entry.sequence, previous, waiting.asked.answer)
-            outcomes.append(before)
+                outcomes.append(Recorded(entry.sequence, previous, waiting.asked.answer))
+            else:
+                outcomes.append(before.told if before.body_sha256 == waiting.asked.body_sha256 else key_reused())
         tree, kept = self._head.tree.grown(row.leaf for row in rows)
         head = Head(tree, previous)
         if rows:
@@ -404,12 +391,23 @@ def open_store(
             connection.execute("BEGIN IMMEDIATE")
             database.write_head(connection, head)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except database.UNREADABLE as error:
             raise _unusable(error, place) from error
-        store = Store(place, key, anchors, connection, head, clock, limits, undo.pop_all())
-    with suppress(LogStopped):  # what has stopped says so by itself
+        reader = database.connect_reader(place.database)
+        undo.callback(reader.close)
+        store = Store(place, key, anchors, connection, reader, head, clock, limits, undo.pop_all())
+    try:
         store.sign()
+    except LogStopped:
+        store.close()
+        raise
     return store
+
+
+def _identities(place: Place) -> list[tuple[int, int]]:
+    """Return which files the names of the log stand for."""
+    found = [os.stat(path) for path in (place.database, place.anchors)]  # noqa: PTH116 - a path's own stat is slower
+    return [(status.st_dev, status.st_ino) for status in found]
 
 
 def _opened(place: Place, limits: Limits, connect: Connect, undo: ExitStack) -> sqlite3.Connection:
@@ -421,7 +419,7 @@ def _opened(place: Place, limits: Limits, connect: Connect, undo: ExitStack) -> 
             database.create(connection, place.origin)
             sync_folder(place.folder)
         place.database.chmod(OWNER_ONLY)
-    except sqlite3.Error as error:
+    except database.UNREADABLE as error:
         raise _unusable(error, place) from error
     return connection
 
@@ -434,7 +432,7 @@ def _require_same_age(place: Place, anchors: Anchors, *, is_new: bool) -> None:
         raise broken("no checkpoint of a log that has been in use", str(place.anchors))
 
 
-def _unusable(error: sqlite3.Error, place: Place) -> RepayrankError:
+def _unusable(error: Exception, place: Place) -> RepayrankError:
     code = getattr(error, "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_BUSY:
         return busy("a lock of another program on the database")
@@ -445,13 +443,10 @@ def _unusable(error: sqlite3.Error, place: Place) -> RepayrankError:
     return broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database))
 
 
-def _known(connection: sqlite3.Connection, key: str, body_sha256: bytes) -> Recorded | None:
+def _known(connection: sqlite3.Connection, keys: list[str]) -> dict[str, _Before]:
+    """Return what was written before under any of the keys."""
     found = connection.execute(
-        "SELECT sequence, leaf, answer, body_sha256 FROM records WHERE key = ?", (key,)
-    ).fetchone()
-    if found is None:
-        return None
-    sequence, leaf, answer, body = found
-    if body != body_sha256:
-        raise key_reused()
-    return Recorded(sequence, leaf, answer)
+        "SELECT key, body_sha256, sequence, leaf, answer FROM records WHERE key IN (SELECT value FROM json_each(?))",
+        (json.dumps(keys),),
+    )
+    return {key: _Before(body, Recorded(sequence, leaf, answer)) for key, body, sequence, leaf, answer in found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -11,15 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from decision_logs import EVENT, KEY, NEVER, ORIGIN, answer, body, copied, filled, opened, place_in, record, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
-from serving.records import database
+from models.artefact import canonical
+from serving.records import anchors, database
 from serving.records.audit import verify
 from serving.records.checkpoint import opened as note_opened
+from serving.records.entry import KEY as KEY_FORM
 from serving.records.entry import Asked, Entry, beginning
 from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogOwned, LogStopped
+from serving.records.limits import Limits
 from serving.records.opening import Place
-from serving.records.store import Limits, open_store
+from serving.records.store import open_store
 
 SMALL_FILE_PAGES = 40
 
@@ -173,9 +179,20 @@ def test_an_error_of_the_disk_stops_all_writing_until_the_log_is_opened_again(pl
     assert verify(place).records == len(acknowledged) + 1
 
 
+@pytest.mark.parametrize("taken", ["database", "anchors"])
+def test_a_log_whose_file_was_taken_away_acknowledges_nothing_more(place, taken):
+    path = getattr(place, taken)
+    with opened(place) as store:
+        write(store, 0)
+        path.rename(path.with_suffix(".away"))
+        with pytest.raises(LogStopped):
+            write(store, 1)
+        assert store.is_stopped
+
+
 def test_those_that_wait_when_the_log_stops_are_told_so(place):
     told = []
-    with opened(place, Limits(most_together=4, seconds_unsigned=1e9), connect=small) as store:
+    with opened(place, Limits(most_together=4, most_waiting=20_000, seconds_unsigned=1e9), connect=small) as store:
         with pytest.raises(LogStopped):
             for number in range(10_000):
                 told += [store.submit(f"key-{number}", body(number), EVENT, {"long": "x" * 2_000}, b"")]
@@ -295,9 +312,9 @@ def test_a_log_whose_newest_records_were_cut_off_is_refused(place, statement):
 )
 def test_a_change_after_the_last_checkpoint_is_found_at_the_start(place, tmp_path, statement):
     filled(place, 10)
-    anchors = place.anchors.read_bytes()
+    signed = place.anchors.read_bytes()
     filled(place, 5, begin=10)
-    place.anchors.write_bytes(anchors)  # as after a crash within a second of the writes
+    place.anchors.write_bytes(signed)  # as after a crash within a second of the writes
     with opened(copied(place, tmp_path / "whole")) as store:
         assert store.size == 15
     changed(place, statement)
@@ -344,6 +361,45 @@ def test_zeros_that_a_power_cut_left_at_the_end_of_the_checkpoints_are_cut_off(p
     with opened(place):
         pass
     assert place.anchors.read_bytes() == whole
+
+
+def test_a_sector_that_a_power_cut_left_empty_within_the_last_checkpoint_is_passed_over(place):
+    filled(place, 3)
+    before = place.anchors.read_bytes()
+    filled(place, 2, begin=3)
+    whole = place.anchors.read_bytes()
+    hole = bytes(80)  # the end was written, the beginning was not
+    place.anchors.write_bytes(before + hole + whole[len(before) + len(hole) :])
+    assert verify(place).signed == 3
+    with opened(place):
+        pass
+    assert place.anchors.read_bytes() == whole
+
+
+def test_zeros_in_an_earlier_checkpoint_are_no_crash_and_are_refused(place):
+    for begin in range(3):
+        filled(place, 1, begin=begin)
+    whole = place.anchors.read_bytes()
+    place.anchors.write_bytes(whole[:250] + bytes(10) + whole[260:])
+    for check in (verify, opened):
+        with pytest.raises(AuditBroken):
+            check(place)
+    assert len(place.anchors.read_bytes()) == len(whole)
+
+
+def test_only_the_end_of_many_checkpoints_is_read_at_a_start(place, monkeypatch):
+    monkeypatch.setattr(anchors, "CHECKED_AT_START", 3)
+    for begin in range(12):
+        filled(place, 1, begin=begin)
+    whole = place.anchors.read_bytes()
+    place.anchors.write_bytes(whole.replace(b"\n1\n", b"\n7\n", 1))
+    with opened(place) as store:
+        assert store.size == 12
+    with pytest.raises(AuditBroken):
+        verify(place)
+    place.anchors.write_bytes(whole.replace(b"\n11\n", b"\n17\n", 1))
+    with pytest.raises(AuditBroken):
+        opened(place)
 
 
 def test_an_altered_earlier_checkpoint_is_refused_at_the_start(place):
@@ -398,11 +454,20 @@ def test_an_untrusted_signing_key_is_refused(tmp_path):
         opened(Place(tmp_path / "log", tmp_path / "anchors", ORIGIN, ()))
 
 
-def test_the_entrys_line_is_the_canonical_json_that_is_documented():
-    line = Entry(7, Asked("k", bytes(32), EVENT, b"{}", b""), beginning(ORIGIN)).line()
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert line.startswith(f'{{"answer_sha256":"{empty}","body_sha256":"{"00" * 32}",'.encode())
-    assert line.endswith(b',"sequence":7}')
+@given(st.from_regex(KEY_FORM, fullmatch=True) | st.text(), st.integers(0), st.binary(), st.binary())
+def test_the_entrys_line_is_canonical_json(key, sequence, asked_for, told):
+    asked = Asked(key, body(0), EVENT, asked_for, told)
+    previous = beginning(ORIGIN)
+    plain = {
+        "answer_sha256": hashlib.sha256(told).hexdigest(),
+        "body_sha256": body(0).hex(),
+        "event": EVENT,
+        "key": key,
+        "previous": previous.hex(),
+        "record_sha256": hashlib.sha256(asked_for).hexdigest(),
+        "sequence": sequence,
+    }
+    assert Entry(sequence, asked, previous).line() == canonical(plain)
 
 
 def test_a_caller_that_hangs_up_does_not_take_the_outcome_from_another_with_the_same_key(place):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from serving.records.limits import Limits
 from serving.records.opening import Place
-from serving.records.store import Limits, Recorded, Store, open_store
+from serving.records.store import Recorded, Store, open_store
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ORIGIN = "test.example/decisions"

@@ -14,7 +14,7 @@ from pathlib import Path
 from decision_logs import opened, place_in, write
 
 from serving.records.errors import LogStopped
-from serving.records.store import Limits
+from serving.records.limits import Limits
 
 TRIES_AFTER = 20
 STOPPED = 5
