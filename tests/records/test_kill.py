@@ -1,6 +1,7 @@
-"""What was acknowledged is there, once, after the process was killed or the disk refused to sync.
+"""What was acknowledged is there, once, after the process was killed, the power failed or the disk refused to sync.
 
-REPAYRANK_KILL_ROUNDS sets how many times the writer is killed; the release gate asks for 200.
+REPAYRANK_KILL_ROUNDS sets how many times the writer is killed, REPAYRANK_CRASH_IMAGES in how many states the disk is
+left by a power cut; a release asks for 200 and 2,000.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from crash_images import TRACER, events, images
 from decision_logs import answer, body, opened, place_in
 
 from serving.records.audit import verify
 from serving.records.opening import Place
 
 ROUNDS = int(os.environ.get("REPAYRANK_KILL_ROUNDS", "3"))
+IMAGES = int(os.environ.get("REPAYRANK_CRASH_IMAGES", "40"))
 SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
 WRITER = Path(__file__).parents[1] / "support" / "decision_writer.py"
 THREADS = 8
 STOPPED = 5
+ACKNOWLEDGED_BEFORE_THE_CUT = 600
 SYNCS_THAT_WORK = 60
 MOST_A_ROUND = 1_000_000
 """Numbers set aside for a round, so that none is written in two rounds."""
@@ -107,3 +111,26 @@ def test_after_a_sync_that_failed_nothing_more_is_acknowledged_and_nothing_ackno
     assert told
     # The failed batch may be there or not: nobody was told either.
     assert len(told) <= require_kept(place, told) <= len(told) + THREADS
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_what_was_acknowledged_is_there_after_the_power_failed_at_any_moment(tmp_path):
+    lived = place_in(tmp_path / "lived")
+    output, trace, chosen = tmp_path / "told", tmp_path / "trace", random.Random(SEED)
+    writer = started(lived, 0, output, *TRACER, str(trace))
+    try:
+        wait_for(output, ACKNOWLEDGED_BEFORE_THE_CUT, writer)
+    finally:
+        killed(writer)
+    found = events(trace, tmp_path / "lived")
+    last_sync = max(at for at, event in enumerate(found) if event.kind == "sync")
+    moments = sorted(chosen.randint(0, last_sync) for _ in range(IMAGES))
+    for number, (files, lines) in enumerate(images(found, tmp_path / "lived", moments, chosen)):
+        folder = tmp_path / f"image-{number}"
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        told = {int(line.split()[0]): int(line.split()[1]) for line in lines}
+        require_kept(place_in(folder), told)
+        shutil.rmtree(folder)
+    assert len(told) > ACKNOWLEDGED_BEFORE_THE_CUT / 4
