@@ -57,6 +57,10 @@ SETTINGS: tuple[tuple[str, str | int, str | int], ...] = (
 """Name, what is asked for, and what must be read back: a setting that was not taken is one that is not there."""
 
 
+OF_THE_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+PRIMARY_CODE = 0xFF
+"""The part of SQLite's extended error codes that names the kind (https://sqlite.org/rescode.html)."""
+
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite and Python raise over a damaged file; damage can make text that is not UTF-8, even within a message."""
 
@@ -110,6 +114,21 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 def name_of(error: BaseException) -> str:
     """Return the name of an error's code; its message may quote what was to be written."""
     return getattr(error, "sqlite_errorname", None) or type(error).__name__
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return whether another program held a lock for longer than the connection waits."""
+    return _primary(error) == sqlite3.SQLITE_BUSY
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Return whether the disk or its file system failed, which says nothing of what is written there."""
+    return _primary(error) in OF_THE_DISK
+
+
+def _primary(error: BaseException) -> int:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & PRIMARY_CODE if isinstance(code, int) else sqlite3.SQLITE_ERROR
 
 
 def require_durable(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,21 +7,27 @@ start takes as long for ten million records as for a thousand.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from features.errors import RepayrankError
 from serving.records import database
+from serving.records.anchors import Anchors, sync_folder
 from serving.records.checkpoint import Checkpoint, require_origin
 from serving.records.database import Head
 from serving.records.entry import beginning
-from serving.records.errors import broken
+from serving.records.errors import broken, busy, stopped
+from serving.records.limits import Limits
 from serving.records.merkle import Tree, tree_at
 
 DATABASE, LOCK = "records.sqlite", "writer.lock"
+OWNER_ONLY = 0o600
 Connect = Callable[[Path, float], sqlite3.Connection]
 
 
@@ -54,6 +60,11 @@ class Place:
     def lock(self) -> Path:
         """The file that the one writer holds."""
         return self.folder / LOCK
+
+    def files(self) -> list[tuple[int, int]]:
+        """Return which files the names stand for, as device and number."""
+        found = [os.stat(path) for path in (self.database, self.anchors)]  # noqa: PTH116 - a path's own is slower
+        return [(status.st_dev, status.st_ino) for status in found]
 
 
 def require_whole(connection: sqlite3.Connection, place: Place, last: Checkpoint) -> Head:
@@ -100,3 +111,47 @@ def _continued(connection: sqlite3.Connection, place: Place, tree: Tree) -> Head
 
 def _last_leaf(connection: sqlite3.Connection, place: Place, size: int) -> bytes:
     return database.stored_nodes(connection, place.database)(0, size - 1) if size else beginning(place.origin)
+
+
+def opened_database(place: Place, limits: Limits, connect: Connect, undo: ExitStack) -> sqlite3.Connection:
+    """Return the writer's connection with settings that last and the tables of a log, new where there were none.
+
+    Raises
+    ------
+    ConfigurationRefused : the disk cannot keep what is promised
+    AuditBroken, LogBusy, LogStopped : the database cannot be used
+    """
+    try:
+        connection = connect(place.database, limits.busy_seconds)
+        undo.callback(connection.close)
+        database.require_durable(connection, place.database)
+        if database.is_empty(connection):
+            database.create(connection, place.origin)
+            sync_folder(place.folder)
+        place.database.chmod(OWNER_ONLY)
+    except database.UNREADABLE as error:
+        raise unusable(error, place) from error
+    return connection
+
+
+def require_same_age(place: Place, anchors: Anchors, *, is_new: bool) -> None:
+    """Refuse a database without its checkpoints, and checkpoints without their database.
+
+    Raises
+    ------
+    AuditBroken : one of them was taken away
+    """
+    signed_size = anchors.last[0].size if anchors.last else None
+    if is_new and signed_size:
+        raise broken(f"no database where {signed_size} records were signed", str(place.database))
+    if not is_new and signed_size is None:
+        raise broken("no checkpoint of a log that has been in use", str(place.anchors))
+
+
+def unusable(error: Exception, place: Place) -> RepayrankError:
+    """Return the refusal for what SQLite raises at a start: busy, a disk that fails, or damage."""
+    if database.is_busy(error):
+        return busy("a lock of another program on the database")
+    if database.is_of_the_disk(error):
+        return stopped(database.name_of(error))
+    return broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database))

@@ -28,23 +28,27 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import ConfigurationRefused, RepayrankError
 from serving.records import database
-from serving.records.anchors import Anchors, hold, sync_folder
+from serving.records.anchors import Anchors, hold
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.database import Head, Row
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import LogStopped, broken, busy, key_reused, stopped
+from serving.records.errors import LogStopped, busy, key_reused, stopped
 from serving.records.limits import Limits
 from serving.records.merkle import EMPTY_ROOT
-from serving.records.opening import Connect, Place, require_whole
+from serving.records.opening import (
+    OWNER_ONLY,
+    Connect,
+    Place,
+    opened_database,
+    require_same_age,
+    require_whole,
+    unusable,
+)
 
 Clock = Callable[[], float]
 """Returns seconds that never go back, such as time.monotonic."""
 
-PRIMARY_CODE = 0xFF
-"""The part of SQLite's extended error codes that names the kind (https://sqlite.org/rescode.html)."""
-
-OWNER_ONLY = 0o600
 FOLDER_MODE = 0o700
 
 
@@ -92,7 +96,7 @@ class Store:
         self.commits = 0
         self._place, self._key, self._clock, self._limits = place, key, clock, limits
         self._anchors, self._connection, self._head, self._held = anchors, connection, head, held
-        self._reader, self._files = reader, _identities(place)
+        self._reader, self._files = reader, place.files()
         self._reading = Lock()
         self._changed = Condition()
         self._queue: deque[_Waiting] = deque()
@@ -246,12 +250,12 @@ class Store:
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
-            if _identities(self._place) != self._files:
+            if self._place.files() != self._files:
                 # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
                 raise FileNotFoundError("the files of the log are not those that were opened")
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if not database.is_busy(error):
                 self._fail(batch)
                 raise
             # Nothing has begun, so here, and only here, nothing can have been written.
@@ -378,13 +382,13 @@ def open_store(
         hold(lock, place.lock)
         anchors = undo.enter_context(Anchors(place.anchors, place.origin, place.trusted))
         is_new = not place.database.exists()
-        _require_same_age(place, anchors, is_new=is_new)
+        require_same_age(place, anchors, is_new=is_new)
         if anchors.last is None:
             # Before the database: from then on a database without checkpoints is one whose checkpoints were taken.
             first = Checkpoint(place.origin, 0, EMPTY_ROOT)
             anchors.append(first, signed(first, key))
         assert anchors.last is not None
-        connection = _opened(place, limits, connect, undo)
+        connection = opened_database(place, limits, connect, undo)
         try:
             head = require_whole(connection, place, anchors.last[0])
             # Rows of a writer that was killed may be visible and not yet synced: this commit syncs them too.
@@ -392,7 +396,7 @@ def open_store(
             database.write_head(connection, head)
             connection.execute("COMMIT")
         except database.UNREADABLE as error:
-            raise _unusable(error, place) from error
+            raise unusable(error, place) from error
         reader = database.connect_reader(place.database)
         undo.callback(reader.close)
         store = Store(place, key, anchors, connection, reader, head, clock, limits, undo.pop_all())
@@ -402,45 +406,6 @@ def open_store(
         store.close()
         raise
     return store
-
-
-def _identities(place: Place) -> list[tuple[int, int]]:
-    """Return which files the names of the log stand for."""
-    found = [os.stat(path) for path in (place.database, place.anchors)]  # noqa: PTH116 - a path's own stat is slower
-    return [(status.st_dev, status.st_ino) for status in found]
-
-
-def _opened(place: Place, limits: Limits, connect: Connect, undo: ExitStack) -> sqlite3.Connection:
-    try:
-        connection = connect(place.database, limits.busy_seconds)
-        undo.callback(connection.close)
-        database.require_durable(connection, place.database)
-        if database.is_empty(connection):
-            database.create(connection, place.origin)
-            sync_folder(place.folder)
-        place.database.chmod(OWNER_ONLY)
-    except database.UNREADABLE as error:
-        raise _unusable(error, place) from error
-    return connection
-
-
-def _require_same_age(place: Place, anchors: Anchors, *, is_new: bool) -> None:
-    signed_size = anchors.last[0].size if anchors.last else None
-    if is_new and signed_size:
-        raise broken(f"no database where {signed_size} records were signed", str(place.database))
-    if not is_new and signed_size is None:
-        raise broken("no checkpoint of a log that has been in use", str(place.anchors))
-
-
-def _unusable(error: Exception, place: Place) -> RepayrankError:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_BUSY:
-        return busy("a lock of another program on the database")
-    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or (
-        isinstance(code, int) and (code & PRIMARY_CODE == sqlite3.SQLITE_IOERR)
-    ):
-        return stopped(database.name_of(error))
-    return broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database))
 
 
 def _known(connection: sqlite3.Connection, keys: list[str]) -> dict[str, _Before]:
