@@ -72,6 +72,7 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
     Raises
     ------
     AuditBroken : the first damage, with the number of its record where it has one
+    ConfigurationRefused : this user cannot read the database
     """
     # Before the records are read: what is signed meanwhile covers more of them than are seen here.
     kept = [checkpoint for checkpoint, _ in read_anchors(place.anchors, place.origin, place.trusted)]
@@ -87,7 +88,7 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
             _require_same_metadata(connection, place, head)
             _require_sound_file(connection, place)
     except database.UNREADABLE as error:
-        raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
+        raise database.unreadable(error, place.database) from error
     return Report(head.tree.size, max(stated), len(kept), head.tree.root())
 
 
@@ -113,7 +114,7 @@ def receipt(place: Place, sequence: int) -> Receipt:
             assert row is not None
             proof = inclusion_proof(sequence, checkpoint.size, database.stored_nodes(connection, place.database))
     except database.UNREADABLE as error:
-        raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
+        raise database.unreadable(error, place.database) from error
     return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from features.errors import ConfigurationRefused
+from features.errors import ConfigurationRefused, RepayrankError
 from serving.records.entry import FORMAT, Asked, Entry, beginning
 from serving.records.errors import broken
 from serving.records.merkle import HASH_BYTES, KEPT_LEVELS, Node, Nodes, Tree, folded
@@ -58,6 +58,7 @@ SETTINGS: tuple[tuple[str, str | int, str | int], ...] = (
 
 
 OF_THE_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+OF_THE_USER = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 PRIMARY_CODE = 0xFF
 """The part of SQLite's extended error codes that names the kind (https://sqlite.org/rescode.html)."""
 
@@ -100,8 +101,13 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     Raises
     ------
     AuditBroken : there is no such file
+    ConfigurationRefused : this user may not look
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise unreadable(error, path) from error
+    if not found:
         raise broken("no database", str(path))
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
@@ -124,6 +130,18 @@ def is_busy(error: BaseException) -> bool:
 def is_of_the_disk(error: BaseException) -> bool:
     """Return whether the disk or its file system failed, which says nothing of what is written there."""
     return _primary(error) in OF_THE_DISK
+
+
+def unreadable(error: BaseException, path: Path) -> RepayrankError:
+    """Return the refusal for what is raised on reading: rights that this user does not have, or damage."""
+    if isinstance(error, PermissionError) or _primary(error) in OF_THE_USER:
+        return ConfigurationRefused(
+            f"a database that this user cannot read ({name_of(error)})",
+            where=str(path),
+            expected="the right to read it and to make SQLite's files beside it",
+            do="check it as the user that writes it, or check an export",
+        )
+    return broken(f"a database that cannot be read ({name_of(error)})", str(path))
 
 
 def _primary(error: BaseException) -> int:

@@ -23,7 +23,6 @@ from serving.records import alone, database
 from serving.records.anchors import read_anchors
 from serving.records.audit import Receipt, checked_rows
 from serving.records.database import Row
-from serving.records.errors import broken
 from serving.records.opening import Place
 
 RECORDS, CHECKPOINTS, PUBLIC, VERIFIER = "records.jsonl", "checkpoints.txt", "public.pem", "alone.py"
@@ -59,7 +58,7 @@ def export(place: Place, folder: Path) -> int:
             stream.flush()
             os.fsync(stream.fileno())
     except database.UNREADABLE as error:
-        raise broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database)) from error
+        raise database.unreadable(error, place.database) from error
     return count
 
 

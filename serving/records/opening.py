@@ -127,8 +127,8 @@ def opened_database(place: Place, limits: Limits, connect: Connect, undo: ExitSt
         database.require_durable(connection, place.database)
         if database.is_empty(connection):
             database.create(connection, place.origin)
+            place.database.chmod(OWNER_ONLY)
             sync_folder(place.folder)
-        place.database.chmod(OWNER_ONLY)
     except database.UNREADABLE as error:
         raise unusable(error, place) from error
     return connection
@@ -154,4 +154,4 @@ def unusable(error: Exception, place: Place) -> RepayrankError:
         return busy("a lock of another program on the database")
     if database.is_of_the_disk(error):
         return stopped(database.name_of(error))
-    return broken(f"a database that cannot be read ({database.name_of(error)})", str(place.database))
+    return database.unreadable(error, place.database)
