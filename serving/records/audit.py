@@ -17,7 +17,7 @@ from serving.records.checkpoint import opened
 from serving.records.database import Head, Row
 from serving.records.entry import beginning
 from serving.records.errors import AuditBroken, broken
-from serving.records.merkle import Node, Tree, inclusion_proof
+from serving.records.merkle import Node, Tree, consistency_proof, inclusion_proof, is_consistent
 from serving.records.opening import Place
 
 BATCH = 512
@@ -57,6 +57,23 @@ class Receipt:
     sequence: int
     line: bytes
     record: bytes
+    proof: tuple[bytes, ...]
+    note: bytes
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What proves to the holder of an earlier checkpoint that nothing it covered was changed since.
+
+    Attributes
+    ----------
+    first, second : records at the earlier and at the newest checkpoint
+    proof : hashes for `merkle.is_consistent`
+    note : the newest checkpoint
+    """
+
+    first: int
+    second: int
     proof: tuple[bytes, ...]
     note: bytes
 
@@ -116,6 +133,33 @@ def receipt(place: Place, sequence: int) -> Receipt:
     except database.UNREADABLE as error:
         raise database.unreadable(error, place.database) from error
     return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
+
+
+def continuation(place: Place, earlier: bytes) -> Continuation:
+    """Return the proof that the log still begins with what an earlier checkpoint covered (RFC 9162 section 2.1.4).
+
+    Parameters
+    ----------
+    earlier : the note that somebody kept; it must be of this log and signed
+
+    Raises
+    ------
+    AuditBroken : the log does not continue it, because it was set back or written anew
+    ConfigurationRefused : this user cannot read the database
+    """
+    old = opened(earlier, place.origin, place.trusted)
+    new, note = read_last(place.anchors, place.origin, place.trusted)
+    if new.size < old.size:
+        raise _damaged(new.size, f"the end of the log where {old.size} records were signed")
+    try:
+        with closing(database.connect_reader(place.database)) as connection:
+            connection.execute("BEGIN")
+            proof = consistency_proof(old.size, new.size, database.stored_nodes(connection, place.database))
+    except database.UNREADABLE as error:
+        raise database.unreadable(error, place.database) from error
+    if not is_consistent(old.size, new.size, old.root, new.root, proof):
+        raise broken("another history than was signed", f"the first {old.size} records")
+    return Continuation(old.size, new.size, tuple(proof), note)
 
 
 def checked_rows(connection: sqlite3.Connection, place: Place) -> Iterator[Row]:

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from features.errors import RepayrankError, UsageError
 from serving.records import alone
-from serving.records.audit import receipt, verify
+from serving.records.audit import continuation, receipt, verify
 from serving.records.checkpoint import Checkpoint, signed
+from serving.records.checkpoint import opened as note_opened
 from serving.records.errors import AuditBroken
 from serving.records.export import export, public_pem, receipt_bytes
-from serving.records.merkle import leaf_hash
+from serving.records.merkle import is_consistent, leaf_hash
 from serving.records.opening import Place
 
 COUNT = 6
@@ -238,6 +239,37 @@ def test_a_receipt_proves_its_record_to_the_stand_alone_check(large, tmp_path, p
 
 def test_the_proof_of_a_large_log_is_short(large):
     assert len(receipt(large, 300).proof) <= LARGE.bit_length()
+
+
+def test_a_log_that_grew_proves_to_the_holder_of_an_old_checkpoint_that_it_continues_it(tmp_path):
+    place = place_in(tmp_path / "grown")
+    notes = []
+    with opened(place) as store:
+        for number in range(300):
+            write(store, number)
+            if number % 50 == 0:
+                notes.append(store.sign())
+    for note in notes:
+        old = note_opened(note, ORIGIN, place.trusted)
+        shown = continuation(place, note)
+        new = note_opened(shown.note, ORIGIN, place.trusted)
+        assert (shown.first, shown.second) == (old.size, new.size) == (old.size, 300)
+        assert is_consistent(old.size, new.size, old.root, new.root, shown.proof)
+    other = place_in(tmp_path / "anew")
+    filled(other, 300, begin=1_000)
+    shorter = place_in(tmp_path / "shorter")
+    filled(shorter, 3)
+    for place_, note in ((other, notes[1]), (shorter, notes[-1])):
+        with pytest.raises(AuditBroken):
+            continuation(place_, note)
+
+
+def test_a_start_reads_only_what_came_after_the_last_checkpoint_and_the_audit_reads_all(small, tmp_path):
+    place = copied(small, tmp_path)
+    change(place, "UPDATE records SET record = x'7b7d' WHERE sequence = 2")
+    with opened(place) as store:
+        assert store.size == COUNT
+    assert refused(place).where.endswith("record 2")
 
 
 @pytest.mark.parametrize("sequence", [-1, LARGE])
