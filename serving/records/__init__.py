@@ -1,0 +1,14 @@
+"""The record of every decision: written once, safe before it is answered, and provably unchanged years later.
+
+canonical    a record as bytes, in the one way it can be written
+entry        what the hashes cover: a record's digest, its request, its place and the entry before it
+merkle       one hash over all entries, and the proofs that lead to it
+checkpoint   the number of records and that hash, signed
+anchors      the file of checkpoints, outside the database
+database     the tables and the settings under which a commit lasts
+opening      the log as it is found at a start: whole, and not set back
+store        the one writer: what waits is committed together, then answered
+audit        everything read again; a receipt for one record
+export       the log as files for an auditor
+alone        their check, in one file that imports none of the above
+"""

@@ -1,0 +1,296 @@
+"""Checks an exported decision log, or the receipt of one decision, without any other part of the software.
+
+    python alone.py EXPORT [--key PUBLIC.pem] [--origin NAME] [--kept CHECKPOINTS.txt]
+    python alone.py RECEIPT.json --key PUBLIC.pem [--origin NAME] [--answer FILE]
+
+Prints what was checked. Ends with 0 when everything holds, 13 when anything does not, 2 when it was called wrongly.
+
+EXPORT is a folder with records.jsonl, checkpoints.txt and public.pem. Without --key, the key is the one in the folder,
+and only proves something once its fingerprint, which is printed, equals the one that the lender published. --kept names
+checkpoints that you kept yourself: they show whether the whole log was replaced since.
+
+How a log is built, so that this can be checked by reading:
+
+    entry        one line of JSON with the SHA-256 of a record and of the answer that was given, the record's number,
+                 and as "previous" the leaf hash of the entry before; the first has a hash of the log's name
+    leaf hash    SHA-256(0x00, entry)                                                   RFC 6962 section 2.1
+    node hash    SHA-256(0x01, left hash, right hash)                                   RFC 6962 section 2.1
+    root         the hash over all leaves, split at the largest power of two below their number
+    checkpoint   name of the log, number of records, root; signed with Ed25519         c2sp.org/tlog-checkpoint
+    proof        the hashes beside the way from one leaf to the root                    RFC 9162 section 2.1.3
+
+Needs Python 3.11 and the package `cryptography`, for Ed25519 alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+HOLDS, BROKEN = 0, 13
+FORMAT, RECEIPT_FORMAT = "repayrank-records/1", "repayrank-receipt/1"
+ENTRY_FIELDS = {"answer_sha256", "body_sha256", "event", "key", "previous", "record_sha256", "sequence"}
+LINE_FIELDS = {"answer", "entry", "record"}
+RECEIPT_FIELDS = {"checkpoint", "entry", "format", "proof", "record"}
+# An Ed25519 public key in PEM is these bytes and then the key's own 32 (RFC 8410 section 4).
+KEY_PREFIX, KEY_BYTES, KEY_ID_BYTES, HASH_BYTES = bytes.fromhex("302a300506032b6570032100"), 32, 4, 32
+SIGNED_BY = "— "
+Stated = tuple[str, int, bytes]
+"""A checkpoint: the log's name, the number of records, the root."""
+
+
+class DoesNotHold(Exception):
+    """Something is not as it was signed; the text says what."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Go on only when something holds."""
+    if not holds:
+        raise DoesNotHold(otherwise)
+
+
+# ---------------------------------------------------------------------------------------------------------- hashing
+
+
+def sha256(*parts: bytes) -> bytes:
+    """Return the SHA-256 of the parts, one after another."""
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+class Tree:
+    """Grows leaf by leaf: keeps the roots of the complete subtrees, as (number of leaves, hash), the largest first."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, bytes]] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf; two neighbours of the same size become one of twice that size."""
+        self.parts.append((1, leaf))
+        while len(self.parts) > 1 and self.parts[-1][0] == self.parts[-2][0]:
+            (count, left), (_, right) = self.parts[-2:]
+            self.parts[-2:] = [(2 * count, sha256(b"\x01", left, right))]
+
+    def root(self) -> bytes:
+        """Return the hash over all leaves."""
+        hashes = [part for _, part in self.parts]
+        if not hashes:
+            return sha256()
+        root = hashes.pop()
+        while hashes:
+            root = sha256(b"\x01", hashes.pop(), root)
+        return root
+
+
+def root_by_proof(index: int, size: int, leaf: bytes, proof: list[bytes]) -> bytes:
+    """Return the root to which a proof leads from the leaf at `index` in a tree of `size` leaves.
+
+    From the top down: the tree is split at the largest power of two below its size, the last hash of the proof is the
+    half without the leaf, and the rest of the proof leads through the half with it.
+    """
+    if size == 1:
+        require(not proof, "the proof is longer than the way from the leaf to the root")
+        return leaf
+    require(bool(proof), "the proof is shorter than the way from the leaf to the root")
+    left = 1
+    while 2 * left < size:
+        left = 2 * left
+    if index < left:
+        return sha256(b"\x01", root_by_proof(index, left, leaf, proof[:-1]), proof[-1])
+    return sha256(b"\x01", proof[-1], root_by_proof(index - left, size - left, leaf, proof[:-1]))
+
+
+# ------------------------------------------------------------------------------------------------------ checkpoints
+
+
+def keys_of(path: Path) -> list[bytes]:
+    """Return the Ed25519 public keys of a PEM file."""
+    keys = []
+    for block in path.read_text().split("-----BEGIN PUBLIC KEY-----")[1:]:
+        raw = base64.b64decode("".join(block.split("-----END PUBLIC KEY-----")[0].split()), validate=True)
+        require(raw[:-KEY_BYTES] == KEY_PREFIX, f"{path} holds a key that is not Ed25519")
+        keys.append(raw[-KEY_BYTES:])
+    require(bool(keys), f"{path} holds no public key")
+    return keys
+
+
+def checkpoint_of(note: str, keys: list[bytes]) -> Stated:
+    """Return what a checkpoint states, once one of the keys is found to have signed it."""
+    text, blank, signatures = note.rpartition("\n\n")
+    require(bool(blank), "a checkpoint without signatures")
+    require(signatures.endswith("\n"), "a checkpoint whose last line is not finished")
+    text += "\n"
+    origin, size, root, *rest = [*text.split("\n"), "", ""]
+    require(rest == ["", "", ""], "a checkpoint that is not of three lines")
+    require(size.isascii() and size.isdecimal() and str(int(size)) == size, "a checkpoint without a number of records")
+    stated = origin, int(size), from_base64(root)
+    require(len(stated[2]) == HASH_BYTES, "a checkpoint without a root")
+    by_id = {sha256(origin.encode(), b"\n\x01", key)[:KEY_ID_BYTES]: key for key in keys}
+    signed = False
+    for line in signatures[:-1].split("\n"):
+        require(line.startswith(SIGNED_BY), "a checkpoint with another line among its signatures")
+        name, _, encoded = line.removeprefix(SIGNED_BY).partition(" ")
+        made = from_base64(encoded)
+        key = by_id.get(made[:KEY_ID_BYTES]) if name == origin else None
+        if key is None:  # a witness's, which this does not know
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(made[KEY_ID_BYTES:], text.encode())
+        except InvalidSignature:
+            raise DoesNotHold(f"the signature of the checkpoint over {size} records does not hold") from None
+        signed = True
+    require(signed, f"the checkpoint over {size} records is not signed by the key")
+    return stated
+
+
+def checkpoints_of(path: Path, keys: list[bytes]) -> list[Stated]:
+    """Return the checkpoints of a file; a last one that a crash left unfinished is passed over."""
+    parts = path.read_bytes().decode().split("\n\n")
+    notes = [f"{parts[at]}\n\n{parts[at + 1]}\n" for at in range(0, len(parts) - 2, 2)]
+    require(bool(notes), f"{path} holds no checkpoint")
+    return [checkpoint_of(note, keys) for note in notes]
+
+
+def from_base64(text: str) -> bytes:
+    """Return the bytes of base64 that is written in its only form."""
+    raw = base64.b64decode(text, validate=True)
+    require(base64.b64encode(raw).decode() == text, "base64 that is not in its only form")
+    return raw
+
+
+# ------------------------------------------------------------------------------------------------ entries and records
+
+
+def entry_of(line: str, record: str) -> dict[str, Any]:
+    """Return what an entry says, once it is exactly of its form and the record is the one it names."""
+    entry = in_one_form(line, ENTRY_FIELDS)
+    require(type(entry["sequence"]) is int, "an entry without a number")
+    named = entry["record_sha256"]
+    require(sha256(record.encode()).hex() == named, "a record whose digest is not the one in its entry")
+    return entry
+
+
+def in_one_form(text: str, fields: set[str]) -> dict[str, Any]:
+    """Return a JSON object with exactly these fields, once it is written in the only way it can be."""
+    plain = json.loads(text)
+    require(isinstance(plain, dict) and set(plain) == fields, "an object with other fields")
+    again = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    require(again == text, "JSON that is not written in its only form")
+    return dict(plain)
+
+
+def is_signed(tree: Tree, size: int, roots: dict[int, set[bytes]]) -> bool:
+    """Return whether the tree has the root that was signed for its size, if one was."""
+    return size not in roots or roots[size] == {tree.root()}
+
+
+def check_export(folder: Path, keys: list[bytes], origin: str | None, kept: Path | None) -> list[str]:
+    """Return what was checked in an export."""
+    stated = checkpoints_of(folder / "checkpoints.txt", keys)
+    count = len(stated)
+    stated += checkpoints_of(kept, keys) if kept else []
+    name = origin or stated[0][0]
+    require(all(other == name for other, _, _ in stated), f"a checkpoint of another log than {name}")
+    roots: dict[int, set[bytes]] = {}
+    for _, size, root in stated:
+        roots.setdefault(size, set()).add(root)
+    tree, previous, number = Tree(), sha256(f"{FORMAT}\n{name}\n".encode()), 0
+    require(is_signed(tree, 0, roots), "the checkpoint over no records has another root")
+    with (folder / "records.jsonl").open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            try:
+                line = in_one_form(raw.decode().removesuffix("\n"), LINE_FIELDS)
+                entry = entry_of(line["entry"], line["record"])
+                answer = sha256(from_base64(line["answer"])).hex()
+                require(answer == entry["answer_sha256"], "an answer whose digest is not the one in its entry")
+                require(entry["sequence"] == number - 1, "an entry with another number than its place")
+                require(entry["previous"] == previous.hex(), "an entry that does not follow the one before it")
+            except (DoesNotHold, ValueError, TypeError, AttributeError) as error:
+                raise DoesNotHold(f"record {number - 1}: {told(error)}") from None
+            previous = sha256(b"\x00", line["entry"].encode())
+            tree.add(previous)
+            require(is_signed(tree, number, roots), f"the first {number} records are not those that were signed")
+    signed = max(roots)
+    require(signed <= number, f"record {number}: the end of the log, where {signed} records were signed")
+    checked = [
+        f"log {name}",
+        f"{number} records: each has the content its entry names and follows the one before",
+        f"{count} checkpoints: each is signed and has the root of its records",
+        f"root over all records {tree.root().hex()}",
+    ]
+    if kept:
+        checked.append(f"{len(stated) - count} checkpoints that you kept: each has the root of its records")
+    if signed < number:
+        checked.append(f"note: the last {number - signed} records are not signed yet")
+    return checked
+
+
+def check_receipt(path: Path, keys: list[bytes], origin: str | None, answer: Path | None) -> list[str]:
+    """Return what was checked in a receipt."""
+    receipt = in_one_form(path.read_bytes().decode(), RECEIPT_FIELDS)
+    require(receipt["format"] == RECEIPT_FORMAT, "a receipt of another format")
+    name, size, root = checkpoint_of(receipt["checkpoint"], keys)
+    require(origin in {None, name}, f"a receipt of the log {name}")
+    entry = entry_of(receipt["entry"], receipt["record"])
+    index = entry["sequence"]
+    require(0 <= index < size, "a record that the checkpoint does not cover")
+    proof = [bytes.fromhex(step) for step in receipt["proof"]]
+    require(all(len(step) == HASH_BYTES for step in proof), "a proof of other things than hashes")
+    require([step.hex() for step in proof] == receipt["proof"], "a proof that is not written in its only form")
+    leaf = sha256(b"\x00", receipt["entry"].encode())
+    require(root_by_proof(index, size, leaf, proof) == root, "a proof that does not lead to the signed root")
+    checked = [
+        f"log {name}",
+        f"record {index}: has the content its entry names; {entry['event']}, key {entry['key']}",
+        f"the entry is among the {size} records of a signed checkpoint, by a proof of {len(proof)} hashes",
+    ]
+    if answer:
+        require(sha256(answer.read_bytes()).hex() == entry["answer_sha256"], "another answer than was recorded")
+        checked.append("the answer is the one that was recorded")
+    return checked
+
+
+# ------------------------------------------------------------------------------------------------------- command line
+
+
+def told(error: Exception) -> str:
+    """Return what is wrong; of an error of the parsers its kind alone, since its text may quote a record."""
+    return str(error) if isinstance(error, DoesNotHold | OSError) else f"not readable ({type(error).__name__})"
+
+
+def main(arguments: list[str]) -> int:
+    """Check what the arguments name, say what was found and return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("path", type=Path, metavar="EXPORT_OR_RECEIPT")
+    parser.add_argument("--key", type=Path, help="the lender's public key, in PEM")
+    parser.add_argument("--origin", help="the name that the log must have")
+    parser.add_argument("--kept", type=Path, help="checkpoints that you kept yourself")
+    parser.add_argument("--answer", type=Path, help="the answer that you were given")
+    given = parser.parse_args(arguments)
+    is_export = given.path.is_dir()
+    if not is_export and given.key is None:
+        parser.error("a receipt proves something only under a key that you know: name it with --key")
+    try:
+        keys = keys_of(given.key or given.path / "public.pem")
+        if is_export:
+            checked = check_export(given.path, keys, given.origin, given.kept)
+        else:
+            checked = check_receipt(given.path, keys, given.origin, given.answer)
+    except (DoesNotHold, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        sys.stdout.write(f"DOES NOT HOLD: {told(error)}\n")
+        return BROKEN
+    for key in keys:
+        checked.append(f"key {sha256(KEY_PREFIX, key).hex()} (SHA-256): compare it with the one that was published")
+    sys.stdout.write("".join(f"{line}\n" for line in [*checked, "everything holds"]))
+    return HOLDS
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""How the decision log refuses: what cannot be proven, what is not written now, and what may or may not be written."""
+
+from __future__ import annotations
+
+from features.errors import ConfigurationRefused, DataRefused, RepayrankError
+
+
+class AuditBroken(RepayrankError):
+    """The log is not what was written and signed: a record, a hash, a checkpoint or a proof does not hold."""
+
+    exit_code = 13
+
+
+class KeyReused(DataRefused):
+    """An idempotency key came again with another request body; nothing was written."""
+
+
+class LogOwned(ConfigurationRefused):
+    """Another process writes to the log; two writers would each continue a history of their own."""
+
+
+class LogBusy(RepayrankError):
+    """The log takes no more at the moment; nothing was written, and the same request may come again."""
+
+
+class LogStopped(RepayrankError):
+    """The log has stopped after an error of the disk: what was not acknowledged may or may not be written.
+
+    Only opening the log again tells which, because a failed write may still have reached the disk.
+    """
+
+
+def broken(found: str, where: str, *, expected: str = "the log as it was written and signed") -> AuditBroken:
+    """Return the error for something that does not hold."""
+    return AuditBroken(
+        found,
+        where=where,
+        expected=expected,
+        do="keep all files as they are, restore the last copy that verifies beside them and compare the two",
+    )
+
+
+def key_reused() -> KeyReused:
+    """Return the error for a key that came with another body."""
+    return KeyReused(
+        "an idempotency key that was used for another request body",
+        where="the idempotency key",
+        expected="a new key for a new request, or the first body again",
+        do="send the request under a key of its own",
+    )
+
+
+def busy(found: str) -> LogBusy:
+    """Return the error for a record that was not taken, and of which nothing was written."""
+    return LogBusy(
+        found,
+        where="the decision log",
+        expected="room for another record",
+        do="nothing was written; send the same request again after a second",
+    )
+
+
+def stopped(cause: str) -> LogStopped:
+    """Return the error for a record whose fate only a new start can tell."""
+    return LogStopped(
+        f"a log that has stopped ({cause})",
+        where="the decision log",
+        expected="a log that writes",
+        do="it may or may not be written; start the service again, then send the same request with the same key",
+    )
