@@ -6,6 +6,7 @@ Polars finds for each feature by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +16,8 @@ import polars as pl
 
 from features import case_loops
 from features.compilation import compiled
+from features.queries import FEW, all_answered, answered
 from features.shared_counts import Asked, Plan
-
-FEW = 10_000
-"""Rows below which Polars takes no longer, for what it costs to ask anything of it is then most of the time."""
 
 
 def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.DataFrame:
@@ -54,11 +53,25 @@ def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.Da
     return frame
 
 
+def all_found(plans: Sequence[tuple[Plan, pl.DataFrame]], case: str) -> list[pl.DataFrame]:
+    """Return what `found` returns of each plan and its few rows, cases in the order of their first rows."""
+    queries = [_asked_of_polars(plan.formulas, rows, case) for plan, rows in plans]
+    return [_without_the_last(told) for told in all_answered(queries)]
+
+
 def _by_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.DataFrame:
     """Return what Polars finds for each formula by itself, cases in the order of their first rows."""
+    return _without_the_last(answered(_asked_of_polars(formulas, rows, case)))
+
+
+def _asked_of_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.LazyFrame:
+    """Return the query for each formula's value by itself for each case, and last that of an empty row."""
     # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-    told = _never_one(rows, always=True).group_by(case, maintain_order=True).agg(formulas)
-    return told.head(told.height - 1)
+    return _never_one(rows, always=True).lazy().group_by(case, maintain_order=True).agg(formulas)
+
+
+def _without_the_last(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.head(frame.height - 1)
 
 
 def _never_one(frame: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
@@ -68,7 +81,7 @@ def _never_one(frame: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
     it one borrower's numbers are the same, to the bit, as in a book of many.
     """
     if frame.height == 1 or always:
-        return pl.concat([frame, _empty_row(tuple(frame.schema.items()))])
+        return frame.vstack(_empty_row(tuple(frame.schema.items())))
     return frame
 
 

@@ -93,6 +93,11 @@ class Tables:
             if frame is not None:
                 yield field.name, frame
 
+    @property
+    def height(self) -> int:
+        """How many rows there are in all tables."""
+        return sum(frame.height for _, frame in self.items())
+
     def of_loans(self, loan_ids: pl.Series) -> Tables:
         """Return the tables of some loans and of their borrowers only."""
         loans = self.loans.filter(pl.col("loan_id").is_in(loan_ids.implode()))
@@ -109,6 +114,14 @@ class Tables:
         return frozenset(
             name for name, frame in self.items() if frame.height > 1 and _repeats(frame, declaration(name).identity())
         )
+
+
+@lru_cache(maxsize=32)
+def order_of_time(name: str) -> tuple[str, ...]:
+    """Return the columns that put one case's rows of a table in order of time, and in one order only."""
+    declared = declaration(name)
+    happened = [] if declared.happened is None else [declared.happened]
+    return tuple(dict.fromkeys(column for column in [*happened, *declared.identity()] if column != declared.about))
 
 
 def declaration(name: str) -> type[Table]:
