@@ -16,7 +16,7 @@ import polars as pl
 
 from features import case_loops
 from features.compilation import compiled
-from features.queries import FEW, all_answered, answered
+from features.queries import FEW, all_answered
 from features.shared_counts import Asked, Plan
 
 
@@ -34,7 +34,7 @@ def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.Da
     `case` and one column per feature
     """
     if rows.height < few:
-        return _by_polars(plan.formulas, rows, case).sort(case)
+        return all_found([(plan, rows)], case)[0].sort(case)
     cases = rows.get_column(case).to_numpy()
     if bool((cases[1:] < cases[:-1]).any()):
         rows = rows.sort(case, maintain_order=True)
@@ -49,25 +49,27 @@ def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.Da
         )
         frame = frame.hstack(numbers.select(plan.results).head(frame.height))
     if plan.whole:
-        frame = frame.hstack(_by_polars(plan.whole, rows, case).drop(case))
+        # maintain_order also keeps Polars from splitting one borrower's rows over threads.
+        left = _never_one(rows, always=True).group_by(case, maintain_order=True).agg(plan.whole)
+        frame = frame.hstack(_without_the_last(left).drop(case))
     return frame
 
 
 def all_found(plans: Sequence[tuple[Plan, pl.DataFrame]], case: str) -> list[pl.DataFrame]:
     """Return what `found` returns of each plan and its few rows, cases in the order of their first rows."""
-    queries = [_asked_of_polars(plan.formulas, rows, case) for plan, rows in plans]
-    return [_without_the_last(told) for told in all_answered(queries)]
+    return [_without_the_last(told) for told in all_answered(_asked_of_polars(*each, case) for each in plans)]
 
 
-def _by_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.DataFrame:
-    """Return what Polars finds for each formula by itself, cases in the order of their first rows."""
-    return _without_the_last(answered(_asked_of_polars(formulas, rows, case)))
-
-
-def _asked_of_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.LazyFrame:
-    """Return the query for each formula's value by itself for each case, and last that of an empty row."""
-    # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-    return _never_one(rows, always=True).lazy().group_by(case, maintain_order=True).agg(formulas)
+def _asked_of_polars(plan: Plan, rows: pl.DataFrame, case: str) -> pl.LazyFrame:
+    """Return the query for each feature's value for each case, and last that of an empty row."""
+    return (
+        _never_one(rows, always=True)
+        .lazy()
+        .with_columns(plan.on_rows)
+        .group_by(case, maintain_order=True)
+        .agg(plan.numbers)
+        .select(case, *plan.features)
+    )
 
 
 def _without_the_last(frame: pl.DataFrame) -> pl.DataFrame:
@@ -96,12 +98,8 @@ class _Found:
 
     def __init__(self, plan: Plan, rows: pl.DataFrame, starts: npt.NDArray[np.int64]) -> None:
         self._starts, height = starts, rows.height
-        values = [value.alias(f"value{place}") for place, value in enumerate(plan.values)]
-        # A row whose mark is not known is not chosen.
-        marks = [mark.fill_null(value=False).alias(f"mark{place}") for place, mark in enumerate(plan.marks)]
-        frame = _never_one(rows).select(*values, *marks).head(height)
-        columns = frame.get_columns()
-        self._series, self._marked = columns[: len(values)], columns[len(values) :]
+        columns = _never_one(rows).select(plan.on_rows).head(height).get_columns()
+        self._series, self._marked = columns[: len(plan.values)], columns[len(plan.values) :]
         self._arrays: dict[object, npt.NDArray[Any]] = {}
 
     def number(self, asked: Asked) -> pl.Series:
