@@ -243,6 +243,8 @@ def _table(
         if not cells.keys() <= names:
             for stranger in cells.keys() - names:
                 reading.fault(name, row, _repeatable(stranger), f"only the columns {', '.join(declared)}")
+    if not given:
+        return pl.DataFrame(schema=types)
     return pl.DataFrame(
         {
             column: _column(reading, (name, column), types[column], given, nullable=kind.nullable)
