@@ -93,7 +93,7 @@ class History:
     @cached_property
     def instalments(self) -> pl.DataFrame | None:
         """The ledger's rows of the schedule that is in force on the observation date."""
-        return None if self.delinquency is None else self.delinquency.instalments.filter("current")
+        return None if self.delinquency is None else answered(self.delinquency.instalments.lazy().filter("current"))
 
     @cached_property
     def spells(self) -> pl.DataFrame | None:
