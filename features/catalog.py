@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.counting import found
+from features.counting import all_found, found
 from features.declaration import Feature, Group, declared_in
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused
 from features.history import CASE, History
 from features.probes import probe_history
+from features.queries import all_answered
 from features.shared_counts import Plan
 from features.views import View
 
@@ -132,22 +133,35 @@ class Catalog:
         cases = history.cases.get_column(CASE).to_numpy()
         values = np.full((len(cases), len(self)), np.nan)
         place = {name: column for column, name in enumerate(self.names)}
-        for view, plan in self._plans.items():
-            rows = view.rows(history)
-            if rows is None:
-                continue
-            self._require_columns(view, rows)
-            told = found(plan, rows, CASE)
+        for told in self._found_of_few(history) if history.is_small else self._found_of_many(history):
             row = np.searchsorted(cases, told.get_column(CASE).to_numpy())
             names = [name for name in told.columns if name != CASE]
-            columns = np.fromiter((place[name] for name in names), dtype=np.intp, count=len(names))
-            values[row[:, None], columns] = told.select(pl.col(names).fill_null(np.nan)).to_numpy()
+            columns = np.array([place[name] for name in names], dtype=np.intp)
+            values[np.ix_(row, columns)] = _floats(told, names)
         return FeatureMatrix(history.cases, values, self.features)
+
+    def _found_of_many(self, history: History) -> Iterator[pl.DataFrame]:
+        """Yield the values of each view's features, one view after another, for each fills memory."""
+        for view, plan in self._plans.items():
+            rows = view.rows(history)
+            if rows is not None:
+                self._require_columns(view, rows)
+                yield found(plan, rows, CASE)
+
+    def _found_of_few(self, history: History) -> list[pl.DataFrame]:
+        """Return the values of each view's features, all views asked together."""
+        asked = {view: query for view in self._plans if (query := view.query(history)) is not None}
+        plans: list[tuple[Plan, pl.DataFrame]] = []
+        for view, rows in zip(asked, all_answered(asked.values()), strict=True):
+            self._require_columns(view, rows)
+            if not rows.is_empty():
+                plans.append((self._plans[view], rows))
+        return all_found(plans, CASE)
 
     def _require_columns(self, view: type[View], rows: pl.DataFrame) -> None:
         """Refuse facts without a column that a declared feature reads."""
-        read = {column for feature in self.features if feature.view is view for column, _ in feature.reads}
-        absent = sorted(read - set(rows.columns))
+        read = self._read.get(view)
+        absent = sorted(read - set(rows.columns)) if read else []
         if absent:
             raise DataRefused(
                 f"columns that features read and the table has not: {', '.join(absent)}",
@@ -155,6 +169,14 @@ class Catalog:
                 expected="every column that the lender's own features read; a value may be empty, a column may not",
                 do="add the columns, or use a card that was fitted without them",
             )
+
+    @cached_property
+    def _read(self) -> dict[type[View], set[str]]:
+        """The columns that declared features read of each view."""
+        read: dict[type[View], set[str]] = {}
+        for feature in self.features:
+            read.setdefault(feature.view, set()).update(column for column, _ in feature.reads)
+        return read
 
     @cached_property
     def _plans(self) -> dict[type[View], Plan]:
@@ -184,6 +206,12 @@ class Catalog:
     def dictionary(self) -> list[dict[str, object]]:
         """Return the feature dictionary: what `repayrank features --json` and `GET /v1/features` answer."""
         return [entry(feature) for feature in self.features]
+
+
+def _floats(frame: pl.DataFrame, names: list[str]) -> npt.NDArray[np.float64]:
+    """Return columns side by side, NaN where there is no value."""
+    columns = [frame.get_column(name).cast(pl.Float64).to_numpy() for name in names]
+    return np.column_stack(columns) if columns else np.empty((frame.height, 0))
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ Polars finds for each feature by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +16,8 @@ import polars as pl
 
 from features import case_loops
 from features.compilation import compiled
+from features.queries import FEW, all_answered
 from features.shared_counts import Asked, Plan
-
-FEW = 10_000
-"""Rows below which Polars takes no longer, for what it costs to ask anything of it is then most of the time."""
 
 
 def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.DataFrame:
@@ -35,7 +34,7 @@ def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.Da
     `case` and one column per feature
     """
     if rows.height < few:
-        return _by_polars(plan.formulas, rows, case).sort(case)
+        return all_found([(plan, rows)], case)[0].sort(case)
     cases = rows.get_column(case).to_numpy()
     if bool((cases[1:] < cases[:-1]).any()):
         rows = rows.sort(case, maintain_order=True)
@@ -50,15 +49,31 @@ def found(plan: Plan, rows: pl.DataFrame, case: str, *, few: int = FEW) -> pl.Da
         )
         frame = frame.hstack(numbers.select(plan.results).head(frame.height))
     if plan.whole:
-        frame = frame.hstack(_by_polars(plan.whole, rows, case).drop(case))
+        # maintain_order also keeps Polars from splitting one borrower's rows over threads.
+        left = _never_one(rows, always=True).group_by(case, maintain_order=True).agg(plan.whole)
+        frame = frame.hstack(_without_the_last(left).drop(case))
     return frame
 
 
-def _by_polars(formulas: list[pl.Expr], rows: pl.DataFrame, case: str) -> pl.DataFrame:
-    """Return what Polars finds for each formula by itself, cases in the order of their first rows."""
-    # maintain_order also keeps Polars from splitting one borrower's rows over threads.
-    told = _never_one(rows, always=True).group_by(case, maintain_order=True).agg(formulas)
-    return told.head(told.height - 1)
+def all_found(plans: Sequence[tuple[Plan, pl.DataFrame]], case: str) -> list[pl.DataFrame]:
+    """Return what `found` returns of each plan and its few rows, cases in the order of their first rows."""
+    return [_without_the_last(told) for told in all_answered(_asked_of_polars(*each, case) for each in plans)]
+
+
+def _asked_of_polars(plan: Plan, rows: pl.DataFrame, case: str) -> pl.LazyFrame:
+    """Return the query for each feature's value for each case, and last that of an empty row."""
+    return (
+        _never_one(rows, always=True)
+        .lazy()
+        .with_columns(plan.on_rows)
+        .group_by(case, maintain_order=True)
+        .agg(plan.numbers)
+        .select(case, *plan.features)
+    )
+
+
+def _without_the_last(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.head(frame.height - 1)
 
 
 def _never_one(frame: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
@@ -68,7 +83,7 @@ def _never_one(frame: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
     it one borrower's numbers are the same, to the bit, as in a book of many.
     """
     if frame.height == 1 or always:
-        return pl.concat([frame, _empty_row(tuple(frame.schema.items()))])
+        return frame.vstack(_empty_row(tuple(frame.schema.items())))
     return frame
 
 
@@ -83,12 +98,8 @@ class _Found:
 
     def __init__(self, plan: Plan, rows: pl.DataFrame, starts: npt.NDArray[np.int64]) -> None:
         self._starts, height = starts, rows.height
-        values = [value.alias(f"value{place}") for place, value in enumerate(plan.values)]
-        # A row whose mark is not known is not chosen.
-        marks = [mark.fill_null(value=False).alias(f"mark{place}") for place, mark in enumerate(plan.marks)]
-        frame = _never_one(rows).select(*values, *marks).head(height)
-        columns = frame.get_columns()
-        self._series, self._marked = columns[: len(values)], columns[len(values) :]
+        columns = _never_one(rows).select(plan.on_rows).head(height).get_columns()
+        self._series, self._marked = columns[: len(plan.values)], columns[len(plan.values) :]
         self._arrays: dict[object, npt.NDArray[Any]] = {}
 
     def number(self, asked: Asked) -> pl.Series:

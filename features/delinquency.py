@@ -7,6 +7,7 @@ the lender has agreed another; all amounts are whole minor units and all dates a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import polars as pl
 
 from features.compilation import compiled
 from features.ordering import sorted_by
+from features.queries import FEW, all_answered, answered
 from features.windows import marks, months_before
 
 Days = npt.NDArray[np.int32]
@@ -94,22 +96,29 @@ def delinquency(instalments: pl.DataFrame, payments: pl.DataFrame | None, alloca
     """
     # A schedule may ask for nothing any more: it is in force all the same.
     latest = pl.col("schedule").max().over("case")
-    marked = instalments.with_columns(current=pl.col("schedule") == latest)
-    rows = sorted_by(marked, ["case", "schedule", "due_on", "number"])
+    rows = instalments.lazy().with_columns(current=pl.col("schedule") == latest)
+    order = ["case", "schedule", "due_on", "number"]
+    rows = rows.sort(order) if instalments.height < FEW else sorted_by(answered(rows), order).lazy()
     asks = pl.sum_horizontal(COMPONENTS) > 0
-    due = rows.filter(asks)
     groups = rows.group_by("case", "schedule", maintain_order=True).agg(
-        asks.sum().alias("len"), pl.col("observed_on").first(), in_force_on=pl.col("in_force_at").min().dt.date()
+        asks.sum().alias("len"),
+        pl.col("observed_on").first(),
+        in_force_on=pl.col("in_force_at").min().dt.date(),
+        first=pl.col("due_on").filter(asks).min(),
     )
-    ends = _ends_of(groups)
-    settled, paid, own, days_past_due = _met(due, groups, payments, ends, allocation)
-    ledger = _instalment_rows(due, settled, paid, own, known=payments is not None)
-    return Delinquency(ledger, _month_end_rows(groups, ends, days_past_due, due, known=payments is not None))
+    due, told, received = all_answered(
+        [rows.filter(asks), groups.with_columns(_days_of_month_ends()), _received(payments, instalments.schema["case"])]
+    )
+    ends = np.column_stack([told.get_column(name).to_numpy() for name in MONTH_ENDS])
+    settled, paid, own, days_past_due = _met(due, told, received, ends, allocation)
+    known = payments is not None
+    ledger = _instalment_rows(due, settled, paid, own, known=known)
+    return Delinquency(*all_answered([ledger, _month_end_rows(told, ends, days_past_due, known=known)]))
 
 
-def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amounts, *, known: bool) -> pl.DataFrame:
+def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amounts, *, known: bool) -> pl.LazyFrame:
     settled_on = pl.Series(np.where(settled == NEVER, 0, settled), dtype=pl.Int32).cast(pl.Date)
-    rows = due.with_columns(
+    rows = due.lazy().with_columns(
         amount=pl.sum_horizontal(COMPONENTS),
         paid=pl.Series(paid) if known else pl.lit(None, pl.Int64),
         own_paid=pl.Series(own) if known else pl.lit(None, pl.Int64),
@@ -134,32 +143,33 @@ def _instalment_rows(due: pl.DataFrame, settled: Days, paid: Amounts, own: Amoun
     )
 
 
-def _ends_of(groups: pl.DataFrame) -> Days:
-    """Return, for each case and schedule, the observation date and the same day of each earlier month."""
+MONTH_ENDS = tuple(f"month_end_{back}" for back in range(MONTHS_BACK + 1))
+
+
+@lru_cache(maxsize=1)
+def _days_of_month_ends() -> tuple[pl.Expr, ...]:
+    """Return the observation date and the same day of each earlier month, each a number of days."""
     observed = pl.col("observed_on")
-    days = groups.select(
-        observed.alias("0"), *(months_before(observed, back).alias(str(back)) for back in range(1, MONTHS_BACK + 1))
-    )
-    return np.ascontiguousarray(
-        days.select(pl.all().to_physical()).to_numpy().reshape(len(groups), MONTHS_BACK + 1), np.int32
-    )
+    days = [observed, *(months_before(observed, back) for back in range(1, MONTHS_BACK + 1))]
+    return tuple(day.to_physical().alias(name) for name, day in zip(MONTH_ENDS, days, strict=True))
 
 
-def _month_end_rows(
-    groups: pl.DataFrame, ends: Days, days_past_due: Days, due: pl.DataFrame, *, known: bool
-) -> pl.DataFrame:
+def _month_end_rows(groups: pl.DataFrame, ends: Days, days_past_due: Days, *, known: bool) -> pl.LazyFrame:
     back = ends.shape[1]
-    first = due.group_by("case", "schedule", maintain_order=True).agg(first=pl.col("due_on").min())
-    told = groups.join(first, on=["case", "schedule"], how="left", maintain_order="left")
-    each = np.repeat(np.arange(len(told), dtype=np.uint32), back)
-    rows = told.select("case", "schedule", "observed_on", "in_force_on", "first")[each].with_columns(
-        months_ago=pl.Series(np.tile(np.arange(back - 1, -1, -1, dtype=np.int64), len(groups))),
-        day=pl.Series(ends[:, ::-1].reshape(-1), dtype=pl.Int32).cast(pl.Date),
-        days_past_due=pl.Series(days_past_due[:, ::-1].reshape(-1).astype(np.int64)),
+    each = pl.Series(np.repeat(np.arange(len(groups), dtype=np.uint32), back))
+    rows = (
+        groups.lazy()
+        .select(pl.col("case", "schedule", "observed_on", "in_force_on", "first").gather(each))
+        .with_columns(
+            months_ago=pl.Series(np.tile(np.arange(back - 1, -1, -1, dtype=np.int64), len(groups))),
+            day=pl.Series(ends[:, ::-1].reshape(-1), dtype=pl.Int32).cast(pl.Date),
+            days_past_due=pl.Series(days_past_due[:, ::-1].reshape(-1).astype(np.int64)),
+        )
     )
     counts = (pl.col("in_force_on") <= pl.col("day")) | (pl.col("schedule") == 0)
     falls_due = (counts & (pl.col("first") <= pl.col("day"))).fill_null(value=False)
-    if groups.get_column("case").is_duplicated().any():
+    cases = groups.get_column("case").to_numpy()
+    if bool((cases[1:] == cases[:-1]).any()):
         in_force = _of_the_latest_schedule(rows, counts, falls_due)
     else:  # nearly every book: no loan was restructured, and there is nothing to choose from
         of_first = pl.when(pl.col("schedule") == 0).then("days_past_due")
@@ -174,7 +184,7 @@ def _month_end_rows(
     return in_force.with_columns(pl.lit(None, pl.Int64).alias(name) for name in _DAYS)
 
 
-def _of_the_latest_schedule(rows: pl.DataFrame, counts: pl.Expr, falls_due: pl.Expr) -> pl.DataFrame:
+def _of_the_latest_schedule(rows: pl.LazyFrame, counts: pl.Expr, falls_due: pl.Expr) -> pl.LazyFrame:
     """Return, for each case and day, the row of the schedule in force, with what the first schedule says beside it."""
     begun = rows.filter(falls_due.any().over("case", "months_ago"))
     of_first = begun.filter(pl.col("schedule") == 0).select(
@@ -192,20 +202,25 @@ def _of_the_latest_schedule(rows: pl.DataFrame, counts: pl.Expr, falls_due: pl.E
 _DAYS = ("days_past_due", "days_past_due_original", "roll")
 
 
+def _received(payments: pl.DataFrame | None, case: pl.DataType) -> pl.LazyFrame:
+    """Return the money received by case and day, on each day the borrower's own first."""
+    if payments is None:
+        return pl.LazyFrame(schema={"case": case, "day": pl.Int32, "amount": pl.Int64, "own": pl.Int8})
+    payer = pl.col("payer").cast(pl.String).fill_null(OWN_MONEY)
+    return (
+        payments.lazy()
+        .filter(payer != NO_MONEY, pl.col("amount") > 0)
+        .with_columns(day=pl.col("paid_on").to_physical(), own=(payer == OWN_MONEY).cast(pl.Int8))
+        # Payments of one day that are alike in all that follows may stand in any order.
+        .sort("case", "day", "own", "amount", descending=[False, False, True, False])
+        .select("case", "day", "amount", "own")
+    )
+
+
 def _met(
-    due: pl.DataFrame, groups: pl.DataFrame, payments: pl.DataFrame | None, ends: Days, allocation: Allocation
+    due: pl.DataFrame, groups: pl.DataFrame, received: pl.DataFrame, ends: Days, allocation: Allocation
 ) -> tuple[Days, Amounts, Amounts, Days]:
     """Return for each instalment the day it was settled, what was paid and what of it by the borrower; and the DPD."""
-    received = pl.DataFrame(schema={"case": groups.schema["case"], "day": pl.Int32, "amount": pl.Int64, "own": pl.Int8})
-    if payments is not None:
-        payer = pl.col("payer").cast(pl.String).fill_null(OWN_MONEY)
-        received = (
-            payments.filter(payer != NO_MONEY, pl.col("amount") > 0)
-            .with_columns(day=pl.col("paid_on").to_physical(), own=(payer == OWN_MONEY).cast(pl.Int8))
-            # Payments of one day that are alike in all that follows may stand in any order.
-            .sort("case", "day", "own", "amount", descending=[False, False, True, False])
-            .select("case", "day", "amount", "own")
-        )
     cases, paying = groups.get_column("case").to_numpy(), received.get_column("case").to_numpy()
     starts = np.concatenate([[0], np.cumsum(groups.get_column("len").to_numpy())]).astype(np.int64)
     parts = np.ascontiguousarray(
@@ -219,7 +234,7 @@ def _met(
     days_past_due = np.zeros_like(ends)
     compiled(meet)(
         starts,
-        np.ascontiguousarray(due.get_column("due_on").to_physical().to_numpy(), np.int32),
+        np.ascontiguousarray(due.get_column("due_on").cast(pl.Int32).to_numpy(), np.int32),
         parts,
         np.searchsorted(paying, cases, side="left").astype(np.int64),
         np.searchsorted(paying, cases, side="right").astype(np.int64),
@@ -311,31 +326,43 @@ def spells(instalments: pl.DataFrame) -> pl.DataFrame:
     count : instalments that were late in it
     cured : it ended, and by the borrower's own money alone: paid by others or set off is no cure
     """
-    due = instalments.filter(pl.col("due"))
-    settled = due.get_column("settled_on").to_physical().fill_null(NEVER).to_numpy()
-    late = due.get_column("late").fill_null(value=False).to_numpy()
-    days_late = due.get_column("days_late").fill_null(0).to_numpy()
+    due = answered(
+        instalments.lazy()
+        .filter(pl.col("due"))
+        .select(
+            "case",
+            "observed_on",
+            "due_on",
+            pl.col("settled_on").to_physical().fill_null(NEVER),
+            pl.col("late").fill_null(value=False),
+            pl.col("days_late").fill_null(0),
+            pl.col("own").fill_null(value=True),
+        )
+    )
     begins, most = np.empty(len(due), np.int64), np.empty(len(due), np.int64)
     ends, count = np.empty(len(due), np.int32), np.empty(len(due), np.int64)
     own = np.empty(len(due), np.bool_)
     found = compiled(follow)(
         due.get_column("case").to_numpy(),
-        due.get_column("due_on").to_physical().to_numpy(),
-        settled,
-        late,
-        days_late,
-        due.get_column("own").fill_null(value=True).to_numpy(),
+        due.get_column("due_on").cast(pl.Int32).to_numpy(),
+        *(due.get_column(name).to_numpy() for name in ("settled_on", "late", "days_late", "own")),
         begins,
         ends,
         most,
         count,
         own,
     )
-    ended_on = pl.Series("ended_on", ends[:found]).cast(pl.Date).set(pl.Series(ends[:found] == NEVER), None)
-    return (
-        due.select("case", "observed_on", began_on="due_on")[begins[:found]]
-        .with_columns(ended_on, days=pl.Series(most[:found]), count=pl.Series(count[:found]))
-        .with_columns(cured=pl.Series(own[:found]) & pl.col("ended_on").is_not_null())
+    lasts = pl.Series(ends[:found] == NEVER)
+    ended_on = pl.Series(np.where(ends[:found] == NEVER, 0, ends[:found]), dtype=pl.Int32).cast(pl.Date)
+    return answered(
+        due.lazy()
+        .select(pl.col("case", "observed_on").gather(begins[:found]), began_on=pl.col("due_on").gather(begins[:found]))
+        .with_columns(
+            ended_on=pl.when(~lasts).then(ended_on),
+            days=pl.Series(most[:found]),
+            count=pl.Series(count[:found]),
+            cured=pl.Series(own[:found]) & ~lasts,
+        )
     )
 
 

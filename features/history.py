@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, lru_cache
@@ -13,9 +14,9 @@ import polars as pl
 from features.delinquency import LAWFUL, Allocation, Delinquency, delinquency, spells
 from features.errors import ConfigurationRefused, DataRefused
 from features.ordering import sorted_by
-from features.schemas import Table
+from features.queries import FEW, all_answered, answered
 from features.statement_ledger import statement_ledger
-from features.tables import BORROWER, Tables, declaration
+from features.tables import BORROWER, Tables, declaration, order_of_time
 from features.windows import marks
 
 CASE = "case"
@@ -58,13 +59,19 @@ class History:
         """
         _check_zone(zone)
         if isinstance(day, pl.DataFrame):
-            wanted = day.select(pl.col("loan_id").cast(pl.String), pl.col("observed_on").cast(pl.Date))
-            cases = _closed(wanted.with_row_index(CASE), zone)
+            wanted = day.lazy().select(pl.col("loan_id").cast(pl.String), pl.col("observed_on").cast(pl.Date))
+            cases = answered(wanted.with_row_index(CASE).with_columns(closed_at=_closed_at(zone)))
             _require_known(cases, tables.loans)
         else:
-            closed = _closed(tables.loans.select("loan_id", "recorded_at", observed_on=pl.lit(day)), zone)
-            known = closed.filter(pl.col("recorded_at") < pl.col("closed_at"))
-            cases = known.drop("recorded_at").unique("loan_id", keep="first", maintain_order=True).with_row_index(CASE)
+            cases = answered(
+                tables.loans.lazy()
+                .select("loan_id", "recorded_at", observed_on=pl.lit(day))
+                .with_columns(closed_at=_closed_at(zone))
+                .filter(pl.col("recorded_at") < pl.col("closed_at"))
+                .drop("recorded_at")
+                .unique("loan_id", keep="first", maintain_order=True)
+                .with_row_index(CASE)
+            )
         return cls(cases.select(CASE, "loan_id", "observed_on"), _known(tables, cases), zone, allocation)
 
     @cached_property
@@ -80,23 +87,28 @@ class History:
         if self.known.instalments is None:
             return None
         begins = pl.col("first_recorded_at").dt.convert_time_zone(self.zone)
-        in_force = self.known.instalments.with_columns(in_force_at=begins).drop("first_recorded_at")
-        return delinquency(in_force, self.known.payments, self.allocation)
+        in_force = self.known.instalments.lazy().with_columns(in_force_at=begins).drop("first_recorded_at")
+        return delinquency(answered(in_force), self.known.payments, self.allocation)
 
     @cached_property
     def instalments(self) -> pl.DataFrame | None:
         """The ledger's rows of the schedule that is in force on the observation date."""
-        return None if self.delinquency is None else self.delinquency.instalments.filter("current")
+        return None if self.delinquency is None else answered(self.delinquency.instalments.lazy().filter("current"))
 
     @cached_property
     def spells(self) -> pl.DataFrame | None:
         """The spells of delinquency by the schedule that is in force."""
         return None if self.instalments is None else spells(self.instalments)
 
-    def windowed(self, name: str) -> pl.DataFrame | None:
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether so few rows are known that what is asked of them is best asked together."""
+        return len(self.cases) + self.known.height < FEW
+
+    def windowed(self, name: str) -> pl.LazyFrame | None:
         """Return a table's known rows, each marked with the windows it happened in; None when it was not sent."""
         frame: pl.DataFrame | None = getattr(self.known, name)
-        return None if frame is None else frame.with_columns(marks(str(declaration(name).happened)))
+        return None if frame is None else frame.lazy().with_columns(marks(str(declaration(name).happened)))
 
     def of(self, chosen: pl.Series) -> History:
         """Return the history of some cases, chosen by a mark for each."""
@@ -142,15 +154,16 @@ SKIPPED_HOURS = (0, 1, 2, 24)
 """Hours that clocks have skipped at midnight, 24 where a whole day was left out (Samoa, 30 December 2011)."""
 
 
-def _closed(cases: pl.DataFrame, zone: str) -> pl.DataFrame:
-    """Add the instant at which each observation date ends: what is recorded from then on does not exist."""
+@lru_cache(maxsize=64)
+def _closed_at(zone: str) -> pl.Expr:
+    """Return the instant at which an observation date ends: what is recorded from then on does not exist."""
     next_day = pl.col("observed_on").dt.offset_by("1d").cast(pl.Datetime("us"))
     # Where clocks go forward at midnight the day has no first instant; the first that exists is the same instant.
     first_instants = [
         next_day.dt.offset_by(f"{hours}h").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
         for hours in SKIPPED_HOURS
     ]
-    return cases.with_columns(closed_at=pl.coalesce(first_instants).dt.convert_time_zone("UTC"))
+    return pl.coalesce(first_instants).dt.convert_time_zone("UTC")
 
 
 def _require_known(cases: pl.DataFrame, loans: pl.DataFrame) -> None:
@@ -169,34 +182,44 @@ def _require_known(cases: pl.DataFrame, loans: pl.DataFrame) -> None:
 
 
 def _known(tables: Tables, cases: pl.DataFrame) -> Tables:
-    owners = cases
-    frames: dict[str, pl.DataFrame] = {}
-    for name, frame in tables.items():
-        declared = declaration(name)
-        whose = cases if declared.about == "loan_id" else owners
-        rows = frame.join(whose, on=declared.about, how="left", maintain_order="left_right")  # faster than inner
-        known = pl.col("recorded_at") < pl.col("closed_at")
-        happened = None if declared.happened is None else pl.col(declared.happened) <= pl.col("observed_on")
-        if name not in tables.restated:
-            rows = rows.filter(known if happened is None else known & happened)
-            if name == "instalments":
-                rows = rows.with_columns(first_recorded_at="recorded_at")
-        else:
-            rows = rows.filter(known)
-            if name == "instalments":  # a correction of a schedule does not move the day on which it began to count
-                rows = rows.with_columns(first_recorded_at=pl.col("recorded_at").min().over(CASE, "schedule"))
-            identity = [CASE, *declared.identity()]
-            rows = rows.sort("recorded_at").unique(identity, keep="last", maintain_order=True)
-            if happened is not None:  # of the latest recording: a payment may be corrected to a day to come
-                rows = rows.filter(happened)
-        rows = rows.drop("closed_at")
-        frames[name] = sorted_by(rows, [CASE, *_chronological(declared)])
-        if name == "loans":
-            owners = cases.join(frames[name].select(CASE, BORROWER), on=CASE, how="inner").drop("loan_id")
-    return Tables(**frames)
+    few = tables.height < FEW
+    loans = _in_order({"loans": _rows_known("loans", tables, cases)}, few=few)
+    owners = answered(
+        cases.lazy().join(loans["loans"].lazy().select(CASE, BORROWER), on=CASE, how="inner").drop("loan_id")
+    )
+    whose = {"loan_id": cases, BORROWER: owners}
+    others = {
+        name: _rows_known(name, tables, whose[declaration(name).about]) for name, _ in tables.items() if name != "loans"
+    }
+    return Tables(**loans, **_in_order(others, few=few))
 
 
-def _chronological(declared: type[Table]) -> list[str]:
-    """Return the columns that put one case's rows in order of time, and in one order only."""
-    happened = [] if declared.happened is None else [declared.happened]
-    return list(dict.fromkeys(column for column in [*happened, *declared.identity()] if column != declared.about))
+def _rows_known(name: str, tables: Tables, whose: pl.DataFrame) -> pl.LazyFrame:
+    """Return a table's rows that were known at the end of each case's observation date, the latest of each fact."""
+    declared = declaration(name)
+    sent: pl.LazyFrame = getattr(tables, name).lazy()
+    rows = sent.join(whose.lazy(), on=declared.about, how="left", maintain_order="left_right")  # faster than inner
+    known = pl.col("recorded_at") < pl.col("closed_at")
+    happened = None if declared.happened is None else pl.col(declared.happened) <= pl.col("observed_on")
+    if name not in tables.restated:
+        rows = rows.filter(known if happened is None else known & happened)
+        if name == "instalments":
+            rows = rows.with_columns(first_recorded_at="recorded_at")
+    else:
+        rows = rows.filter(known)
+        if name == "instalments":  # a correction of a schedule does not move the day on which it began to count
+            rows = rows.with_columns(first_recorded_at=pl.col("recorded_at").min().over(CASE, "schedule"))
+        identity = [CASE, *declared.identity()]
+        rows = rows.sort("recorded_at").unique(identity, keep="last", maintain_order=True)
+        if happened is not None:  # of the latest recording: a payment may be corrected to a day to come
+            rows = rows.filter(happened)
+    return rows.drop("closed_at")
+
+
+def _in_order(queries: Mapping[str, pl.LazyFrame], *, few: bool) -> dict[str, pl.DataFrame]:
+    """Return known rows by case and in order of time; of many, one table after another, for each fills memory."""
+    orders = {name: [CASE, *order_of_time(name)] for name in queries}
+    if few:
+        found = all_answered([query.sort(orders[name]) for name, query in queries.items()])
+        return dict(zip(queries, found, strict=True))
+    return {name: sorted_by(answered(query), orders[name]) for name, query in queries.items()}

@@ -13,7 +13,7 @@ ENOUGH_PER_CENT = 95
 """Share of the promised amount that keeps the promise: fees and rounding take the rest. A convention of the trade."""
 
 
-def judged(promises: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+def judged(promises: pl.LazyFrame, payments: pl.LazyFrame) -> pl.LazyFrame:
     """Return the promises whose days of grace had passed by the observation date, each `kept` or not.
 
     Kept: the borrower's own payments from the day of the promise to the end of the days of grace came to the amount.

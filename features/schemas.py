@@ -95,11 +95,25 @@ class Table(dy.Schema):
         rules = [
             rule for name, column in cls.columns().items() for rule in column.validation_rules(pl.col(name)).values()
         ]
-        for ancestor in cls.__mro__:
-            rules += [rule.validation_fn(cls) for rule in vars(ancestor).values() if hasattr(rule, "validation_fn")]
+        rules += cls.rules_of_rows()
         if cls.primary_key() and not keys_are_unique:
             rules.append(pl.struct(cls.primary_key()).is_unique())
-        return pl.all_horizontal([rule.fill_null(value=True).all() for rule in rules] or [pl.lit(value=True)])
+        return all_hold(rules)
+
+    @classmethod
+    def rules_of_rows(cls) -> list[pl.Expr]:
+        """Return the rules over a row's columns together, each true where a row keeps it."""
+        return [
+            rule.validation_fn(cls)
+            for ancestor in cls.__mro__
+            for rule in vars(ancestor).values()
+            if hasattr(rule, "validation_fn")
+        ]
+
+
+def all_hold(rules: list[pl.Expr]) -> pl.Expr:
+    """Return the expression that is true when every row keeps some rules; what a missing value says is no fault."""
+    return pl.all_horizontal([rule.fill_null(value=True).all() for rule in rules] or [pl.lit(value=True)])
 
 
 def _money(description: str, *, least: int = 0, nullable: bool = False) -> dy.Int64:

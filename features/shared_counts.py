@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -35,6 +36,10 @@ class _Whole(Exception):
     """An expression that is not taken apart."""
 
 
+VALUE, MARK = "value{}", "mark{}"
+"""What the columns of a plan's values and marks are called, by their places."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """One number wanted of each case's rows: which, of what value, of which rows.
@@ -52,6 +57,28 @@ class Asked:
     head: int | None
     known: bool
     back: int = 0
+
+    def expression(self) -> pl.Expr:
+        """Return what is asked as Polars finds it, over the columns of `Plan.on_rows`."""
+        rows = pl.col(VALUE.format(self.value))
+        if self.mark is not None:
+            rows = rows.filter(pl.col(MARK.format(self.mark)))
+        if self.head is not None:
+            rows = rows.head(self.head)
+        if self.known:
+            rows = rows.drop_nulls()
+        if self.how == "streak":
+            return ((rows != 0).cum_sum(reverse=True) == 0).sum()
+        return {
+            "sum": rows.sum,
+            "count": rows.len,
+            "first": rows.first,
+            "last": rows.shift(self.back).last if self.back else rows.last,
+            "least": rows.min,
+            "most": rows.max,
+            "any": rows.any,
+            "distinct": rows.n_unique,
+        }[self.how]()
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ class Plan:
     """What is wanted of a view's rows for some features.
 
     values, marks : expressions over rows; asked : the numbers over each case; results : each feature's expression over
-    columns `0`, `1`, ... that hold these numbers; whole : features that are left to Polars; formulas : all as they were
+    columns `0`, `1`, ... that hold these numbers; whole : features that are left to Polars
     """
 
     values: list[pl.Expr] = field(default_factory=list)
@@ -83,14 +110,12 @@ class Plan:
     asked: list[Asked] = field(default_factory=list)
     results: list[pl.Expr] = field(default_factory=list)
     whole: list[pl.Expr] = field(default_factory=list)
-    formulas: list[pl.Expr] = field(default_factory=list)
 
     @classmethod
     def of(cls, expressions: Iterable[pl.Expr]) -> Plan:
         """Return the plan of features' expressions, each an aggregate over one case's rows."""
-        plan = cls(formulas=list(expressions))
-        places: dict[str, int] = {}
-        for expression in plan.formulas:
+        plan, places = cls(), dict[str, int]()
+        for expression in expressions:
             try:
                 result = _written(plan._lifted(_read(expression), places))
             except _Whole:
@@ -98,6 +123,22 @@ class Plan:
             else:
                 plan.results.append(result)
         return plan
+
+    @cached_property
+    def on_rows(self) -> list[pl.Expr]:
+        """The values and marks as columns; a row whose mark is not known is not chosen."""
+        marks = [mark.fill_null(value=False).alias(MARK.format(place)) for place, mark in enumerate(self.marks)]
+        return [value.alias(VALUE.format(place)) for place, value in enumerate(self.values)] + marks
+
+    @cached_property
+    def numbers(self) -> list[pl.Expr]:
+        """The numbers that are asked as Polars finds them, and the features that are left to it."""
+        return [asked.expression().alias(str(place)) for place, asked in enumerate(self.asked)] + self.whole
+
+    @cached_property
+    def features(self) -> list[pl.Expr]:
+        """Each feature over the columns of `numbers`."""
+        return [*self.results, *(pl.col(formula.meta.output_name()) for formula in self.whole)]
 
     def _lifted(self, node: Node, places: dict[str, int]) -> Node:
         """Return a node with each sum or count in it replaced by the column that will hold it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from features.queries import answered
 from features.windows import first_day, marks
 
 OWN_MONEY, NO_MONEY = "borrower", "write_off"
@@ -37,12 +38,14 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
     late, unused, paid_in_full : the state of the statement
     within_1m, within_3m, ... : closed less than so many months before the observation date, that day included
     """
-    ledger = statements.join(loans.select("case", "credit_limit"), on="case", how="left").sort("case", "statement_on")
+    limits = loans.lazy().select("case", "credit_limit")
+    # Answered here, for what follows reads it twice.
+    ledger = answered(statements.lazy().join(limits, on="case", how="left").sort("case", "statement_on")).lazy()
     before = pl.col("balance").shift(1).over("case")
     ledger = (
         ledger.with_columns(paid=pl.lit(None, pl.Int64), received=pl.lit(None, pl.Int64))
         if payments is None
-        else ledger.with_columns(_paid_before_each(ledger, payments).get_columns())
+        else _with_what_was_paid(ledger, payments.lazy())
     )
     ledger = ledger.with_columns(
         owed=pl.col("balance").clip(lower_bound=0),
@@ -53,15 +56,17 @@ def statement_ledger(statements: pl.DataFrame, loans: pl.DataFrame, payments: pl
         unused=pl.col("state") == "unused",
         paid_in_full=pl.col("state") == "paid_in_full",
     )
-    return ledger.with_columns(
-        *marks("statement_on"),
-        asked=pl.col("due") > 0,
-        shortfall=(pl.col("due") - pl.col("received")).clip(lower_bound=0),
-    ).drop("loan_id", "state", "recorded_at", "observed_on")
+    return answered(
+        ledger.with_columns(
+            *marks("statement_on"),
+            asked=pl.col("due") > 0,
+            shortfall=(pl.col("due") - pl.col("received")).clip(lower_bound=0),
+        ).drop("loan_id", "state", "recorded_at", "observed_on")
+    )
 
 
-def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """Return the sums `paid` and `received` of each statement's cycle, in the ledger's row order; 0: nothing came.
+def _with_what_was_paid(ledger: pl.LazyFrame, payments: pl.LazyFrame) -> pl.LazyFrame:
+    """Add the sums `paid` and `received` of each statement's cycle; 0: nothing came.
 
     The first statement's cycle is taken to be one month long: what was paid earlier answered statements not sent.
     """
@@ -72,7 +77,7 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
             first_day(pl.col("statement_on"), 1)
         ),
     )
-    answered = (
+    sums = (
         payments.with_columns(pl.col("payer").cast(pl.String).fill_null(OWN_MONEY))
         .filter(pl.col("payer") != NO_MONEY)
         .select("case", "paid_on", "amount", own=pl.col("payer") == OWN_MONEY)
@@ -89,6 +94,6 @@ def _paid_before_each(ledger: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFr
         .group_by("case", "statement_on")
         .agg(paid=pl.col("amount").filter("own").sum(), received=pl.col("amount").sum())
     )
-    return ledger.join(answered, on=["case", "statement_on"], how="left", maintain_order="left").select(
+    return ledger.join(sums, on=["case", "statement_on"], how="left", maintain_order="left").with_columns(
         pl.col("paid", "received").fill_null(0)
     )

@@ -14,19 +14,26 @@ import polars as pl
 
 from features.history import CASE, History
 from features.promises import judged
+from features.queries import answered
 from features.schemas import NO_DAY
 from features.windows import mark
 
 
 class View:
-    """Rows of one kind about each case; a subclass names their columns."""
+    """Rows of one kind about each case; a subclass names their columns and says how they are found."""
 
     happened: ClassVar[str] = ""
 
     @classmethod
+    def query(cls, history: History) -> pl.LazyFrame | None:
+        """Return the query for the rows, or None when the lender did not send the table."""
+        raise NotImplementedError
+
+    @classmethod
     def rows(cls, history: History) -> pl.DataFrame | None:
         """Return rows with `case`, oldest first, or None when the lender did not send the table."""
-        raise NotImplementedError
+        query = cls.query(history)
+        return None if query is None else answered(query)
 
     def within(self, months: int) -> pl.Expr:
         """Return the mark of rows of the last so many months, the observation date included."""
@@ -68,18 +75,16 @@ class Complete(View):
     table: ClassVar[str]
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the table's rows with the marks of the windows, and an empty row for each case without any."""
-        return with_every_case(history.windowed(cls.table), history)
+        rows = history.windowed(cls.table)
+        return None if rows is None else with_every_case(rows, history)
 
 
-def with_every_case(rows: pl.DataFrame | None, history: History) -> pl.DataFrame | None:
-    """Return rows and one empty row for each case that has none; None stays None."""
-    if rows is None:
-        return None
-    return history.cases.select(CASE, "observed_on").join(
-        rows.drop("observed_on"), on=CASE, how="left", maintain_order="left_right"
-    )
+def with_every_case(rows: pl.LazyFrame, history: History) -> pl.LazyFrame:
+    """Return rows and one empty row for each case that has none."""
+    cases = history.cases.lazy().select(CASE, "observed_on")
+    return cases.join(rows.drop("observed_on"), on=CASE, how="left", maintain_order="left_right")
 
 
 class Loans(View):
@@ -92,9 +97,9 @@ class Loans(View):
     observed_on: ClassVar[pl.Expr] = pl.col("observed_on").last()
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame:
+    def query(cls, history: History) -> pl.LazyFrame:
         """Return the row of each case's loan."""
-        return history.known.loans
+        return history.known.loans.lazy()
 
 
 class Statements(View):
@@ -115,9 +120,9 @@ class Statements(View):
     limit: ClassVar[pl.Expr] = pl.col("credit_limit").last()
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the ledger's rows."""
-        return history.statements
+        return None if history.statements is None else history.statements.lazy()
 
     def answer(self, mark: pl.Expr) -> pl.Expr:
         """Return a mark of how a statement was answered; missing where what was due or what was paid is unknown."""
@@ -156,9 +161,9 @@ class Instalments(View):
     schedule: ClassVar[pl.Expr] = pl.col("schedule").last().cast(pl.Int64)
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the ledger's rows, instalments to come included."""
-        return history.instalments
+        return None if history.instalments is None else history.instalments.lazy()
 
 
 class MonthEnds(View):
@@ -173,9 +178,9 @@ class MonthEnds(View):
     months_ago: ClassVar[pl.Expr] = pl.col("months_ago")
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return one row per case and month, oldest first."""
-        return None if history.delinquency is None else history.delinquency.month_ends
+        return None if history.delinquency is None else history.delinquency.month_ends.lazy()
 
     def within(self, months: int) -> pl.Expr:
         """Return the mark of the observation date and of the month ends fewer than so many months before it."""
@@ -199,28 +204,32 @@ class Spells(View):
     self_cured: ClassVar[pl.Expr] = pl.col("self_cured")
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the spells; `self_cured` is missing when contacts were not sent."""
         if history.spells is None or history.instalments is None or history.known.payments is None:
             return None
-        told = _with_self_cures(history.spells, history.known.contacts)
-        begun = history.instalments.filter("due").select(CASE, "observed_on").unique(CASE, maintain_order=True)
+        told = _with_self_cures(history.spells.lazy(), history.known.contacts)
+        begun = history.instalments.lazy().filter("due").select(CASE, "observed_on").unique(CASE, maintain_order=True)
         return begun.join(told.drop("observed_on"), on=CASE, how="left", maintain_order="left_right")
 
 
-def _with_self_cures(spells: pl.DataFrame, contacts: pl.DataFrame | None) -> pl.DataFrame:
+def _with_self_cures(spells: pl.LazyFrame, contacts: pl.DataFrame | None) -> pl.LazyFrame:
     """Add `self_cured`: cured, and the lender had not contacted the borrower while the spell lasted."""
-    numbered = spells.with_row_index("spell")
     if contacts is None:
-        return numbered.with_columns(self_cured=pl.lit(None, pl.Boolean)).drop("spell")
-    made = contacts.filter(pl.col("direction") == "outbound").select(CASE, "contacted_on")
+        return spells.with_columns(self_cured=pl.lit(None, pl.Boolean))
+    numbered = spells.with_row_index("spell")
+    made = contacts.lazy().filter(pl.col("direction") == "outbound").select(CASE, "contacted_on")
     met = (
         numbered.join(made, on=CASE, how="inner")
         .filter(pl.col("contacted_on") > pl.col("began_on"))
         .filter((pl.col("contacted_on") <= pl.col("ended_on")).fill_null(value=True))
-        .get_column("spell")
+        .select(pl.col("spell").unique(), met=True)
     )
-    return numbered.with_columns(self_cured=pl.col("cured") & pl.col("spell").is_in(met.implode()).not_()).drop("spell")
+    return (
+        numbered.join(met, on="spell", how="left", maintain_order="left")
+        .with_columns(self_cured=pl.col("cured") & pl.col("met").is_null())
+        .drop("spell", "met")
+    )
 
 
 class Payments(Complete):
@@ -247,11 +256,11 @@ class Promises(View):
     kept: ClassVar[pl.Expr] = pl.col("kept")
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the promises that could be judged by the observation date (`features.promises`)."""
         if history.known.promises is None or history.known.payments is None:
             return None
-        return judged(history.known.promises, history.known.payments)
+        return judged(history.known.promises.lazy(), history.known.payments.lazy())
 
 
 class Contacts(Complete):
@@ -297,12 +306,10 @@ class Flows(View):
     below_an_instalment: ClassVar[pl.Expr] = pl.col("balance") < pl.col("instalment")
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the movements with the instalment beside each."""
         rows = history.windowed("transactions")
-        if rows is None:
-            return None
-        return rows.join(instalments_asked(history), on=CASE, how="left", maintain_order="left")
+        return None if rows is None else with_instalments_asked(rows, history)
 
     def any_of(self, *kinds: str) -> pl.Expr:
         """Return the mark of movements of some kinds."""
@@ -321,12 +328,10 @@ class Means(View):
     instalment: ClassVar[pl.Expr] = pl.col("instalment").last()
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the statements of means with the instalment beside each."""
         rows = history.windowed("borrowers")
-        if rows is None:
-            return None
-        return rows.join(instalments_asked(history), on=CASE, how="left", maintain_order="left")
+        return None if rows is None else with_instalments_asked(rows, history)
 
 
 class Enquiries(Complete):
@@ -361,7 +366,7 @@ class Security(Complete):
     outstanding: ClassVar[pl.Expr] = pl.col("outstanding").last()
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return one row per security."""
         valued = history.windowed(cls.table)
         if valued is None:
@@ -370,61 +375,52 @@ class Security(Complete):
         rows = with_every_case(latest, history)
         owed = outstanding(history)
         if history.known.payments is None and history.instalments is not None:  # what is left of a schedule is unknown
-            owed = owed.join(history.instalments.select(CASE).unique(), on=CASE, how="anti")
-        return None if rows is None else rows.join(owed, on=CASE, how="left", maintain_order="left")
+            owed = owed.join(history.instalments.lazy().select(CASE).unique(), on=CASE, how="anti")
+        return rows.join(owed, on=CASE, how="left", maintain_order="left")
 
 
-def instalments_asked(history: History) -> pl.DataFrame:
-    """Return `case` and `instalment`: the next instalment to come, else the last; without a schedule amount over term.
+def with_instalments_asked(rows: pl.LazyFrame, history: History) -> pl.LazyFrame:
+    """Add `instalment`: the next instalment to come, else the last; without a schedule amount over term.
 
     Minor units, rounded down; missing when neither is known.
     """
-    loans = history.known.loans.select(CASE, asked=pl.col("amount") // pl.col("term_months").cast(pl.Int64))
+    asked = history.known.loans.lazy().select(CASE, asked=pl.col("amount") // pl.col("term_months").cast(pl.Int64))
     if history.instalments is None:
-        return loans.select(CASE, instalment="asked")
-    rows = history.instalments
-    scheduled = rows.group_by(CASE, maintain_order=True).agg(
-        scheduled=pl.coalesce(
-            pl.col("amount").filter(pl.col("due").not_()).first(),
-            pl.col("amount").last(),
+        asked = asked.select(CASE, instalment="asked")
+    else:
+        to_come = pl.col("amount").filter(pl.col("due").not_()).first()
+        scheduled = pl.coalesce(to_come, pl.col("amount").last())
+        schedule = history.instalments.lazy().group_by(CASE, maintain_order=True).agg(scheduled=scheduled)
+        asked = asked.join(schedule, on=CASE, how="left", maintain_order="left").select(
+            CASE, instalment=pl.coalesce("scheduled", "asked")
         )
-    )
-    joined = loans.join(scheduled, on=CASE, how="left", maintain_order="left")
-    return joined.select(CASE, instalment=pl.coalesce("scheduled", "asked"))
+    return rows.join(asked, on=CASE, how="left", maintain_order="left")
 
 
-def outstanding(history: History) -> pl.DataFrame:
+def outstanding(history: History) -> pl.LazyFrame:
     """Return `case` and `outstanding` in minor units: unpaid principal and arrears of interest and costs.
 
     By the schedule; without one, the latest statement's balance at least 0; else the amount lent.
     """
-    frame = history.known.loans.select(CASE, lent="amount")
-    if history.instalments is not None:
-        rows = history.instalments
+    frame, owed = history.known.loans.lazy().select(CASE, lent="amount"), ["lent"]
+    if history.statements is not None:
+        latest = history.statements.lazy().group_by(CASE, maintain_order=True).agg(stated=pl.col("owed").last())
+        frame, owed = frame.join(latest, on=CASE, how="left", maintain_order="left"), ["stated", *owed]
+    if history.instalments is not None and history.known.payments is not None:
         # What is to come counts with its principal only: interest that is not due is not owed.
         left = pl.when("due").then(pl.col("unpaid")).otherwise(pl.min_horizontal("unpaid", "principal"))
-        scheduled = rows.group_by(CASE, maintain_order=True).agg(scheduled=left.sum())
-        known = history.known.payments is not None
-        frame = frame.join(scheduled, on=CASE, how="left", maintain_order="left").with_columns(
-            scheduled=pl.col("scheduled") if known else pl.lit(None, pl.Int64)
-        )
-    else:
-        frame = frame.with_columns(scheduled=pl.lit(None, pl.Int64))
-    if history.statements is not None:
-        latest = history.statements.group_by(CASE, maintain_order=True).agg(stated=pl.col("owed").last())
-        frame = frame.join(latest, on=CASE, how="left", maintain_order="left")
-    else:
-        frame = frame.with_columns(stated=pl.lit(None, pl.Int64))
-    return frame.select(CASE, outstanding=pl.coalesce("scheduled", "stated", "lent"))
+        schedule = history.instalments.lazy().group_by(CASE, maintain_order=True).agg(scheduled=left.sum())
+        frame, owed = frame.join(schedule, on=CASE, how="left", maintain_order="left"), ["scheduled", *owed]
+    return frame.select(CASE, outstanding=pl.coalesce(owed))
 
 
 class Facts(View):
     """The lender's own columns: one row per case, the latest recorded."""
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
+    def query(cls, history: History) -> pl.LazyFrame | None:
         """Return the facts of each case."""
-        return history.known.facts
+        return None if history.known.facts is None else history.known.facts.lazy()
 
 
 def ratio(part: pl.Expr, whole: pl.Expr, *, most: float | None = None) -> pl.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 
 WINDOWS = (1, 3, 6, 12)
@@ -13,12 +15,13 @@ def mark(months: int) -> str:
     return f"within_{months}m"
 
 
-def marks(day: str) -> list[pl.Expr]:
+@lru_cache(maxsize=32)
+def marks(day: str) -> tuple[pl.Expr, ...]:
     """Return a mark for each window: whether a day lies in it, the observation date included, days to come not."""
     until = pl.col(day) <= pl.col("observed_on")
-    return [
+    return tuple(
         (until & (pl.col(day) >= first_day(pl.col("observed_on"), months))).alias(mark(months)) for months in WINDOWS
-    ]
+    )
 
 
 def first_day(last_day: pl.Expr, months: int) -> pl.Expr:

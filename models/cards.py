@@ -17,6 +17,7 @@ import polars as pl
 
 from features.errors import UsageError
 from features.history import CASE, History
+from features.queries import answered
 from features.words import Text
 
 if TYPE_CHECKING:
@@ -92,29 +93,22 @@ def is_overdue(history: History) -> pl.Series:
     By the schedule in force for a loan with instalments (settled and not yet begun loans are not in the book), by the
     latest statement of the last 3 months for a revolving account.
     """
-    told = history.cases.select(CASE)
-    if history.instalments is not None and history.known.payments is not None:
-        standing = history.instalments.group_by(CASE, maintain_order=True).agg(
-            scheduled=pl.when(pl.col("settled_on").is_null().any()).then(pl.col("overdue").any())
-        )
-        told = told.join(standing, on=CASE, how="left", maintain_order="left")
-    else:
-        told = told.with_columns(scheduled=pl.lit(None, pl.Boolean))
+    told, overdue = history.cases.lazy().select(CASE), [pl.lit(None, pl.Boolean)]
     if history.statements is not None:
-        recent = history.statements.filter(pl.col(f"within_{RECENT_MONTHS}m"))
+        recent = history.statements.lazy().filter(pl.col(f"within_{RECENT_MONTHS}m"))
         latest = recent.group_by(CASE, maintain_order=True).agg(stated=pl.col("months_overdue").last() > 0)
-        told = told.join(latest, on=CASE, how="left", maintain_order="left")
-    else:
-        told = told.with_columns(stated=pl.lit(None, pl.Boolean))
-    overdue = told.select(pl.coalesce("scheduled", "stated")).to_series()
-    return overdue.set(_left(history), None)
-
-
-def _left(history: History) -> pl.Series:
-    if history.known.events is None:
-        return pl.repeat(value=False, n=len(history.cases), dtype=pl.Boolean, eager=True)
-    gone = history.known.events.filter(pl.col("kind").cast(pl.String).is_in(LEFT_THE_BOOK)).get_column(CASE)
-    return history.cases.get_column(CASE).is_in(gone.implode())
+        told, overdue = told.join(latest, on=CASE, how="left", maintain_order="left"), [pl.col("stated"), *overdue]
+    if history.instalments is not None and history.known.payments is not None:
+        unsettled = pl.col("settled_on").is_null().any()
+        standing = pl.when(unsettled).then(pl.col("overdue").any())
+        schedule = history.instalments.lazy().group_by(CASE, maintain_order=True).agg(scheduled=standing)
+        told, overdue = told.join(schedule, on=CASE, how="left", maintain_order="left"), [pl.col("scheduled"), *overdue]
+    stands = pl.coalesce(overdue)
+    if history.known.events is not None:
+        left = history.known.events.lazy().filter(pl.col("kind").cast(pl.String).is_in(LEFT_THE_BOOK)).select(CASE)
+        told = told.join(left.unique().with_columns(left=True), on=CASE, how="left", maintain_order="left")
+        stands = pl.when(pl.col("left").is_null()).then(stands)
+    return answered(told.select(stands.alias("overdue"))).to_series()
 
 
 CARDS: Mapping[str, Card] = {

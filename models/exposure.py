@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from features.history import CASE, History
+from features.queries import answered
 from features.views import outstanding
 
 
@@ -19,34 +20,33 @@ def at_risk(history: History) -> pl.DataFrame:
     -------
     Columns `product`, `currency`, `owed_minor`, `borrower_id`, in the cases' order
     """
-    money = history.cases.join(
-        history.known.loans.select(CASE, "product", "currency", "borrower_id"),
-        on=CASE,
-        how="left",
-        maintain_order="left",
-    ).join(outstanding(history), on=CASE, how="left", maintain_order="left")
+    loans = history.known.loans.lazy().select(CASE, "product", "currency", "borrower_id")
+    money = (
+        history.cases.lazy()
+        .join(loans, on=CASE, how="left", maintain_order="left")
+        .join(outstanding(history), on=CASE, how="left", maintain_order="left")
+    )
     since = _paid_since_the_latest_statement(history)
     if since is not None:
         money = money.join(since, on=CASE, how="left", maintain_order="left").with_columns(
             outstanding=pl.coalesce("stated", "outstanding")
         )
     owed = pl.col("outstanding").fill_null(0).clip(lower_bound=0)
-    return money.select("product", "currency", owed_minor=owed, borrower_id="borrower_id")
+    return answered(money.select("product", "currency", owed_minor=owed, borrower_id="borrower_id"))
 
 
-def _paid_since_the_latest_statement(history: History) -> pl.DataFrame | None:
+def _paid_since_the_latest_statement(history: History) -> pl.LazyFrame | None:
     """Return what revolving accounts owe; None without statements. A loan with a schedule goes by its schedule."""
     if history.statements is None:
         return None
-    latest = history.statements.group_by(CASE, maintain_order=True).agg(
-        pl.col("statement_on").last(), pl.col("owed").last()
-    )
+    last = pl.col("statement_on", "owed").last()
+    latest = history.statements.lazy().group_by(CASE, maintain_order=True).agg(last)
     if history.instalments is not None:
-        latest = latest.join(history.instalments.select(CASE).unique(), on=CASE, how="anti")
+        latest = latest.join(history.instalments.lazy().select(CASE).unique(), on=CASE, how="anti")
     if history.known.payments is None:
         return latest.select(CASE, stated="owed")
     paid = (
-        latest.join(history.known.payments.select(CASE, "paid_on", "amount", "payer"), on=CASE, how="inner")
+        latest.join(history.known.payments.lazy().select(CASE, "paid_on", "amount", "payer"), on=CASE, how="inner")
         .filter(
             pl.col("paid_on") > pl.col("statement_on"), pl.col("payer").cast(pl.String).fill_null("") != "write_off"
         )

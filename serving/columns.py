@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -57,6 +57,15 @@ def instant(text: str) -> datetime | None:
         return None
 
 
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+def _microseconds(text: str) -> int | None:
+    """Return an instant as Polars keeps it: to hand it over as Python's object takes fifteen times as long."""
+    told = instant(text)
+    return None if told is None else (told - EPOCH) // MICROSECOND
+
+
 def printable(text: str) -> str | None:
     """Return a text that may go into a file, a log or a page unharmed, or None.
 
@@ -81,7 +90,10 @@ def read(cells: Sequence[object], dtype: pl.DataType) -> tuple[pl.Series, list[i
     if None in known.values():
         bad += [row for row, cell in enumerate(typed) if cell is not None and known[cell] is None]
     known[None] = None
-    return pl.Series([known[cell] for cell in typed], dtype=dtype), sorted(bad)
+    values = [known[cell] for cell in typed]
+    if isinstance(dtype, pl.Datetime):
+        return pl.Series(values, dtype=pl.Int64).cast(dtype), sorted(bad)
+    return pl.Series(values, dtype=dtype), sorted(bad)
 
 
 def _as_float(cell: object) -> object:
@@ -106,4 +118,4 @@ def _reader(dtype: pl.DataType) -> tuple[type, Callable[[Any], Any]]:
     if type(dtype) in BITS:
         bound = 2 ** (BITS[type(dtype)] - 1)
         return int, lambda cell: cell if -bound <= cell < bound else None
-    return str, {pl.Date: day, pl.Datetime: instant, pl.String: printable}[type(dtype)]
+    return str, {pl.Date: day, pl.Datetime: _microseconds, pl.String: printable}[type(dtype)]

@@ -19,7 +19,7 @@ from features.delinquency import Allocation
 from features.errors import Fault, TablesRefused
 from features.history import History, is_zone
 from features.schemas import Table
-from features.tables import FACTS, NoFacts, Tables, declarations
+from features.tables import FACTS, NoFacts, Tables, columns_of, declarations, types_of
 from models.fitted_card import FittedCard
 from serving import columns
 from serving.strict_json import WHERE, read_object
@@ -151,7 +151,7 @@ def _tables(reading: _Reading, given: object, most_loans: int, card: FittedCard 
             if card is not None and name == FACTS:
                 frame = _facts(reading, card, given[name])
             else:
-                frame = _table(reading, name, schema.columns(), given[name])
+                frame = _table(reading, name, columns_of(schema), types_of(schema), given[name])
             if frame is not None:
                 frames[name] = frame
     if card is not None and card.needed and FACTS not in given:
@@ -193,7 +193,8 @@ def _facts(reading: _Reading, card: FittedCard, given: object) -> pl.DataFrame |
     """
     before = reading.total
     rows = [_taken(reading, card, *row) for row in enumerate(given)] if isinstance(given, list) else given
-    sent = _table(reading, FACTS, {**NoFacts.columns(), **columns_of_kinds(card.sent)}, rows)
+    declared = {**columns_of(NoFacts), **columns_of_kinds(card.sent)}
+    sent = _table(reading, FACTS, declared, {name: column.dtype for name, column in declared.items()}, rows)
     if sent is None or reading.total > before:
         return None
     facts, faults = card.raw.facts(sent, card.kinds)
@@ -222,7 +223,9 @@ def _taken(reading: _Reading, card: FittedCard, place: int, row: object) -> obje
     return taken
 
 
-def _table(reading: _Reading, name: str, declared: Mapping[str, dy.Column], given: object) -> pl.DataFrame | None:
+def _table(
+    reading: _Reading, name: str, declared: Mapping[str, dy.Column], types: Mapping[str, pl.DataType], given: object
+) -> pl.DataFrame | None:
     if not isinstance(given, list):
         reading.fault(name, None, None, "a list of rows")
         return None
@@ -240,22 +243,32 @@ def _table(reading: _Reading, name: str, declared: Mapping[str, dy.Column], give
         if not cells.keys() <= names:
             for stranger in cells.keys() - names:
                 reading.fault(name, row, _repeatable(stranger), f"only the columns {', '.join(declared)}")
-    return pl.DataFrame([_column(reading, name, column, kind, given) for column, kind in declared.items()])
+    if not given:
+        return pl.DataFrame(schema=types)
+    return pl.DataFrame(
+        {
+            column: _column(reading, (name, column), types[column], given, nullable=kind.nullable)
+            for column, kind in declared.items()
+        }
+    )
 
 
-def _column(reading: _Reading, table: str, column: str, kind: Any, rows: list[dict[str, Any]]) -> pl.Series:
+def _column(
+    reading: _Reading, place: tuple[str, str], dtype: pl.DataType, rows: list[dict[str, Any]], *, nullable: bool
+) -> pl.Series:
+    table, column = place
     cells = [row.get(column) for row in rows]
-    series, bad = columns.read(cells, kind.dtype)
+    series, bad = columns.read(cells, dtype)
     for row in bad:
-        reading.fault(table, row, column, columns.expected(kind.dtype))
-    if not kind.nullable and None in cells:
+        reading.fault(table, row, column, columns.expected(dtype))
+    if not nullable and None in cells:
         if rows and not any(column in row for row in rows):
             reading.fault(table, None, column, "this column to be there")
         else:
             for row, cell in enumerate(cells):
                 if cell is None:
                     reading.fault(table, row, column, "a value, not null")
-    return series.alias(column)
+    return series
 
 
 def _repeatable(name: str) -> str | None:

@@ -91,7 +91,7 @@ def test_promises_are_judged_again_by_hand(found: Both):
             continue
         assert known.promises is not None
         assert known.payments is not None
-        rows = rows_of(judged(known.promises, known.payments), case)
+        rows = rows_of(judged(known.promises.lazy(), known.payments.lazy()).collect(), case)
         assert [{name: row[name] for name in row if name != "observed_on"} for row in rows] == loan.promises
 
 

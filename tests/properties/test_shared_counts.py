@@ -13,6 +13,7 @@ from made_books import books, cohorts
 from features.catalog import catalog
 from features.counting import found
 from features.history import CASE, History
+from features.queries import FEW
 from features.shared_counts import Plan
 
 SIMILAR = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,7 +101,9 @@ def test_each_formula_gives_what_polars_gives(drawn):
     plan = Plan.of(formulas)
     assert [formula.meta.output_name() for formula in plan.whole] == list(LEFT_TO_POLARS)
     names = [CASE, *FORMULAS, *LEFT_TO_POLARS]
-    assert found(plan, frame, CASE, few=0).select(names).equals(by_polars(frame, formulas).select(names))
+    alone = by_polars(frame, formulas).select(names)
+    assert found(plan, frame, CASE, few=0).select(names).equals(alone)
+    assert found(plan, frame, CASE).select(names).equals(alone)
 
 
 @COSTLY
@@ -112,11 +115,12 @@ def test_every_feature_of_the_catalog_is_what_polars_finds_for_it(data):
         facts = view.rows(history)
         if facts is not None:
             formulas = [feature.expression() for feature in catalog() if feature.view is view]
-            told = found(Plan.of(formulas), facts, CASE, few=0)
             alone = by_polars(facts, formulas)
-            assert set(told.columns) == set(alone.columns)
-            for column in alone.columns:
-                assert told.get_column(column).to_list() == alone.get_column(column).to_list(), column
+            for few in (0, FEW):
+                told = found(Plan.of(formulas), facts, CASE, few=few)
+                assert set(told.columns) == set(alone.columns)
+                for column in alone.columns:
+                    assert told.get_column(column).to_list() == alone.get_column(column).to_list(), column
 
 
 def test_few_features_of_the_catalog_are_left_to_polars():

@@ -1,4 +1,4 @@
-"""The rules of a table, tried in one expression, say what dataframely says of the same rows."""
+"""The rules of a table, tried in one expression or column by column, say what dataframely says of the same rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.few_rows import keep_rules, repeat
 from features.probes import probe_tables
 from features.schemas import SCORED
 from features.tables import declarations
@@ -36,19 +37,31 @@ def test_one_expression_says_what_dataframely_says(data):
     if data.draw(st.booleans()):
         changed = pl.concat([changed, changed.slice(row, 1)])
     assert changed.select(schema.kept()).item() == schema.is_valid(changed)
+    assert keep_rules(changed, schema) == schema.is_valid(changed)
 
 
 @pytest.mark.parametrize("name", sorted(SCORED))
 def test_an_empty_table_keeps_every_rule(name):
     schema = SCORED[name]
     assert schema.create_empty().select(schema.kept()).item()
+    assert keep_rules(schema.create_empty(), schema)
 
 
 def test_every_kind_of_rule_is_tried():
     loans = FRAMES["loans"].with_columns(currency=pl.lit("CNY"))
     kept = SCORED["loans"].kept()
     assert loans.select(kept).item()
+    assert keep_rules(loans, SCORED["loans"])
+    assert not keep_rules(loans.with_columns(currency=pl.lit("XXX")), SCORED["loans"])
     assert not loans.with_columns(currency=pl.lit("XXX")).select(kept).item()
     assert not loans.with_columns(amount=pl.lit(-1, pl.Int64)).select(kept).item()
     assert not loans.with_columns(borrower_id=pl.lit(None, pl.String)).select(kept).item()
     assert not pl.concat([loans, loans]).select(kept).item()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from([None, "", "a"]), st.sampled_from([None, 0, 1]), st.booleans()), max_size=5))
+def test_few_rows_repeat_as_polars_says(rows):
+    frame = pl.DataFrame(rows, {"text": pl.String, "day": pl.Date, "mark": pl.Boolean}, orient="row")
+    for columns in (["text"], ["text", "day"], ["text", "day", "mark"]):
+        assert repeat(frame, columns) == frame.select(pl.struct(columns).is_duplicated().any()).item()

@@ -37,8 +37,8 @@ class WholeBook(View):
     """The statements with what no feature may know: how many rows there are in the whole book."""
 
     @classmethod
-    def rows(cls, history: History) -> pl.DataFrame | None:
-        statements = Statements.rows(history)
+    def query(cls, history: History) -> pl.LazyFrame | None:
+        statements = Statements.query(history)
         return None if statements is None else statements.with_columns(in_book=pl.len())
 
 
