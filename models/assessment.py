@@ -131,8 +131,9 @@ class Assessment:
         """What to know of each case before its score is used."""
         ranges = self.model.reference.get("own_ranges", {})
         told = strange_figures(self.catalog.features, self.values, self.currencies, ranges)
-        if self.remarks is not None:
-            told = [[*remarks, *strange] for remarks, strange in zip(self.remarks, told, strict=True)]
+        for case, said in enumerate(self.remarks or ()):
+            if said:
+                told[case] = [*said, *told[case]]
         for case in np.flatnonzero(self.ledger.exposure_minor > self.owed_minor).tolist():
             told[case].append(counted_as(int(self.ledger.exposure_minor[case]), self.currencies[case]))
         return told

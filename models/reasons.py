@@ -226,7 +226,7 @@ def stated(feature: Feature, value: float, currency: str) -> Text:
         said = feature.holds if value else feature.otherwise
         if said is not None:
             return said
-    return feature.reason.filled(value=_told(feature, value, currency))
+    return feature.reason.with_value(_told(feature, value, currency))
 
 
 def _told(feature: Feature, value: float, currency: str) -> Text:
