@@ -6,6 +6,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,12 @@ class Ratio:
         ratios = [long / short for short, long in zip(a, b, strict=True)]
         middle = statistics.median
         return cls(middle(ratios), min(ratios), max(ratios), middle(a), middle(b), len(ratios))
+
+
+def timed(work: Callable[[], Done]) -> tuple[Done, float]:
+    """Return what some work gives, and the seconds it took."""
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
 
 
 def in_turn(a: Callable[[], object], b: Callable[[], object], *, turns: int = 7, share_of_b: float = 1.0) -> Ratio:
