@@ -134,7 +134,7 @@ def train(
     _require_card(card)
     book = _book(portfolio, zone, data)
     wanted = card_of(book, card or book.card)
-    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, say=_say)
+    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")

@@ -261,19 +261,42 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         splits = inner_folds(X, bad, borrowers, folds, self.seed)
         best: tuple[float, Size, int, Floats] | None = None
         for size in sizes:
-            fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
-            trees = int(np.argmin(losses)) + 1
-            if best is None or losses[trees - 1] < best[0]:
-                told = np.empty(len(X))
-                for booster, (_, held_out) in zip(fold_boosters, splits, strict=True):
-                    told[held_out] = booster.predict(
-                        X[held_out], raw_score=True, num_iteration=trees, num_threads=self.threads
-                    )
-                best = (float(losses[trees - 1]), size, trees, told)
+            loss, trees, told = self._out_of_fold(size, X, bad, splits, helpers)
+            if best is None or loss < best[0]:
+                best = (loss, size, trees, told)
         assert best is not None, "sizes must not be empty"
         self.inner_log_loss_, self.size_, trees, out_of_fold = best
         self.trees_ = round(trees * MORE_TREES)
         return out_of_fold
+
+    def out_of_fold(
+        self,
+        size: Size,
+        X: Floats,
+        bad: npt.NDArray[np.bool_],
+        *,
+        helpers: Helpers | None = None,
+        borrowers: Any = None,
+    ) -> Floats:
+        """Return each case's raw log-odds by a model of some size that had not seen it, on the inner folds of `fit`."""
+        folds = min(self.inner_folds, int(bad.sum()), int((~bad).sum()))
+        return self._out_of_fold(size, X, bad, inner_folds(X, bad, borrowers, folds, self.seed), helpers)[2]
+
+    def _out_of_fold(
+        self,
+        size: Size,
+        X: Floats,
+        bad: npt.NDArray[np.bool_],
+        splits: list[tuple[Any, Any]],
+        helpers: Helpers | None,
+    ) -> tuple[float, int, Floats]:
+        """Return the least held-out log-loss, the trees it takes, and the held-out log-odds of all cases."""
+        fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
+        trees = int(np.argmin(losses)) + 1
+        told = np.empty(len(X))
+        for booster, (_, held_out) in zip(fold_boosters, splits, strict=True):
+            told[held_out] = booster.predict(X[held_out], raw_score=True, num_iteration=trees, num_threads=self.threads)
+        return float(losses[trees - 1]), trees, told
 
     def _cross_validate(
         self,

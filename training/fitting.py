@@ -18,8 +18,9 @@ from features.words import Unit
 from models.cards import Card, Population
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
-from models.risk_model import Floats, Helpers, RiskModel, sizes_for
+from models.risk_model import Floats, Helpers, RiskModel, inner_folds, sizes_for
 from training.cohort import Cohort, catalog_of
+from training.paired import Difference, auc_difference
 
 ANY_DEPTH = -1
 """What LightGBM calls trees that may be as deep as their leaves allow."""
@@ -46,6 +47,20 @@ def fit(
     if not shallow:
         model.set_params(sizes=tuple(replace(size, max_depth=ANY_DEPTH) for size in sizes_for(len(cohort))))
     return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort), borrowers=cohort.borrowers)
+
+
+def against_any_depth(cohort: Cohort, model: RiskModel) -> Difference:
+    """Return how much better a fitted model's out-of-fold scores are than those of trees of any depth, on its folds.
+
+    The bound on depth keeps the tables small that every score is explained from (`models.pattern_tables`).
+    """
+    assert model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"
+    values, bad = cohort.matrix.values, cohort.bad
+    free = model.out_of_fold(
+        replace(model.size_, max_depth=ANY_DEPTH), values, bad, helpers=_helpers(cohort), borrowers=cohort.borrowers
+    )
+    folds = inner_folds(values, bad, cohort.borrowers, model.inner_folds, model.seed)
+    return auc_difference([(bad[judged], model.out_of_fold_[judged], free[judged]) for _, judged in folds])
 
 
 def _helpers(cohort: Cohort) -> Helpers | None:

@@ -121,3 +121,14 @@ def test_without_the_bound_trees_grow_deeper_than_it(overdue: Cohort, monkeypatc
     cases = alone(overdue, 3)
     assert deepest(RiskModel.of(fitting.catalog_of(cases), sizes=(small,)).fit(cases.matrix.values, cases.bad)) <= 3
     assert deepest(fit(cases, shallow=False)) > 3
+
+
+def test_a_bound_that_binds_nothing_costs_nothing_and_one_that_binds_is_measured(overdue: Cohort) -> None:
+    cases = alone(overdue, 5)
+    told = {}
+    for depth in (fitting.ANY_DEPTH, 1):
+        size = Size(max_depth=depth, num_leaves=12, most_trees=40)
+        model = RiskModel.of(fitting.catalog_of(cases), sizes=(size,), seed=0)
+        told[depth] = fitting.against_any_depth(cases, model.fit(cases.matrix.values, cases.bad))
+    assert (told[fitting.ANY_DEPTH].low, told[fitting.ANY_DEPTH].auc, told[fitting.ANY_DEPTH].high) == (0, 0, 0)
+    assert told[1].low < told[1].auc < told[1].high
