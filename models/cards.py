@@ -108,7 +108,8 @@ def is_overdue(history: History) -> pl.Series:
         left = history.known.events.lazy().filter(pl.col("kind").cast(pl.String).is_in(LEFT_THE_BOOK)).select(CASE)
         told = told.join(left.unique().with_columns(left=True), on=CASE, how="left", maintain_order="left")
         stands = pl.when(pl.col("left").is_null()).then(stands)
-    return answered(told.select(stands.alias("overdue"))).to_series()
+    # Beside the cases: where nothing is known at all, the value alone would be a single row.
+    return answered(told.select(CASE, overdue=stands)).get_column("overdue")
 
 
 CARDS: Mapping[str, Card] = {
