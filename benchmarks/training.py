@@ -17,12 +17,17 @@ from models.risk_model import LARGE_SIZES, RiskModel
 TREES, JUDGED, SEEDS = 300, 50_000, 5
 
 
+def groups_of_columns(count: int) -> list[str]:
+    """Return the group of each column."""
+    group_of = {column: f"group {number}" for number, group in enumerate(GROUPS) for column in group}
+    return [group_of[column] for column in range(count)]
+
+
 def results() -> Iterator[Result]:
     """Yield the comparison; the difference in AUC, on rows that neither has seen, stands beside it."""
     values, judged = rows(0, ROWS), rows(3, JUDGED)
     bad, outcome = outcomes(1, values), outcomes(1, judged)
-    group_of = {column: f"group {number}" for number, group in enumerate(GROUPS) for column in group}
-    groups = [group_of[column] for column in range(values.shape[1])]
+    groups = groups_of_columns(values.shape[1])
     mine_took: list[float] = []
     other_took: list[float] = []
     differences: list[float] = []

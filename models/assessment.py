@@ -102,6 +102,11 @@ class Assessment:
         _ = self.currency  # refuses amounts that cannot be compared
         return order(self.ledger.priority, self.loan_ids)
 
+    @cached_property
+    def calibrated_log_odds(self) -> Floats:
+        """Calibrated log-odds of the bad outcome."""
+        return self.model.model.calibration_.log_odds(self.attribution.log_odds)
+
     def part(self, group: Group) -> Floats:
         """Return a group's part of each score, in log-odds."""
         return self.attribution.parts[group]

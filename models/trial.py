@@ -41,9 +41,15 @@ def load_tried(store: ModelStore, card: str, wanted: str | None = None) -> Fitte
     note = _note(store, card, chosen)
     if note is None or not note.exists():
         _try(store, card, chosen)
-        if note is not None:
-            _write_down(note)
+        has_lived(store, card, chosen)
     return store.load(card, chosen)
+
+
+def has_lived(store: ModelStore, card: str, chosen: str) -> None:
+    """Write down that a process has loaded a version and lived, as the one that trained it has: no trial is needed."""
+    note = _note(store, card, chosen)
+    if note is not None:
+        _write_down(note)
 
 
 def _try(store: ModelStore, card: str, chosen: str) -> None:

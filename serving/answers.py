@@ -47,7 +47,6 @@ def numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
     """Return the part of the answer that does not depend on the other loans or on the time of day."""
     model, policy = assessment.model.identity(), assessment.policy
-    calibrated = assessment.model.model.calibration_.log_odds(assessment.attribution.log_odds).tolist()
     columns = {
         "default_probability": assessment.probability.tolist(),
         "points": assessment.points.tolist(),
@@ -55,7 +54,7 @@ def entries_of(assessment: Assessment) -> list[dict[str, Any]]:
         "base": [assessment.attribution.base] * len(assessment),
         **{group.value: [{"contribution": part} for part in assessment.part(group).tolist()] for group in GROUP_ORDER},
         "log_odds": assessment.attribution.log_odds.tolist(),
-        "calibrated_log_odds": calibrated,
+        "calibrated_log_odds": assessment.calibrated_log_odds.tolist(),
         "quadrant": assessment.quadrants,
     }
     recovered = assessment.expected_recovery_minor

@@ -164,7 +164,7 @@ def _facts(assessment: Assessment) -> dict[str, Any]:
         "base": np.full(len(assessment), attribution.base),
         **{group.value: assessment.part(group) for group in GROUP_ORDER},
         "log_odds": attribution.log_odds,
-        "calibrated_log_odds": assessment.model.model.calibration_.log_odds(attribution.log_odds),
+        "calibrated_log_odds": assessment.calibrated_log_odds,
         "quadrant": pl.Series(assessment.quadrants, dtype=pl.String),
         "quadrant_en": pl.Series([entry.name_en for entry in treatments], dtype=pl.String),
         "quadrant_zh": pl.Series([entry.name_zh for entry in treatments], dtype=pl.String),

@@ -12,10 +12,10 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import DataRefused
-from features.portfolios.bucketed import Bucket
+from features.portfolios.bucketed import NAMED, Bucket
 from models.assessment import assess
 from models.fitted_card import FittedCard
 from models.policy import Policy
@@ -86,8 +86,7 @@ def run(
     folder = out.with_name(out.name + PARTS)
     folder.mkdir(exist_ok=True)
     parts = [_part(bucket, asked, folder) for bucket in buckets]
-    for stale in set(folder.iterdir()) - {part.path for part in parts}:
-        stale.unlink()
+    _let_go(set(_ours(folder)) - {part.path for part in parts})
     _make(parts, asked, workers, say)
     rows = sum(int(pl.scan_parquet(part.path).select(pl.len()).collect().item()) for part in parts)
     if not rows:
@@ -99,8 +98,21 @@ def run(
         )
     say(f"all {len(parts):,} buckets are scored; writing {out.name}")
     batch.write_pieces(_in_order_of_work(parts) if asked.ranked else _as_they_are(parts), out)
-    shutil.rmtree(folder)
+    _let_go(_ours(folder))
+    with suppress(OSError):  # somebody keeps something of his own there
+        folder.rmdir()
     return rows
+
+
+def _ours(folder: Path) -> Iterator[Path]:
+    """Yield what runs have left in a folder: parts, and parts that were being written when a run was killed."""
+    yield from folder.glob(NAMED)
+    yield from folder.glob(f".{NAMED}")
+
+
+def _let_go(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink()
 
 
 def _part(bucket: Bucket, asked: Run, folder: Path) -> Part:

@@ -78,6 +78,8 @@ class Front:
         self._settings = Settings()
         self._loaded: Loaded | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._in_use: Loaded | None = None
+        """What is scored with, also for what has begun when the service stops; `_loaded` is None from then on."""
         self._queues: Mapping[str, Queue] = {}
         self._watch: Watch | None = None
         self._documents: dict[str, Answer] = {}
@@ -111,7 +113,7 @@ class Front:
             "/v1/features": Answer(scoring.written({"features": loaded.dictionary()})),
             "/v1/openapi.json": Answer(scoring.written(openapi.document(loaded, self._settings))),
         }
-        self._loaded = loaded
+        self._in_use = self._loaded = loaded
 
     def close(self) -> None:
         """Stop answering; what has begun is finished."""
@@ -135,10 +137,8 @@ class Front:
         return app
 
     def _computed(self, route: str, bodies: list[bytes]) -> list[Outcome]:
-        loaded = self._loaded
-        if loaded is None:
-            return [Refused(NOT_READY)] * len(bodies)
-        return TOGETHER[route](bodies, loaded, self._settings)
+        assert self._in_use is not None, "a queue is made when there is something to score with"
+        return TOGETHER[route](bodies, self._in_use, self._settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

@@ -74,7 +74,7 @@ def changed(loaded: Loaded, settings: Settings) -> dict[str, str]:
     store = ModelStore(settings.home)
     found: dict[str, str] = {}
     for name, card in loaded.cards.items():
-        with suppress(ModelRefused):  # a pointer that cannot be read changes nothing
+        with suppress(ModelRefused, OSError):  # a pointer that cannot be read changes nothing
             champion = store.champion(name)
             if champion != card.version:
                 found[name] = champion

@@ -112,7 +112,7 @@ def score_ready_together(bodies: Sequence[bytes], loaded: Loaded, settings: Sett
     for place, body in enumerate(bodies):
         try:
             asked = ready.read(body, loaded, settings)
-        except RepayrankError as error:
+        except Exception as error:  # whatever it is, it is told to the one who sent it and to no other
             outcomes[place] = error
         else:
             alike.setdefault((asked.card, asked.observed_on), []).append((place, asked))

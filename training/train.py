@@ -18,6 +18,7 @@ from models.cards import Card
 from models.fitted_card import FittedCard
 from models.risk_model import Floats
 from models.store import ModelStore
+from models.trial import has_lived
 from training.benchmark import NAME as BENCHMARK
 from training.benchmark import against_benchmark
 from training.cohort import Cohort, cohort
@@ -118,6 +119,7 @@ def train(
         say("signing, storing and recording it in MLflow")
         folder = store.save(fitted, golden_rows(fitted_on))
         stored = store.load(card.name, version)
+        has_lived(store, card.name, version)
         registered = tracker.record(
             fitted,
             fitted_on,

@@ -167,6 +167,18 @@ def test_a_fault_in_one_bucket_is_told_with_its_folder_and_the_other_parts_stay(
     assert out.exists()
 
 
+def test_what_is_not_a_part_is_left_where_it_is_and_half_a_part_is_taken_away(
+    in_buckets: Path, asked: Run, tmp_path: Path
+) -> None:
+    parts = tmp_path / "scores.parquet.parts"
+    parts.mkdir()
+    (parts / "notes.txt").write_text("mine")
+    (parts / ".bucket=00000-0123.parquet.x1y2").write_text("half")
+    (parts / "bucket=00000-0123456789abcdef.parquet").write_text("of another model")
+    scored(in_buckets, asked, tmp_path / "scores.parquet")
+    assert [path.name for path in parts.iterdir()] == ["notes.txt"]
+
+
 def test_a_file_that_a_bucket_lacks_is_refused_for_nobody_would_see_that_it_counts_as_unknown(
     book: Path, tmp_path: Path
 ) -> None:
