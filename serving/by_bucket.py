@@ -98,7 +98,7 @@ def run(
         )
     say(f"all {len(parts):,} buckets are scored; writing {out.name}")
     batch.write_pieces(_in_order_of_work(parts) if asked.ranked else _as_they_are(parts), out)
-    _let_go(_ours(folder))
+    _let_go(list(_ours(folder)))
     with suppress(OSError):  # somebody keeps something of his own there
         folder.rmdir()
     return rows
