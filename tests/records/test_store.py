@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from decision_logs import EVENT, KEY, NEVER, ORIGIN, answer, body, copied, filled, opened, place_in, record, write
@@ -193,10 +194,13 @@ def test_a_log_whose_file_was_taken_away_acknowledges_nothing_more(place, taken)
 def test_those_that_wait_when_the_log_stops_are_told_so(place):
     told = []
     with opened(place, Limits(most_together=4, most_waiting=20_000, seconds_unsigned=1e9), connect=small) as store:
-        with pytest.raises(LogStopped):
+        # A slow disk may stop the log only after all have been handed in; then the last of them are those that wait.
+        with suppress(LogStopped):
             for number in range(10_000):
                 told += [store.submit(f"key-{number}", body(number), EVENT, {"long": "x" * 2_000}, b"")]
         outcomes = [future.exception() for future in told]
+        with pytest.raises(LogStopped):
+            write(store, 0)
     assert isinstance(outcomes[-1], LogStopped)
     written = [outcome is None for outcome in outcomes]
     assert all(isinstance(outcome, LogStopped) for outcome in outcomes if outcome is not None)
@@ -233,7 +237,7 @@ def test_the_clock_that_is_passed_in_decides_when_a_checkpoint_is_due(place):
         wait_until(lambda: store.anchored[0].size == 3)
 
 
-def wait_until(holds, seconds: float = 5.0) -> None:
+def wait_until(holds, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "not within the time"
