@@ -17,8 +17,12 @@ def score_ids(count: int) -> list[str]:
     """
     # One random start for all of a request leaves them in order; the top bit is kept free for the counting.
     first = (time.time_ns() // 1_000_000 << RANDOM_BITS) | secrets.randbits(RANDOM_BITS - 1)
-    return [_written(first + index) for index in range(count)]
+    return [crockford(first + index, LENGTH) for index in range(count)]
 
 
-def _written(number: int) -> str:
-    return "".join(CROCKFORD[number >> 5 * place & 31] for place in reversed(range(LENGTH)))
+def crockford(number: int, length: int) -> str:
+    """Return a number in Crockford's base 32, five bits a character: letters that are mistaken for others are left out.
+
+    Reference: https://www.crockford.com/base32.html
+    """
+    return "".join(CROCKFORD[number >> 5 * place & 31] for place in reversed(range(length)))
