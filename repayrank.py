@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
+from serving.audit_verbs import CheckpointsOption, LogNameOption, RecordsOption, StateOption, audit_app
+from serving.settings import DEFAULT_LOG_NAME
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -42,6 +44,7 @@ portfolio_app = typer.Typer(
     help="Describe a book of your own in one file: draft it, check it, see examples.", no_args_is_help=True
 )
 app.add_typer(portfolio_app, name="portfolio")
+app.add_typer(audit_app, name="audit")
 
 PortfolioOption = Annotated[
     str,
@@ -377,16 +380,36 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: PortOption = 3000,
     policy: PolicyOption = None,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+    without_records: Annotated[
+        bool, typer.Option("--without-records", help="Write no decision down; for trying out only.")
+    ] = False,
 ) -> None:
-    """Answer scores over HTTP until stopped: POST /v1/score, POST /v1/rank, GET /v1/features.
+    """Answer scores over HTTP until stopped, each written into the decision log before it is answered.
+
+    Whoever asks shows a token: see `repayrank token create --help`.
 
     Example: `repayrank serve --home .repayrank --port 3000`
     """
     from serving.server import run
-    from serving.settings import Settings
+    from serving.settings import Settings, records_in
 
     _require_folder(home)
-    run(Settings(home=home, policy=policy, host=host, port=port))
+    run(
+        Settings(
+            home=home,
+            state=state,
+            policy=policy,
+            records=None if without_records else records or records_in(state or home),
+            anchors=checkpoints,
+            log_name=log_name,
+            host=host,
+            port=port,
+        )
+    )
 
 
 @app.command()

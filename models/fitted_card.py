@@ -76,6 +76,21 @@ class FittedCard:
                 found.setdefault(column, []).append(fact)
         return {column: tuple(facts) for column, facts in found.items()}
 
+    def summary(self) -> dict[str, Any]:
+        """Return what a model team asks of a card that serves: what it was fitted on, and how it was made."""
+        return {
+            **self.identity(),
+            "title": self.card.title.as_dict(),
+            "features": len(self.catalog),
+            "fitted_on": _plain(self.reference),
+            "made": _plain(self.provenance),
+        }
+
     def identity(self) -> dict[str, str]:
         """Return what an answer says of its model."""
         return {"name": self.card.name, "version": self.version, "fingerprint": self.fingerprint}
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """Return what can be said in a word or a number; the rest stays in the artefact."""
+    return {name: value for name, value in told.items() if isinstance(value, str | int | float | bool)}

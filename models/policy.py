@@ -163,7 +163,12 @@ SECTIONS: dict[str, Any] = {
 @lru_cache(maxsize=1)
 def default_policy() -> Policy:
     """Return the policy that ships with the release."""
-    return policy_from(files("models").joinpath("policy.toml").read_bytes(), where="policy.toml")
+    return policy_from(default_policy_bytes(), where="policy.toml")
+
+
+def default_policy_bytes() -> bytes:
+    """Return the file of the policy that ships with the release."""
+    return files("models").joinpath("policy.toml").read_bytes()
 
 
 def read_policy(path: Path) -> Policy:

@@ -17,13 +17,13 @@ LINES_SHOWN = 6
 """Lines of a comparison that an answer spells out; the others go into one sum. All of them would be 20 KB a loan."""
 
 
-def score_answer(assessment: Assessment) -> dict[str, Any]:
-    """Return the answer of `/v1/score`: one entry for each loan, in the order in which the loans were sent."""
-    return {"scores": numbered(entries_of(assessment))}
+def scores(assessment: Assessment) -> list[dict[str, Any]]:
+    """Return the entries of `/v1/score`: one for each loan, in the order in which the loans were sent."""
+    return numbered(entries_of(assessment))
 
 
-def rank_answer(assessment: Assessment) -> dict[str, Any]:
-    """Return the answer of `/v1/rank`: the same entries in order of work, each with why it is above the next.
+def ranking(assessment: Assessment) -> list[dict[str, Any]]:
+    """Return the entries of `/v1/rank`: the same in order of work, each with why it is above the next.
 
     Raises
     ------
@@ -32,11 +32,12 @@ def rank_answer(assessment: Assessment) -> dict[str, Any]:
     entries = entries_of(assessment)
     order = assessment.order.tolist()
     above = [_above(compare(assessment, first, second)) for first, second in pairwise(order)]
-    ranked = [
-        {"priority": place, **entries[case], "above_next": reason}
-        for place, (case, reason) in enumerate(zip(order, [*above, None], strict=True), start=1)
-    ]
-    return {"ranking": numbered(ranked)}
+    return numbered(
+        [
+            {"priority": place, **entries[case], "above_next": reason}
+            for place, (case, reason) in enumerate(zip(order, [*above, None], strict=True), start=1)
+        ]
+    )
 
 
 def numbered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from features.errors import ConfigurationRefused
+from serving.access.tokens import create, tokens_file
 
 SECONDS_TO_START = 90.0
 SECONDS_TO_STOP = 40.0
@@ -24,15 +26,27 @@ SECONDS_BETWEEN_LOOKS = 0.05
 
 @dataclass(frozen=True)
 class Child:
-    """A running service: its address, its process and the file that holds all it printed."""
+    """A running service: its address, its process and the file that holds all it printed.
+
+    `tokens` are those that were made for it, by role.
+    """
 
     address: str
     process: subprocess.Popen[bytes]
     log: Path
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @contextmanager
-def served(home: Path, log: Path, *, port: int = 0, policy: Path | None = None) -> Iterator[Child]:
+def served(
+    home: Path,
+    log: Path,
+    *,
+    port: int = 0,
+    policy: Path | None = None,
+    roles: Sequence[str] = ("engine",),
+    more: Sequence[str] = (),
+) -> Iterator[Child]:
     """Start the service, wait until it is ready, and stop it at the end.
 
     Parameters
@@ -40,13 +54,16 @@ def served(home: Path, log: Path, *, port: int = 0, policy: Path | None = None) 
     home : the model store
     log : receives all that the service prints
     port : 0 takes a free one
+    roles : for each a token is made that is good for a day
+    more : further arguments of `python -m serving.server`
 
     Raises
     ------
     ConfigurationRefused : the service ended, or was not ready in time; the log tells why
     """
     command = [sys.executable, "-m", "serving.server", "--home", str(home), "--port", str(port)]
-    command += [] if policy is None else ["--policy", str(policy)]
+    command += [*([] if policy is None else ["--policy", str(policy)]), *more]
+    tokens = {role: create(tokens_file(home), name="demonstration", role=role, days=1).text for role in roles}
     ours = str(Path(__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
     with log.open("wb") as stream:
@@ -55,7 +72,7 @@ def served(home: Path, log: Path, *, port: int = 0, policy: Path | None = None) 
             command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )
     try:
-        yield Child(_ready(process, log), process, log)
+        yield Child(_ready(process, log), process, log, tokens)
     finally:
         stop(process)
 
@@ -106,7 +123,13 @@ def answers(url: str) -> bool:
 def asked_of(child: Child, path: str, body: bytes) -> dict[str, Any]:
     """Return the service's answer to a JSON body."""
     request = urllib.request.Request(  # noqa: S310 - an address of our own making
-        f"{child.address}{path}", data=body, headers={"content-type": "application/json"}
+        f"{child.address}{path}",
+        data=body,
+        headers={
+            "content-type": "application/json",
+            "authorization": f"Bearer {child.tokens['engine']}",
+            "idempotency-key": str(uuid.uuid4()),
+        },
     )
     with urllib.request.urlopen(request, timeout=SECONDS_TO_STOP) as answer:  # noqa: S310
         told: dict[str, Any] = json.loads(answer.read())

@@ -16,46 +16,54 @@ from typing import Any
 from features.errors import RepayrankError
 from models.fitted_card import FittedCard
 from serving import metrics, openapi, page
-from serving import score as scoring
+from serving.access.door import Door
+from serving.access.roles import NOBODY, Caller, Role
+from serving.decisions.recorder import Asked, Given, Recorder
+from serving.early_refusals import BUSY, NO_LOG, NOT_FOUND, NOT_READY, RUNNING, STOPPED, wrong_method
+from serving.found import written
 from serving.http import (
     HTML,
+    TEXT,
     Answer,
     Gone,
     Headers,
     Receive,
     Refused,
+    Room,
     Scope,
     Send,
+    idempotency_key,
     json_body,
     refused,
     send_answer,
 )
-from serving.ids import score_ids
-from serving.refusals import Refusal, refusal_of, unforeseen
+from serving.ids import milliseconds, score_ids
+from serving.refusals import refusal_of, unforeseen
 from serving.settings import Settings
 from serving.state import Loaded
-from serving.together import Outcome, Queue, score_ready_together, score_together
+from serving.together import MOST_TOGETHER, Outcome, Queue, rank_each, score_ready_together, score_together
 from serving.watch import Watch
 
 Log = Callable[[Mapping[str, object]], None]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-TOGETHER: Mapping[str, Callable[[Sequence[bytes], Loaded, Settings], list[Outcome]]] = {
-    "/v1/score": score_together,
-    "/v1/score/features": score_ready_together,
+Work = Callable[[Sequence[bytes], Loaded, Settings], list[Outcome]]
+SCORED: Mapping[str, tuple[Work, int]] = {
+    "/v1/score": (score_together, MOST_TOGETHER),
+    "/v1/score/features": (score_ready_together, MOST_TOGETHER),
+    "/v1/rank": (rank_each, 1),
 }
-"""What is computed together for requests that wait at the same time."""
-RANK = "/v1/rank"
-"""Computed request by request: a ranking compares its own loans."""
-
-SCORED = (*TOGETHER, RANK)
+"""What computes the answers of a path, and how many requests it takes together."""
 HANDED_ON = frozenset({"/healthz"})
 """What BentoML's own application may answer. Its page loads a tracker, and its documents describe none of our paths."""
 
+DECISIONS = "/v1/decisions/"
+DECISION = f"{DECISIONS}{{score_id}}"
+CHECKPOINT = "/v1/audit/checkpoint"
+OF_THE_LOG = frozenset({DECISION, CHECKPOINT})
+
 OTHER = "other"
 """The route under which unknown paths are counted and logged: a path as sent may hold anything."""
-
-AGAIN: Headers = ((b"retry-after", b"1"),)
 
 
 def to_stderr(line: Mapping[str, object]) -> None:
@@ -80,7 +88,12 @@ class Front:
         self._pool: ThreadPoolExecutor | None = None
         self._in_use: Loaded | None = None
         """What is scored with, also for what has begun when the service stops; `_loaded` is None from then on."""
-        self._queues: Mapping[str, Queue] = {}
+        self._queues: Mapping[str, Queue[Asked, Given]] = {}
+        self._recorder: Recorder | None = None
+        self._door: Door | None = None
+        self._room = Room(self._settings.most_bytes_held)
+        self._running: set[str] = set()
+        """Requests that are being computed or written, by the key under which the log will hold them."""
         self._watch: Watch | None = None
         self._documents: dict[str, Answer] = {}
 
@@ -94,12 +107,22 @@ class Front:
         """The cards that are answered, by name."""
         return {} if self._loaded is None else self._loaded.cards
 
-    def open(self, loaded: Loaded, settings: Settings) -> None:
-        """Begin to answer."""
-        self._settings = settings
+    def open(
+        self, loaded: Loaded, settings: Settings, recorder: Recorder | None = None, door: Door | None = None
+    ) -> None:
+        """Begin to answer.
+
+        Parameters
+        ----------
+        recorder : writes every decision down before it is answered; closed with the front
+        door : says who may ask what; without one everybody may, as in a test
+        """
+        self._settings, self._recorder, self._door = settings, recorder, door
+        self._room = Room(settings.most_bytes_held)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="score")
         self._queues = {
-            route: Queue(self._pool, partial(self._computed, route), settings.threads) for route in TOGETHER
+            route: Queue(self._pool, partial(self._computed, route), _size, settings.threads, most)
+            for route, (_, most) in SCORED.items()
         }
         self.swap(loaded)
         self._watch = Watch(loaded, settings, self.swap, self._log)
@@ -110,8 +133,9 @@ class Front:
             "/": Answer(
                 page.page(loaded.cards.values(), loaded.policy.version), content_type=HTML, policy=page.CONTENT_POLICY
             ),
-            "/v1/features": Answer(scoring.written({"features": loaded.dictionary()})),
-            "/v1/openapi.json": Answer(scoring.written(openapi.document(loaded, self._settings))),
+            "/v1/features": Answer(written({"features": loaded.dictionary()})),
+            "/v1/openapi.json": Answer(written(openapi.document(loaded, self._settings))),
+            "/v1/models": Answer(written({"models": [card.summary() for card in loaded.cards.values()]})),
         }
         self._in_use = self._loaded = loaded
 
@@ -122,6 +146,8 @@ class Front:
         self._loaded = None
         if self._pool is not None:
             self._pool.shutdown(wait=True)
+        if self._recorder is not None:
+            self._recorder.close()
 
     def before(self, behind: App) -> App:
         """Return the application with another one behind it, which gets its own life and the paths handed on."""
@@ -136,14 +162,25 @@ class Front:
 
         return app
 
-    def _computed(self, route: str, bodies: list[bytes]) -> list[Outcome]:
-        assert self._in_use is not None, "a queue is made when there is something to score with"
-        return TOGETHER[route](bodies, self._in_use, self._settings)
+    def _computed(self, route: str, asked: list[Asked]) -> list[Given | Exception]:
+        loaded, settings = self._in_use, self._settings
+        assert loaded is not None, "a queue is made when there is something to score with"
+
+        def compute(bodies: Sequence[bytes]) -> list[Outcome]:
+            return SCORED[route][0](bodies, loaded, settings)
+
+        if self._recorder is not None:
+            return self._recorder.answers(route, asked, compute)
+        outcomes = compute([one.body for one in asked])
+        return [
+            outcome if isinstance(outcome, Exception) else Given(one.form(outcome).answer())
+            for one, outcome in zip(asked, outcomes, strict=True)
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         began, request_id = time.perf_counter(), score_ids(1)[0]
-        route = scope["path"] if scope["path"] in ROUTES else OTHER
+        route = _route(scope["path"])
         try:
             answer = await self._answer(route, scope, receive)
         except Gone:
@@ -162,39 +199,109 @@ class Front:
         await send_answer(send, answer, request_id, with_body=scope["method"] != "HEAD")
 
     async def _answer(self, route: str, scope: Scope, receive: Receive) -> Answer:
+        caller = NOBODY if self._door is None else self._door.admitted(route, scope["method"], scope["headers"])
         if route == OTHER:
             raise Refused(NOT_FOUND)
         if scope["method"] not in ROUTES[route]:
-            raise Refused(_wrong_method(ROUTES[route]))
+            raise Refused(wrong_method(ROUTES[route]))
         if route in SCORED:
-            return await self._scored(route, scope, receive)
+            return await self._scored(route, scope, receive, caller)
         if route == "/livez":
             return Answer(b'{"alive":true}')
         if route == "/metrics":
-            return Answer(self._metrics.text(), content_type=metrics.CONTENT_TYPE)
+            return Answer(self._metrics.text(_gauges(self._recorder)), content_type=metrics.CONTENT_TYPE)
         if self._loaded is None:
             raise Refused(NOT_READY)
         if route == "/readyz":
+            if self._recorder is not None and self._recorder.is_stopped:
+                raise Refused(STOPPED)
             told = {name: card.identity() for name, card in self._loaded.cards.items()}
-            return Answer(scoring.written({"ready": True, "cards": told}))
+            return Answer(written({"ready": True, "cards": told}))
+        if route in OF_THE_LOG:
+            return await self._from_the_log(route, scope, caller)
         return self._documents[route]
 
-    async def _scored(self, route: str, scope: Scope, receive: Receive) -> Answer:
-        loaded, pool, settings = self._loaded, self._pool, self._settings
-        if loaded is None or pool is None:
+    async def _scored(self, route: str, scope: Scope, receive: Receive, caller: Caller) -> Answer:
+        settings = self._settings
+        if self._loaded is None:
             raise Refused(NOT_READY)
-        if self._metrics.in_flight >= settings.most_in_flight:
-            raise Refused(BUSY)
-        self._metrics.in_flight += 1
+        key = "" if self._recorder is None else idempotency_key(scope)
+        # A place among those in work is taken only by a request that is whole: slow senders hold up nobody.
+        with self._room.taken() as room:
+            body = await json_body(
+                scope, receive, room=room, most_bytes=settings.most_bytes, seconds=settings.read_seconds
+            )
+            if self._metrics.in_flight >= settings.most_in_flight:
+                raise Refused(BUSY)
+            self._metrics.in_flight += 1
+            try:
+                asked = Asked(body, key, caller.actor, caller.role, full=caller.role is not Role.ENGINE)
+                # Off the event loop: while one request is computed, others are still accepted or told to wait.
+                if self._recorder is None:
+                    return Answer((await self._queues[route].answer(asked)).answer)
+                return await self._recorded(route, asked, self._recorder)
+            finally:
+                self._metrics.in_flight -= 1
+
+    async def _recorded(self, route: str, asked: Asked, recorder: Recorder) -> Answer:
+        name = recorder.name(asked)
+        if name in self._running:
+            raise Refused(RUNNING)
+        self._running.add(name)
         try:
-            body = await json_body(scope, receive, most_bytes=settings.most_bytes, seconds=settings.read_seconds)
-            # Off the event loop: while one request is computed, others are still accepted, refused or told to wait.
-            if route in self._queues:
-                return Answer(await self._queues[route].answer(body))
-            ranked = asyncio.get_running_loop().run_in_executor(pool, scoring.rank, body, loaded, settings)
-            return Answer(await ranked)
+            given = await self._queues[route].answer(asked)
+            if given.written is None:
+                return Answer(given.answer, headers=_receipt(given.sequence, recorder))
+            recorded = await asyncio.wrap_future(given.written)
+            return Answer(recorder.told(given, recorded, asked), headers=_receipt(recorded.sequence, recorder))
         finally:
-            self._metrics.in_flight -= 1
+            self._running.discard(name)
+
+    async def _from_the_log(self, route: str, scope: Scope, caller: Caller) -> Answer:
+        recorder = self._recorder
+        if recorder is None or self._pool is None:
+            raise Refused(NO_LOG)
+        if route == CHECKPOINT:
+            return Answer(recorder.store.anchored[1], content_type=TEXT)
+        read = partial(
+            recorder.explained,
+            scope["path"].removeprefix(DECISIONS),
+            reader=caller.actor,
+            role=caller.role,
+            reason=caller.reason or "",
+        )
+        return Answer(written(await asyncio.get_running_loop().run_in_executor(self._pool, read)))
+
+
+def _route(path: str) -> str:
+    """Return the route of a path; whatever is not served is one and the same."""
+    if path.startswith(DECISIONS) and milliseconds(path.removeprefix(DECISIONS)) is not None:
+        return DECISION
+    return path if path in ROUTES and path != DECISION else OTHER
+
+
+def _gauges(recorder: Recorder | None) -> dict[str, float]:
+    """Return what is counted of the log."""
+    if recorder is None:
+        return {}
+    store = recorder.store
+    return {
+        "repayrank_records": store.size,
+        "repayrank_records_waiting": store.waiting,
+        "repayrank_records_unsigned": store.size - store.anchored[0].size,
+        "repayrank_record_commits": store.commits,
+        "repayrank_log_stopped": recorder.is_stopped,
+    }
+
+
+def _size(asked: Asked) -> int:
+    return len(asked.body)
+
+
+def _receipt(sequence: int | None, recorder: Recorder) -> Headers:
+    """Return what leads from an answer to its record, and how many records the newest signed checkpoint covers."""
+    signed = recorder.store.anchored[0].size
+    return ((b"repayrank-record", str(sequence).encode()), (b"repayrank-checkpoint", str(signed).encode()))
 
 
 READ = ("GET", "HEAD")
@@ -205,49 +312,13 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/livez": READ,
     "/readyz": READ,
     "/metrics": READ,
+    "/v1/models": READ,
+    CHECKPOINT: READ,
+    DECISION: ("GET",),
     **dict.fromkeys(SCORED, ("POST",)),
 }
 UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds by machines: in the log they would hide the rest."""
-
-NOT_FOUND = Refusal(
-    HTTPStatus.NOT_FOUND,
-    "not_found",
-    "a path that is not served",
-    "the path",
-    f"one of {', '.join(ROUTES)}",
-    "see GET /v1/openapi.json",
-)
-NOT_READY = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "not_ready",
-    "no model is loaded",
-    "this process",
-    "a process that has started and is not stopping",
-    "wait until GET /readyz answers 200",
-    headers=AGAIN,
-)
-BUSY = Refusal(
-    HTTPStatus.TOO_MANY_REQUESTS,
-    "busy",
-    "as many requests as can be taken at a time",
-    "this process",
-    "fewer requests at a time",
-    "send the request again after a second, or several loans in one request",
-    headers=AGAIN,
-)
-
-
-def _wrong_method(allowed: tuple[str, ...]) -> Refusal:
-    return Refusal(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "another method",
-        "the request line",
-        " or ".join(allowed),
-        "see GET /v1/openapi.json",
-        headers=((b"allow", ", ".join(allowed).encode()),),
-    )
 
 
 def _place(error: BaseException) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from serving.early_refusals import BUSY
+from serving.records.entry import KEY
 from serving.refusals import Refusal
 
 Scope = MutableMapping[str, Any]
@@ -19,6 +22,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
+TEXT = b"text/plain; charset=utf-8"
 LOCKED = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 CLOSE: Headers = ((b"connection", b"close"),)
 SAFE: Headers = (
@@ -71,12 +75,42 @@ async def send_answer(send: Send, answer: Answer, request_id: str, *, with_body:
     await send({"type": "http.response.body", "body": answer.body if with_body else b""})
 
 
-async def json_body(scope: Scope, receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
+class Room:
+    """The bytes of all bodies that are held at a time; what does not fit is told to come again."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    @contextmanager
+    def taken(self) -> Iterator[Callable[[int], None]]:
+        """Give what takes bytes for one request, until it ends; it raises Refused where they are not there."""
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            if count > self._left:
+                raise Refused(BUSY)
+            held += count
+            self._left -= count
+
+        try:
+            yield take
+        finally:
+            self._left += held
+
+
+async def json_body(
+    scope: Scope, receive: Receive, *, room: Callable[[int], None], most_bytes: int, seconds: float
+) -> bytes:
     """Return the body of a request that says it is JSON.
+
+    Parameters
+    ----------
+    room : takes the bytes that are held
 
     Raises
     ------
-    Refused : another content type, too large (before the rest is read), or too slow
+    Refused : another content type, too large (before the rest is read), too slow, or no room
     Gone : the caller hung up
     """
     headers = dict(scope["headers"])
@@ -90,12 +124,26 @@ async def json_body(scope: Scope, receive: Receive, *, most_bytes: int, seconds:
         raise Refused(_too_large(most_bytes))
     try:
         async with asyncio.timeout(seconds):
-            return await _collected(receive, most_bytes)
+            return await _collected(receive, room, most_bytes)
     except TimeoutError:
         raise Refused(SLOW) from None
 
 
-async def _collected(receive: Receive, most_bytes: int) -> bytes:
+def idempotency_key(scope: Scope) -> str:
+    """Return the key by which a request is told from another; the answer to a repeated one is that of the first.
+
+    Raises
+    ------
+    Refused : there is none, or it has another form
+    """
+    given = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    key = given[0].decode("latin-1") if len(given) == 1 else ""
+    if not KEY.fullmatch(key):
+        raise Refused(NO_KEY)
+    return key
+
+
+async def _collected(receive: Receive, room: Callable[[int], None], most_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -106,9 +154,19 @@ async def _collected(receive: Receive, most_bytes: int) -> bytes:
         size += len(parts[-1])
         if size > most_bytes:
             raise Refused(_too_large(most_bytes))
+        room(len(parts[-1]))
         if not message.get("more_body", False):
             return b"".join(parts)
 
+
+NO_KEY = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "idempotency_key",
+    "no idempotency key, or one of another form",
+    "the header Idempotency-Key",
+    "1 to 255 visible ASCII characters, new for each request and the same when it is sent again",
+    "send a random key, such as a UUID, and send the same one when no answer arrived",
+)
 
 LONGEST_LENGTH = 18
 """Digits of a Content-Length that can be meant seriously."""

@@ -26,3 +26,13 @@ def crockford(number: int, length: int) -> str:
     Reference: https://www.crockford.com/base32.html
     """
     return "".join(CROCKFORD[number >> 5 * place & 31] for place in reversed(range(length)))
+
+
+def milliseconds(score_id: str) -> int | None:
+    """Return the time that an id tells, in milliseconds since 1970; None where it is no id of ours."""
+    if len(score_id) != LENGTH or set(score_id) - set(CROCKFORD):
+        return None
+    number = 0
+    for letter in score_id:
+        number = number << 5 | CROCKFORD.index(letter)
+    return number >> RANDOM_BITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -27,8 +28,8 @@ class Metrics:
         self.buckets.setdefault(route, [0] * (len(BOUNDS) + 1))[bisect_left(BOUNDS, seconds)] += 1
         self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter adds floats as well
 
-    def text(self) -> bytes:
-        """Return the counters as text."""
+    def text(self, gauges: Mapping[str, float]) -> bytes:
+        """Return the counters as text, and gauges of others by their names."""
         lines = ["# HELP repayrank_requests_total Requests answered.", "# TYPE repayrank_requests_total counter"]
         lines += [
             f'repayrank_requests_total{{route="{route}",status="{status}"}} {count}'
@@ -50,4 +51,6 @@ class Metrics:
             "# TYPE repayrank_in_flight gauge",
             f"repayrank_in_flight {self.in_flight}",
         ]
+        for name, value in gauges.items():
+            lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
         return ("\n".join(lines) + "\n").encode()

@@ -19,6 +19,7 @@ from models.risk_model import GROUP_ORDER
 from serving import columns, own_columns, requests
 from serving.ids import CROCKFORD, LENGTH
 from serving.ready import MOST
+from serving.records.entry import KEY
 from serving.settings import Settings
 from serving.state import Loaded
 
@@ -36,7 +37,7 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "repayrank",
-            "version": _release(),
+            "version": release(),
             "summary": "Who will repay, who first, and why.",
             "description": (
                 "Tables of one or many borrowers in; calibrated probability, points, separable parts, quadrant, "
@@ -56,15 +57,29 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
             "/v1/features": {"get": _read("features", "The feature dictionary", "FeaturesAnswer")},
             "/v1/openapi.json": {"get": _read("openapi", "This document", "AnyObject")},
             "/readyz": {"get": _ready()},
-            "/livez": {"get": _read("livez", "Whether the process is alive", "AliveAnswer")},
+            "/livez": {"get": _open(_read("livez", "Whether the process is alive", "AliveAnswer"))},
             "/metrics": {"get": _text("metrics", "Counters in Prometheus' text form", "text/plain")},
-            "/": {"get": _text("page", "A page for people", "text/html")},
+            "/": {"get": _open(_text("page", "A page for people", "text/html"))},
+            "/v1/models": {"get": _read("models", "The cards that are answered", "ModelsAnswer")},
+            "/v1/audit/checkpoint": {"get": _of_the_log(_text("checkpoint", "The newest checkpoint", "text/plain"))},
+            "/v1/decisions/{score_id}": {"get": _decision()},
         },
-        "components": {"schemas": _schemas(loaded, settings)},
+        "components": {
+            "schemas": _schemas(loaded, settings),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "which token may use which path: docs/access.md",
+                }
+            },
+        },
+        "security": [{"token": []}],
     }
 
 
-def _release() -> str:
+def release() -> str:
+    """Return the version of this software."""
     try:
         return version("repayrank")
     except PackageNotFoundError:  # run from a folder, as a bento is
@@ -113,6 +128,8 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
         ),
         "AliveAnswer": _object({"alive": {"const": True}}),
         "AnyObject": {"type": "object"},
+        "ModelsAnswer": _object({"models": _list(_summary(loaded))}),
+        "DecisionAnswer": _explained(),
         "Refusal": _refusal(),
     }
 
@@ -280,7 +297,7 @@ def _entry(loaded: Loaded) -> Schema:
 
 
 def _above() -> Schema:
-    line = _object({"name": STRING, "difference": NUMBER, "text": _ref("Text")})
+    line = _object({"name": STRING, "difference": NUMBER, "text": _ref("Text")}, optional=("difference",))
     return _object(
         {
             "loan_id": STRING,
@@ -293,7 +310,8 @@ def _above() -> Schema:
                 "description": "amount at risk at which both would stand level; null when below the policy's least",
             },
             "text": _ref("Text"),
-        }
+        },
+        optional=("rest",),
     )
 
 
@@ -303,13 +321,14 @@ def _reason() -> Schema:
             "feature": STRING,
             "group": {"enum": list(Group)},
             "effect": {"enum": ["raises", "lowers"]},
-            "contribution": NUMBER,
+            "contribution": {**NUMBER, "description": "log-odds; an engine is not answered it"},
             "value": {"type": ["number", "null"], "description": "money in minor units, as value_in says"},
             "value_in": {**STRING, "description": "what the value counts: 'minor units of CNY', 'months', ..."},
             "unit": {"enum": list(Unit)},
             "missing": {"type": "boolean"},
             "text": _ref("Text"),
-        }
+        },
+        optional=("contribution",),
     )
 
 
@@ -328,10 +347,56 @@ def _refusal() -> Schema:
     )
 
 
+def _summary(loaded: Loaded) -> Schema:
+    told: Schema = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+    return _object(
+        {
+            "name": {"enum": list(loaded.names)},
+            "version": STRING,
+            "fingerprint": STRING,
+            "title": _ref("Text"),
+            "features": INTEGER,
+            "fitted_on": told,
+            "made": told,
+        }
+    )
+
+
+def _explained() -> Schema:
+    line = _object(
+        {
+            "feature": STRING,
+            "group": {"enum": list(Group)},
+            "unit": {"enum": list(Unit)},
+            "label": _ref("Text"),
+            "value": {"type": ["number", "null"], "description": "null: not known"},
+            "contribution": {**NUMBER, "description": "log-odds; all of them and the base add up to the score"},
+        }
+    )
+    figures = dict.fromkeys(("recorded_at", "route", "caller", "role", "release"), STRING)
+    return _object(
+        {
+            "decision": {"type": "object", "description": "the entry as it was answered, whatever release answered it"},
+            "record": {**INTEGER, "description": "its number in the log"},
+            "leaf": {**STRING, "description": "the hash of its entry"},
+            "checkpoint": {
+                "type": ["string", "null"],
+                "description": "signed over the record; null: within a second",
+            },
+            "figures": _object(figures),
+            "explanation": _list(line),
+        }
+    )
+
+
 def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str = "Request") -> Schema:
     statuses = (
         HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
         HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.GONE,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -341,6 +406,17 @@ def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str =
     return {
         "operationId": name,
         "summary": summary,
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": True,
+                "schema": {**STRING, "pattern": f"^{KEY.pattern}$"},
+                "description": (
+                    "new for each request; the same again when no answer arrived: the answer is then that of the first"
+                ),
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {
@@ -348,10 +424,40 @@ def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str =
             },
         },
         "responses": {
-            "200": {"description": "the answer", **_json(answer)},
+            "200": {"description": "the answer; it is on record", **_json(answer), "headers": _receipt()},
             **{str(int(status)): {"description": status.phrase, **_json("Refusal")} for status in statuses},
         },
     }
+
+
+def _receipt() -> Schema:
+    return {
+        "Repayrank-Record": {"schema": INTEGER, "description": "the number of its record"},
+        "Repayrank-Checkpoint": {"schema": INTEGER, "description": "records under the newest signed checkpoint"},
+    }
+
+
+def _decision() -> Schema:
+    told = _of_the_log(_read("decision", "One decision, explained feature by feature", "DecisionAnswer"))
+    told["parameters"] = [
+        {"name": "score_id", "in": "path", "required": True, "schema": STRING},
+        {
+            "name": "X-Repayrank-Reason",
+            "in": "header",
+            "required": True,
+            "schema": STRING,
+            "description": "why it is read; kept with the record of the reading",
+        },
+    ]
+    told["responses"]["410"] = {"description": HTTPStatus.GONE.phrase, **_json("Refusal")}
+    return told
+
+
+def _of_the_log(told: Schema) -> Schema:
+    """Return an operation with what it answers where there is no log, or nothing of that name in it."""
+    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
+        told["responses"][str(int(status))] = {"description": status.phrase, **_json("Refusal")}
+    return told
 
 
 def _examples(loaded: Loaded) -> Schema:
@@ -371,8 +477,13 @@ def _read(name: str, summary: str, answer: str) -> Schema:
     }
 
 
+def _open(told: Schema) -> Schema:
+    """Return an operation that asks for no token."""
+    return {**told, "security": []}
+
+
 def _ready() -> Schema:
-    told = _read("readyz", "Whether scores can be asked for", "ReadyAnswer")
+    told = _open(_read("readyz", "Whether scores can be asked for", "ReadyAnswer"))
     told["responses"]["503"] = {"description": HTTPStatus.SERVICE_UNAVAILABLE.phrase, **_json("Refusal")}
     return told
 

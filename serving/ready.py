@@ -42,6 +42,10 @@ class Ready:
     observed_on: date
     rows: list[dict[str, Any]]
 
+    def plain(self) -> dict[str, Any]:
+        """Return the request as its JSON was read."""
+        return {"card": self.card, "observation_date": self.observed_on.isoformat(), ROWS: self.rows}
+
 
 def read(body: bytes, loaded: Loaded, settings: Settings) -> Ready:
     """Return the request in a body.
@@ -51,7 +55,11 @@ def read(body: bytes, loaded: Loaded, settings: Settings) -> Ready:
     UsageError : the body is not JSON, or not JSON of one meaning
     TablesRefused : with every fault by row and feature, and no value
     """
-    plain = read_object(body)
+    return read_plain(read_object(body), loaded, settings)
+
+
+def read_plain(plain: Mapping[str, Any], loaded: Loaded, settings: Settings) -> Ready:
+    """Return the request in a JSON object; see `read`."""
     card = loaded.cards.get(plain["card"]) if isinstance(plain.get("card"), str) else None
     day = columns.day(plain["observation_date"]) if isinstance(plain.get("observation_date"), str) else None
     rows = plain.get("rows")

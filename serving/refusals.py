@@ -7,6 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused, RepayrankError, TablesRefused, UsageError
+from serving.decisions.errors import Erased, NoSuchDecision
+from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogStopped
+from serving.subjects.errors import SealBroken, VaultBroken, VaultBusy, VaultStopped
 
 STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
     UsageError: (HTTPStatus.BAD_REQUEST, "not_understood"),
@@ -14,6 +17,17 @@ STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
     # What comes up only with a request is the request's own: a zone that is none, a day before the policy begins.
     ConfigurationRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "configuration_refused"),
     ModelRefused: (HTTPStatus.SERVICE_UNAVAILABLE, "model_refused"),
+    KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "key_reused"),
+    Erased: (HTTPStatus.GONE, "erased"),
+    NoSuchDecision: (HTTPStatus.NOT_FOUND, "no_such_decision"),
+    # Nothing is answered that is not on record: each of these means that the same request may come again.
+    LogBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "log_busy"),
+    LogStopped: (HTTPStatus.SERVICE_UNAVAILABLE, "log_stopped"),
+    AuditBroken: (HTTPStatus.SERVICE_UNAVAILABLE, "log_broken"),
+    VaultBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "log_busy"),
+    VaultStopped: (HTTPStatus.SERVICE_UNAVAILABLE, "log_stopped"),
+    VaultBroken: (HTTPStatus.SERVICE_UNAVAILABLE, "log_broken"),
+    SealBroken: (HTTPStatus.SERVICE_UNAVAILABLE, "log_broken"),
 }
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from features.errors import ConfigurationRefused, RepayrankError
-from serving.settings import DEFAULT_HOME, Settings
+from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME, Settings, records_in
 
 SECONDS_TO_FINISH = 30
 """How long requests that have begun may take after the service is told to stop."""
@@ -29,18 +29,27 @@ def run(settings: Settings) -> None:
     ConfigurationRefused : the policy is not valid, or the address cannot be listened on
     """
     began = time.perf_counter()
+    _take_all_files_allowed()
     with _listening(settings.host, settings.port) as listener:
         import uvicorn
 
-        from serving.front import to_stderr
+        from serving.access.door import Door
+        from serving.access.roles import default_matrix
+        from serving.decisions.opening import opened_recorder
+        from serving.front import ROUTES, to_stderr
+        from serving.impatient import Impatient
         from serving.service import front, service
         from serving.state import load
 
-        front.open(load(settings), settings)
+        loaded = load(settings)
+        door = Door.of(settings.written_to)
+        default_matrix().require(ROUTES)
+        front.open(loaded, settings, opened_recorder(settings, loaded), door)
         server = uvicorn.Server(
             uvicorn.Config(
                 front.before(service.to_asgi()),
                 lifespan="on",
+                http=Impatient,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -51,11 +60,21 @@ def run(settings: Settings) -> None:
             {
                 "serving": _address(listener),
                 "cards": {name: card.version for name, card in front.cards.items()},
+                "records": "off" if settings.records is None else str(settings.records),
+                **door.told(),
                 "seconds": round(time.perf_counter() - began, 2),
             }
         )
         with _told_to_stop():
             server.run(sockets=[listener])
+
+
+def _take_all_files_allowed() -> None:
+    """Let the process hold as many connections as the system allows it to, not as few as it starts with."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager
@@ -100,9 +119,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--policy", type=Path)
     parser.add_argument("--host", default=Settings.host)
     parser.add_argument("--port", type=int, default=Settings.port)
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--records", type=Path)
+    parser.add_argument("--checkpoints", type=Path)
+    parser.add_argument("--log-name", default=DEFAULT_LOG_NAME)
+    parser.add_argument("--without-records", action="store_true")
     given = parser.parse_args(arguments)
     try:
-        run(Settings(home=given.home, policy=given.policy, host=given.host, port=given.port))
+        run(
+            Settings(
+                home=given.home,
+                state=given.state,
+                policy=given.policy,
+                records=None if given.without_records else given.records or records_in(given.state or given.home),
+                anchors=given.checkpoints,
+                log_name=given.log_name,
+                host=given.host,
+                port=given.port,
+            )
+        )
     except RepayrankError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -13,7 +13,10 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # the word: BentoML takes 1 for no
 import bentoml
 
 from features.errors import RepayrankError
-from serving.front import App, Front, to_stderr
+from serving.access.door import Door
+from serving.access.roles import default_matrix
+from serving.decisions.opening import opened_recorder
+from serving.front import ROUTES, App, Front, to_stderr
 from serving.http import Receive, Scope, Send
 from serving.settings import Settings
 from serving.state import load
@@ -44,7 +47,9 @@ class Repayrank:
             return
         try:
             settings = Settings.from_environment()
-            front.open(load(settings), settings)
+            loaded = load(settings)
+            default_matrix().require(ROUTES)
+            front.open(loaded, settings, opened_recorder(settings, loaded), Door.of(settings.written_to))
         except RepayrankError as error:
             to_stderr({"refused": str(error)})
 

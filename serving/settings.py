@@ -11,6 +11,11 @@ from typing import Self
 from features.errors import ConfigurationRefused
 
 HOME, CARDS, POLICY = "REPAYRANK_HOME", "REPAYRANK_CARDS", "REPAYRANK_POLICY"
+STATE, RECORDS = "REPAYRANK_STATE", "REPAYRANK_RECORDS"
+ANCHORS, LOG_NAME = "REPAYRANK_CHECKPOINTS", "REPAYRANK_LOG_NAME"
+OFF = "off"
+"""What `REPAYRANK_RECORDS` says where nothing is to be recorded."""
+DEFAULT_LOG_NAME = "repayrank/decisions"
 DEFAULT_HOME = Path(".repayrank")
 MEBIBYTE = 2**20
 
@@ -21,12 +26,18 @@ class Settings:
 
     Attributes
     ----------
-    home : the model store (`models.store`)
+    home : the model store (`models.store`), which is only read
+    state : folder of all that is written: tokens, secrets, subjects, decisions, checkpoints; None for the home
     policy : a policy file, or None for the one that ships with the release
     cards : the cards to answer; empty for every card that has a champion
+    records : folder of the decision log; None where no decision is recorded
+    anchors : file of the log's signed checkpoints; None for one in the state. It belongs on another disk, or with
+        another owner: whoever can change both log and checkpoints can take back the newest decisions
+    log_name : the log's name, which its checkpoints carry; given once for its life
     host, port : where to listen; port 0 takes a free one
     most_bytes : largest request body
     most_loans : most loans in one request
+    most_bytes_held : bytes of all bodies that are being read or worked on
     most_in_flight : most scoring requests at a time, waiting ones included; more are told to come again
     threads : how many computations run at a time; requests that wait meanwhile are computed together
     read_seconds : longest time a client may take to send its body
@@ -34,19 +45,32 @@ class Settings:
     """
 
     home: Path = DEFAULT_HOME
+    state: Path | None = None
     policy: Path | None = None
     cards: tuple[str, ...] = ()
+    records: Path | None = None
+    anchors: Path | None = None
+    log_name: str = DEFAULT_LOG_NAME
     host: str = "127.0.0.1"
     port: int = 3000
     most_bytes: int = 8 * MEBIBYTE
     most_loans: int = 5_000
+    most_bytes_held: int = 256 * MEBIBYTE
     most_in_flight: int = 64
     threads: int = 2
-    read_seconds: float = 30.0
+    read_seconds: float = 5.0
     look_seconds: float = 2.0
 
     def __post_init__(self) -> None:
-        limits = ("most_bytes", "most_loans", "most_in_flight", "threads", "read_seconds", "look_seconds")
+        limits = (
+            "most_bytes",
+            "most_loans",
+            "most_bytes_held",
+            "most_in_flight",
+            "threads",
+            "read_seconds",
+            "look_seconds",
+        )
         faults = [f"{name} must be above 0" for name in limits if getattr(self, name) <= 0]
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the range of a port
             faults.append("port must be 0 to 65535")
@@ -55,15 +79,31 @@ class Settings:
                 "; ".join(faults), where="service settings", expected="usable limits", do="correct the settings named"
             )
 
+    @property
+    def written_to(self) -> Path:
+        """Where all lies that the service writes."""
+        return self.state or self.home
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Return the settings of a process that is started by others, such as `bentoml serve`."""
         given = os.environ if environment is None else environment
+        home = Path(given[HOME]) if given.get(HOME) else _home_beside_the_code()
+        state = Path(given[STATE]) if given.get(STATE) else home
         return cls(
-            home=Path(given[HOME]) if given.get(HOME) else _home_beside_the_code(),
+            home=home,
+            state=state,
+            records=None if given.get(RECORDS) == OFF else Path(given.get(RECORDS) or records_in(state)),
+            anchors=Path(given[ANCHORS]) if given.get(ANCHORS) else None,
+            log_name=given.get(LOG_NAME) or DEFAULT_LOG_NAME,
             policy=Path(given[POLICY]) if given.get(POLICY) else None,
             cards=tuple(name.strip() for name in given.get(CARDS, "").split(",") if name.strip()),
         )
+
+
+def records_in(state: Path) -> Path:
+    """Return where the decision log lies unless the operator says otherwise."""
+    return state / "decisions"
 
 
 def _home_beside_the_code() -> Path:

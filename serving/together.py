@@ -12,20 +12,24 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from features.errors import RepayrankError
 from features.tables import BORROWER, declaration
 from models.assessment import assess
 from serving import answers, ready, requests
+from serving.found import SCORES, Found
 from serving.ready import Ready
-from serving.score import score_of, written
+from serving.score import ranked, scored
 from serving.settings import Settings
 from serving.state import Loaded
 from serving.strict_json import read_object
 
-Outcome = bytes | Exception
-"""What a request gets: the bytes of its answer, or the error that refuses it."""
+Outcome = Found | Exception
+"""What becomes of a request: what was found, or the error that refuses it."""
+
+Asked = TypeVar("Asked")
+Given = TypeVar("Given")
 
 MOST_TOGETHER = 64
 """Requests that are computed together; the answer of the first waits for that of the last."""
@@ -36,24 +40,33 @@ MOST_BYTES_TOGETHER = 2**18
 MARK = "|"
 
 
-class Queue:
+class Queue(Generic[Asked, Given]):
     """Requests in order of arrival: one that finds nothing to wait for starts at once, others start together.
 
     Parameters
     ----------
     pool : where the work is done, off the event loop
-    work : takes bodies and returns an outcome for each
+    work : takes requests and returns for each what it gets, or the error that refuses it
+    size : bytes of a request's body
     workers : how many computations run at a time
+    most : requests that are computed together
     """
 
-    def __init__(self, pool: Executor, work: Callable[[list[bytes]], list[Outcome]], workers: int) -> None:
-        self._pool, self._work, self._free = pool, work, workers
-        self._waiting: deque[tuple[bytes, asyncio.Future[bytes]]] = deque()
+    def __init__(
+        self,
+        pool: Executor,
+        work: Callable[[list[Asked]], Sequence[Given | Exception]],
+        size: Callable[[Asked], int],
+        workers: int,
+        most: int = MOST_TOGETHER,
+    ) -> None:
+        self._pool, self._work, self._size, self._free, self._most = pool, work, size, workers, most
+        self._waiting: deque[tuple[Asked, asyncio.Future[Given]]] = deque()
 
-    async def answer(self, body: bytes) -> bytes:
-        """Return the answer to a request, or raise the error that refuses it."""
-        told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, told))
+    async def answer(self, asked: Asked) -> Given:
+        """Return what a request gets, or raise the error that refuses it."""
+        told: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, told))
         self._start()
         return await told
 
@@ -61,30 +74,34 @@ class Queue:
         while self._waiting and self._free:
             self._free -= 1
             asked = self._next()
-            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, [body for body, _ in asked])
+            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work, [one for one, _ in asked])
             running.add_done_callback(lambda done, asked=asked: self._finish(done, asked))  # type: ignore[misc]
 
-    def _next(self) -> list[tuple[bytes, asyncio.Future[bytes]]]:
+    def _next(self) -> list[tuple[Asked, asyncio.Future[Given]]]:
         taken = [self._waiting.popleft()]
-        size = len(taken[0][0])
-        while self._waiting and len(taken) < MOST_TOGETHER:
-            size += len(self._waiting[0][0])
+        size = self._size(taken[0][0])
+        while self._waiting and len(taken) < self._most:
+            size += self._size(self._waiting[0][0])
             if size > MOST_BYTES_TOGETHER:
                 break
             taken.append(self._waiting.popleft())
         return taken
 
-    def _finish(self, done: asyncio.Future[list[Outcome]], asked: list[tuple[bytes, asyncio.Future[bytes]]]) -> None:
+    def _finish(
+        self,
+        done: asyncio.Future[Sequence[Given | Exception]],
+        asked: list[tuple[Asked, asyncio.Future[Given]]],
+    ) -> None:
         self._free += 1
         failed = done.exception()
-        outcomes: Sequence[Outcome | BaseException] = done.result() if failed is None else [failed] * len(asked)
+        outcomes: Sequence[Given | BaseException] = done.result() if failed is None else [failed] * len(asked)
         for (_, told), outcome in zip(asked, outcomes, strict=True):
             if told.cancelled():  # the caller hung up
                 continue
-            if isinstance(outcome, bytes):
-                told.set_result(outcome)
-            else:
+            if isinstance(outcome, BaseException):
                 told.set_exception(outcome)
+            else:
+                told.set_result(outcome)
         self._start()
 
 
@@ -122,14 +139,33 @@ def score_ready_together(bodies: Sequence[bytes], loaded: Loaded, settings: Sett
     return [outcomes[place] for place in range(len(bodies))]
 
 
+def rank_each(bodies: Sequence[bytes], loaded: Loaded, settings: Settings) -> list[Outcome]:
+    """Return the outcome of `/v1/rank` for each body, one after another: a ranking compares its own loans."""
+    return [_outcome(lambda body=body: ranked(read_object(body), loaded, settings)) for body in bodies]  # type: ignore[misc]
+
+
+def _outcome(found: Callable[[], Found]) -> Outcome:
+    try:
+        return found()
+    except Exception as error:
+        return error
+
+
 def _rows_answered(asked: list[Ready], loaded: Loaded) -> list[Outcome]:
     try:
-        entries = iter(answers.numbered(answers.entries_of(ready.assessed(asked, loaded))))
+        assessment = ready.assessed(asked, loaded)
+        entries = enumerate(answers.scores(assessment))
     except Exception as error:
         if len(asked) == 1:
             return [error]
         return [outcome for one in asked for outcome in _rows_answered([one], loaded)]
-    return [written({"scores": list(islice(entries, len(one.rows)))}) for one in asked]
+    outcomes: list[Outcome] = []
+    for one in asked:
+        taken = list(islice(entries, len(one.rows)))
+        outcomes.append(
+            Found(one.plain(), assessment, [case for case, _ in taken], [entry for _, entry in taken], SCORES)
+        )
+    return outcomes
 
 
 def _kind(plain: Mapping[str, Any], place: int) -> object:
@@ -149,10 +185,7 @@ def _answered(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) 
             return _as_one(plains, loaded, settings)
         except Exception:  # whose fault it was is found by asking each alone
             return [outcome for plain in plains for outcome in _answered([plain], loaded, settings)]
-    try:
-        return [score_of(plains[0], loaded, settings)]
-    except Exception as error:
-        return [error]
+    return [_outcome(lambda: scored(plains[0], loaded, settings))]
 
 
 def _as_one(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) -> list[Outcome]:
@@ -162,11 +195,12 @@ def _as_one(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) ->
     }
     request = requests.request_of({**plains[0], "tables": tables}, loaded.cards, most_loans=settings.most_loans)
     assessment = assess(request.history, loaded.cards[request.card], loaded.policy)
-    entries: list[list[dict[str, Any]]] = [[] for _ in plains]
-    for entry in answers.numbered(answers.entries_of(assessment)):
+    found = [Found(plain, assessment, [], [], SCORES) for plain in plains]
+    for case, entry in enumerate(answers.scores(assessment)):
         place, _, loan = entry["loan_id"].partition(MARK)
-        entries[int(place)].append({**entry, "loan_id": loan})
-    return [written({"scores": found}) for found in entries]
+        found[int(place)].cases.append(case)
+        found[int(place)].entries.append({**entry, "loan_id": loan})
+    return list(found)
 
 
 def _marked(rows: list[dict[str, Any]], table: str, place: int) -> list[dict[str, Any]]:

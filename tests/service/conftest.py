@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from serving.state import Loaded, load
 from training.cohort import Cohort
 from training.fitting import golden_rows
 
+ROLES = ("engine", "modeller", "reviewer", "admin")
 JSON = {"content-type": "application/json"}
 
 
@@ -42,11 +44,21 @@ class Told:
 
 
 def ask(
-    address: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    child: Child,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    role: str = "engine",
 ) -> Told:
-    connection = http.client.HTTPConnection(str(urlsplit(address).netloc), timeout=120)
+    """Ask a server with a token of a role, and a key of its own; `headers` take the place of all of them."""
+    connection = http.client.HTTPConnection(str(urlsplit(child.address).netloc), timeout=120)
+    if headers is None:
+        headers = {"authorization": f"Bearer {child.tokens[role]}", "idempotency-key": str(uuid.uuid4())}
+        headers |= JSON if body else {}
     try:
-        connection.request(method, path, body, dict(headers if headers is not None else (JSON if body else {})))
+        connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
         return Told(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
@@ -69,7 +81,7 @@ def home(collection: FittedCard, overdue: Cohort, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="session")
 def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    with served(home, tmp_path_factory.mktemp("server") / "log") as child:
+    with served(home, tmp_path_factory.mktemp("server") / "log", roles=ROLES) as child:
         yield child
 
 

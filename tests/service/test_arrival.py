@@ -119,7 +119,7 @@ def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
 
         def ask() -> None:
             while not done.is_set():
-                told.append(asking(child.address, "POST", "/v1/score", body))
+                told.append(asking(child, "POST", "/v1/score", body))
 
         callers = [threading.Thread(target=ask) for _ in range(3)]
         for caller in callers:
@@ -130,7 +130,7 @@ def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
         done.set()
         for caller in callers:
             caller.join()
-        assert asking(child.address, "GET", "/readyz").plain["cards"][CARD]["version"] == "1"
+        assert asking(child, "GET", "/readyz").plain["cards"][CARD]["version"] == "1"
     expected = {version: answers(store, version, good) for version in ("1", "2")}
     assert {answer.status for answer in told} == {200}
     seen = {entry["model"]["version"] for answer in told for entry in answer.plain["scores"]}
@@ -143,12 +143,12 @@ def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
 
 def answers(store: ModelStore, version: str, good: dict[str, Any]) -> dict[str, float]:
     from models.policy import default_policy
-    from serving.score import score_of
+    from serving.score import scored
     from serving.settings import Settings
     from serving.state import Loaded
 
     loaded = Loaded({CARD: store.load(CARD, version)}, default_policy())
-    told = json.loads(score_of(good, loaded, Settings()))["scores"]
+    told = json.loads(scored(good, loaded, Settings()).answer())["scores"]
     return {entry["loan_id"]: entry["default_probability"] for entry in told}
 
 
@@ -168,10 +168,10 @@ def test_a_bad_champion_changes_nothing_and_is_said_once(
         assert len(spoken(log, "refused")) == 3
         store.promote(CARD, "2")
         until(lambda: serving(child, asking) == "2")
-        assert asking(child.address, "POST", "/v1/score", json.dumps(good).encode()).status == 200
+        assert asking(child, "POST", "/v1/score", json.dumps(good).encode()).status == 200
     assert [line["goes_on_with"] for line in spoken(log, "refused")] == ["1", "1", "1"]
     assert "Traceback" not in log.read_text()
 
 
 def serving(child: Child, asking: Callable[..., Any]) -> str:
-    return str(asking(child.address, "GET", "/readyz").plain["cards"][CARD]["version"])
+    return str(asking(child, "GET", "/readyz").plain["cards"][CARD]["version"])

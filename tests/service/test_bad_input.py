@@ -211,12 +211,15 @@ def test_the_server_prints_nothing_of_what_it_refused(
     for spoil, _ in BAD.values():
         body = json.loads(json.dumps(good))
         spoil(body)
-        assert asking(server.address, "POST", "/v1/score", json.dumps(body).encode()).status == 422
-    asking(server.address, "POST", "/v1/score", f'{{"{CANARY}": {CANARY}'.encode())
-    asking(server.address, "GET", f"/{CANARY}?name={CANARY}")
-    asking(server.address, "POST", "/v1/score", b"x", {"content-type": CANARY, "authorization": CANARY})
+        assert asking(server, "POST", "/v1/score", json.dumps(body).encode()).status == 422
+    asking(server, "POST", "/v1/score", f'{{"{CANARY}": {CANARY}'.encode())
+    asking(server, "GET", f"/{CANARY}?name={CANARY}")
+    asking(server, "POST", "/v1/score", b"x", {"content-type": CANARY, "authorization": CANARY})
     printed = server.log.read_text()
     assert CANARY not in printed
     assert "TW0" not in printed
     for line in printed.splitlines():
-        assert set(json.loads(line)) in ({"serving", "cards", "seconds"}, {"route", "status", "ms", "id"}), line
+        assert set(json.loads(line)) in (
+            {"serving", "cards", "records", "tokens", "signed_tokens", "seconds"},
+            {"route", "status", "ms", "id"},
+        ), line

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from serving.access.tokens import create, tokens_file
 from serving.child import Child, answers, stop
 
 pytestmark = pytest.mark.slow
@@ -33,12 +34,18 @@ class Bento:
     address: str
     process: subprocess.Popen[bytes]
     log: Path
+    tokens: dict[str, str]
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment without our paths, so that only the bento's own code can be found."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "REPAYRANK_HOME"}}
-    return {**kept, "BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    return {
+        **kept,
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "REPAYRANK_STATE": str(folder / "state"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def bento(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bent
     shutil.rmtree(checkout)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    tokens = {"engine": create(tokens_file(work / "state"), name="test", role="engine").text}
     command = [sys.executable, "-m", "bentoml", "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     log = work / "log"
     with log.open("wb") as stream:
@@ -69,7 +77,7 @@ def bento(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bent
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.1)
-        yield Bento(Path(folder), address, process, log)
+        yield Bento(Path(folder), address, process, log, tokens)
     finally:
         stop(process)
 
@@ -92,16 +100,16 @@ def test_it_answers_byte_for_byte_what_repayrank_serve_answers(
         ("GET", "/docs.json", None),
         ("GET", "/schema.json", None),
     ):
-        theirs, ours = (asking(address, method, path, sent) for address in (bento.address, server.address))
+        theirs, ours = (asking(child, method, path, sent) for child in (bento, server))
         assert theirs.status == ours.status, path
         assert without_ids(theirs.body) == without_ids(ours.body), path
 
 
 def test_it_prints_nothing_of_what_was_sent(bento: Bento, asking: Callable[..., Any], good: dict[str, Any]) -> None:
     good["tables"]["loans"][0]["borrower_id"] = int(CANARY)
-    assert asking(bento.address, "POST", "/v1/score", json.dumps(good).encode()).status == 422
-    assert asking(bento.address, "POST", f"/v1/score?name={CANARY}", CANARY.encode()).status == 400
-    assert asking(bento.address, "GET", f"/{CANARY}").status == 404
+    assert asking(bento, "POST", "/v1/score", json.dumps(good).encode()).status == 422
+    assert asking(bento, "POST", f"/v1/score?name={CANARY}", CANARY.encode()).status == 400
+    assert asking(bento, "GET", f"/{CANARY}").status == 403
     printed = bento.log.read_text()
     assert CANARY not in printed
     assert "TW0" not in printed

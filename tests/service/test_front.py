@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from serving import front as front_module
+from serving.found import SCORES, Found
 from serving.front import Front
 from serving.settings import Settings
 from serving.state import Loaded
@@ -82,12 +83,12 @@ def test_a_length_that_is_no_number_is_refused(front: Front, in_process: Callabl
 def test_more_requests_than_can_be_taken_are_told_to_come_again(narrow: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, finish = threading.Event(), threading.Event()
 
-    def slow(bodies: list[bytes], *_: Any) -> list[bytes]:
+    def slow(bodies: list[bytes], *_: Any) -> list[Found]:
         begun.set()
         finish.wait(10)
-        return [b"{}"] * len(bodies)
+        return [Found({}, None, [], [], SCORES)] * len(bodies)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(front_module.TOGETHER, "/v1/score", slow)
+    monkeypatch.setitem(front_module.SCORED, "/v1/score", (slow, 64))  # type: ignore[arg-type]
     statuses: list[int] = []
 
     async def one() -> None:
@@ -128,7 +129,7 @@ def test_an_error_of_ours_is_answered_and_logged_without_its_text(
     def broken(*_: Any) -> Any:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setitem(front_module.TOGETHER, "/v1/score", broken)
+    monkeypatch.setitem(front_module.SCORED, "/v1/score", (broken, 64))  # type: ignore[arg-type]
     told = in_process(front, "POST", "/v1/score", part(b"{}"))
     assert told.status == 500
     assert SECRET not in told.body.decode() + json.dumps(lines)

@@ -86,7 +86,7 @@ def test_a_thousand_borrowers_in_one_request_score_as_the_batch_file_says(
     overdue_ids: list[str],
 ) -> None:
     chosen = overdue_ids[:: len(overdue_ids) // BORROWERS][:BORROWERS]
-    told = asking(server.address, "POST", "/v1/score", json.dumps(request_for(*chosen)).encode())
+    told = asking(server, "POST", "/v1/score", json.dumps(request_for(*chosen)).encode())
     assert told.status == 200
     entries = told.plain["scores"]
     assert [entry["loan_id"] for entry in entries] == chosen
@@ -105,7 +105,7 @@ def test_borrowers_asked_one_at_a_time_score_as_the_batch_file_says(
 ) -> None:
     expected = by_loan(written)
     for loan in overdue_ids[:: len(overdue_ids) // ONE_BY_ONE][:ONE_BY_ONE]:
-        told = asking(server.address, "POST", "/v1/score", json.dumps(request_for(loan)).encode())
+        told = asking(server, "POST", "/v1/score", json.dumps(request_for(loan)).encode())
         (entry,) = told.plain["scores"]
         assert bits(flat(entry)) == expected[loan]
 
@@ -119,7 +119,7 @@ def test_the_service_ranks_in_the_order_of_the_batch_file(
     overdue_ids: list[str],
 ) -> None:
     chosen = overdue_ids[:BORROWERS]
-    told = asking(server.address, "POST", "/v1/rank", json.dumps(request_for(*reversed(chosen))).encode())
+    told = asking(server, "POST", "/v1/rank", json.dumps(request_for(*reversed(chosen))).encode())
     ranking = told.plain["ranking"]
     in_file = written.filter(pl.col("loan_id").is_in(chosen)).sort("priority", "loan_id", descending=[True, False])
     assert [entry["loan_id"] for entry in ranking] == in_file.get_column("loan_id").to_list()

@@ -17,6 +17,7 @@ from features.history import History
 from models.exposure import at_risk
 from serving import openapi, ready, score
 from serving.asking import request_of
+from serving.found import Found
 from serving.together import score_ready_together
 
 CARD = "collection"
@@ -72,15 +73,15 @@ def test_requests_computed_together_get_each_what_they_get_alone_and_a_faulty_on
     together = score_ready_together(requests, loaded, settings)
     for told, request in zip(together, requests, strict=True):
         (alone,) = score_ready_together([request], loaded, settings)
-        if isinstance(alone, bytes):
-            assert isinstance(told, bytes)
-            entries = [json.loads(answer)["scores"] for answer in (told, alone)]
+        if isinstance(alone, Found):
+            assert isinstance(told, Found)
+            entries = [json.loads(outcome.answer())["scores"] for outcome in (told, alone)]
             for entry in (*entries[0], *entries[1]):
                 assert entry.pop("score_id")
             assert json.dumps(entries[0]) == json.dumps(entries[1])
         else:
             assert (type(told), str(told)) == (type(alone), str(alone))
-    assert [isinstance(told, bytes) for told in together].count(False) == 3
+    assert [isinstance(told, Found) for told in together].count(False) == 3
 
 
 def test_one_row_gets_what_it_gets_among_many_whatever_the_order_of_its_features(asked, loaded, settings):

@@ -47,7 +47,7 @@ def bodies(taiwan, overdue_ids, loaded) -> list[bytes]:
 def without_ids(outcome: Any) -> Any:
     if isinstance(outcome, RepayrankError):
         return type(outcome), str(outcome)
-    plain = json.loads(outcome)
+    plain = json.loads(outcome.answer())
     for entry in plain["scores"]:
         assert entry.pop("score_id")
     return json.dumps(plain)
@@ -122,7 +122,7 @@ def test_those_that_come_while_one_is_computed_are_computed_together():
         return [ValueError("spoilt") if body == b"spoilt" else body.upper() for body in asked]
 
     async def story() -> list[Any]:
-        queue = Queue(pool, work, workers=1)
+        queue = Queue(pool, work, len, workers=1)
         first = asyncio.ensure_future(queue.answer(b"first"))
         await asyncio.to_thread(begun.wait, 10)
         others = [asyncio.ensure_future(queue.answer(body)) for body in (b"a", b"spoilt", b"b", b"gone")]
@@ -143,7 +143,7 @@ def test_those_that_come_while_one_is_computed_are_computed_together():
 
 def test_a_worker_that_fails_fails_those_it_worked_for_and_the_queue_goes_on():
     async def story() -> list[Any]:
-        queue = Queue(pool, lambda asked: asked if asked != [b"bad"] else 1 / 0, workers=1)
+        queue = Queue(pool, lambda asked: asked if asked != [b"bad"] else 1 / 0, len, workers=1)
         return await asyncio.gather(queue.answer(b"bad"), queue.answer(b"good"), return_exceptions=True)
 
     with ThreadPoolExecutor(1) as pool:

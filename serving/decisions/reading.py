@@ -1,0 +1,98 @@
+"""A decision as its reviewer reads it: what was answered, why, feature by feature, and the proof that it is on record.
+
+Reading is of record too: who read, whose decision and for what reason is written into the log before anything is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from features.declaration import Feature
+from serving.decisions.archive import Archive
+from serving.decisions.cards import Cards
+from serving.decisions.errors import erased
+from serving.decisions.lookup import find
+from serving.decisions.record import Detail, entries, opened_answer, opened_part, pseudonyms_in
+from serving.ids import score_ids
+from serving.records.database import Row
+from serving.records.store import Store
+
+EVENT = "read:decision:explained"
+
+
+def explained(
+    archive: Archive, cards: Cards, store: Store, score_id: str, *, reader: str, role: str, reason: str, now: datetime
+) -> dict[str, Any]:
+    """Return a decision with the contribution of every feature; that it was read is on the disk when this returns.
+
+    Parameters
+    ----------
+    reader, role, reason : who reads it, and why
+
+    Raises
+    ------
+    NoSuchDecision : no decision has this id
+    Erased : its borrower was erased
+    LogBusy, LogStopped : the reading cannot be recorded now
+    ModelRefused : the version that decided is not here any more, or does not verify
+    """
+    row, record, place = find(archive.place, score_id)
+    pseudonym = bytes.fromhex(record["decisions"][place]["subject"])
+    detail, entry = _detail(archive, row, record, pseudonym, place)
+    catalog = cards.of(record).cards[record["model"]["name"]].catalog
+    store.write(
+        f"read:{score_ids(1)[0]}",
+        hashlib.sha256(score_id.encode()).digest(),
+        EVENT,
+        {
+            "recorded_at": now.isoformat(),
+            "reader": reader,
+            "role": role,
+            "reason": reason,
+            "score_id": score_id,
+            "subject": pseudonym.hex(),
+            "decided": row.entry.sequence,
+        },
+        b"",
+    )
+    checkpoint, note = store.anchored
+    return {
+        "decision": entry,
+        "record": row.entry.sequence,
+        "leaf": row.leaf.hex(),
+        "checkpoint": note.decode() if checkpoint.size > row.entry.sequence else None,
+        "figures": {name: record[name] for name in ("recorded_at", "route", "caller", "role", "release")},
+        "explanation": [
+            _line(feature, value, contribution)
+            for feature, value, contribution in zip(
+                catalog.features, detail.values.tolist(), detail.contributions.tolist(), strict=True
+            )
+        ],
+    }
+
+
+def _detail(
+    archive: Archive, row: Row, record: Mapping[str, Any], pseudonym: bytes, place: int
+) -> tuple[Detail, dict[str, Any]]:
+    asked, log = row.entry.asked, archive.place.origin
+    keys = {one: archive.vault.key_of(one) for one in pseudonyms_in(asked.answer) | {pseudonym}}
+    key = keys[pseudonym]
+    if key is None:
+        raise erased()
+    share = next(share for share in record["shares"] if share["subject"] == pseudonym.hex())
+    part = opened_part(share["sealed"], key, pseudonym, log, asked.key)
+    return part.details[place], entries(opened_answer(asked.answer, keys, log, asked.key))[place]
+
+
+def _line(feature: Feature, value: float, contribution: float) -> dict[str, Any]:
+    return {
+        "feature": feature.name,
+        "group": feature.group.value,
+        "unit": feature.unit.value,
+        "label": feature.label.as_dict(),
+        "value": None if value != value else value,  # noqa: PLR0124 - NaN: not known
+        "contribution": contribution,
+    }

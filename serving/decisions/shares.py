@@ -1,0 +1,66 @@
+"""A request cut into what was sent about each subject, and put together again without those who were erased.
+
+A subject is a borrower; where features came ready and no borrower was named, a loan. What is said of one loan depends
+on nothing that was sent about other borrowers, so the rest of a request can be computed anew on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from features.tables import BORROWER, declaration
+from serving.ready import ROWS
+from serving.subjects.subject import Name
+
+LOAN = "loan_id"
+TABLES, LOANS = "tables", "loans"
+
+Share = dict[str, Any]
+"""Rows by table, or under `rows` the rows of ready features."""
+
+
+def names(plain: Mapping[str, Any]) -> dict[str, Name]:
+    """Return the subject of each loan of a request that was answered."""
+    if TABLES in plain:
+        return {row[LOAN]: Name("borrower", row[BORROWER]) for row in plain[TABLES][LOANS]}
+    return {row[LOAN]: Name("loan", row[LOAN]) for row in plain[ROWS]}
+
+
+def asked_in_clear(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a request says of no one: card, day, zone and which tables were sent."""
+    told = {key: value for key, value in plain.items() if key not in {TABLES, ROWS}}
+    return {**told, TABLES: list(plain[TABLES])} if TABLES in plain else told
+
+
+def shares(plain: Mapping[str, Any]) -> dict[Name, Share]:
+    """Return what was sent about each subject, rows in the order sent."""
+    owners = names(plain)
+    cut: dict[Name, Share] = {owner: {} for owner in owners.values()}
+    for table, sent in plain[TABLES].items() if TABLES in plain else [(ROWS, plain[ROWS])]:
+        by_borrower = table != ROWS and declaration(table).about == BORROWER
+        for row in sent:
+            owner = Name("borrower", row[BORROWER]) if by_borrower else owners[row[LOAN]]
+            cut.setdefault(owner, {}).setdefault(table, []).append(row)
+    return cut
+
+
+def put_together(clear: Mapping[str, Any], kept: Iterable[Share], order: Sequence[str]) -> dict[str, Any]:
+    """Return a request made of the shares that can still be read.
+
+    Parameters
+    ----------
+    clear : of `asked_in_clear`
+    order : loans in the order in which they were sent; those of other shares are passed over
+    """
+    place = {loan: number for number, loan in enumerate(order)}
+    sent: dict[str, list[dict[str, Any]]] = {}
+    for share in kept:
+        for table, rows in share.items():
+            sent.setdefault(table, []).extend(rows)
+    for table in {LOANS, ROWS} & sent.keys():
+        sent[table].sort(key=lambda row: place[row[LOAN]])
+    told = {key: value for key, value in clear.items() if key != TABLES}
+    if TABLES in clear:
+        return {**told, TABLES: {table: sent.get(table, []) for table in clear[TABLES]}}
+    return {**told, ROWS: sent[ROWS]}
