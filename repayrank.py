@@ -21,6 +21,7 @@ import typer
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 from serving.audit_verbs import CheckpointsOption, LogNameOption, RecordsOption, StateOption, audit_app
 from serving.settings import DEFAULT_LOG_NAME
+from serving.token_verbs import token_app
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -45,6 +46,7 @@ portfolio_app = typer.Typer(
 )
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
+app.add_typer(token_app, name="token")
 
 PortfolioOption = Annotated[
     str,
@@ -676,6 +678,8 @@ class _Demo:
     def _serve(self, book: Portfolio, loan: str, *, stay: bool) -> None:
         from serving.asking import request_of
         from serving.child import asked_of, served
+        from serving.decisions.opening import opened_archive
+        from serving.records.audit import verify
 
         assert book.observed_on is not None, "the built-in book knows its day"
         asked = request_of(book.tables, [loan], card="collection", day=book.observed_on, zone=book.zone)
@@ -688,8 +692,12 @@ class _Demo:
                 f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}: "
                 f"{told['quadrant_name']['en']}"
             )
-            _tell("ask it      curl -s -H 'content-type: application/json' \\")
+            _tell(f"token       {service.tokens['engine']} (role engine, for a day)")
+            _tell("ask it      curl -s -H 'content-type: application/json' -H 'idempotency-key: 1' \\")
+            _tell("              -H 'authorization: Bearer TOKEN' \\")
             _tell(f"              --data-binary @{body} {service.address}/v1/score")
+            verified = verify(opened_archive(self.home).place)
+            _tell(f"on record   {verified.records} decision, whole; see repayrank audit --help")
             _say(f"      done in {time.monotonic() - self.began:.0f} s")
             if stay:
                 with suppress(KeyboardInterrupt):
