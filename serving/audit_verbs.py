@@ -75,8 +75,8 @@ def audit_verify(
         typer.echo(json.dumps(told))
     else:
         typer.echo(
-            f"whole: {report.records:,} records, {report.signed:,} of them under {report.checkpoints:,} signed "
-            f"checkpoints; root {told['root']}"
+            f"whole: {_count(report.records, 'record')}, {report.signed:,} of them under "
+            f"{_count(report.checkpoints, 'signed checkpoint')}; root {told['root']}"
         )
 
 
@@ -118,7 +118,7 @@ def audit_replay(
     outcomes = list(replayed_all(archive, wanted))
     by_verdict = Counter(one.verdict for one in outcomes)
     by_model = Counter(one.model for one in outcomes)
-    told = {
+    told: dict[str, Any] = {
         "requests": len(outcomes),
         "decisions": sum(one.decisions for one in outcomes),
         "erased": sum(one.erased for one in outcomes),
@@ -129,10 +129,10 @@ def audit_replay(
         typer.echo(json.dumps(told))
     else:
         typer.echo(
-            f"{told['decisions']:,} decisions of {len(outcomes):,} requests computed anew with "
+            f"{_count(told['decisions'], 'decision')} of {_count(len(outcomes), 'request')} computed anew with "
             f"{', '.join(f'{name} ({count:,})' for name, count in sorted(by_model.items())) or 'no model'}: "
-            f"{by_verdict[Verdict.EQUAL]:,} requests equal to the bit, {told['differs']:,} different, "
-            f"{told['impossible']:,} not possible; {told['erased']:,} decisions erased"
+            f"{_count(by_verdict[Verdict.EQUAL], 'request')} equal to the bit, {told['differs']:,} different, "
+            f"{told['impossible']:,} not possible; {_count(told['erased'], 'decision')} erased"
         )
     faults = [one for one in outcomes if one.verdict in {Verdict.DIFFERS, Verdict.IMPOSSIBLE}]
     if faults:
@@ -184,7 +184,7 @@ def audit_export(
     from serving.records.export import export
 
     count = export(_archive(home, state, records, checkpoints, log_name).place, folder)
-    typer.echo(f"exported    {folder}: {count:,} records; check it with: python {folder / 'alone.py'} {folder}")
+    typer.echo(f"exported    {folder}: {_count(count, 'record')}; check it with: python {folder / 'alone.py'} {folder}")
 
 
 @audit_app.command("erase")
@@ -260,6 +260,10 @@ def audit_release(
             outbox_of(state or home), "hold:subject:released", {"subject": _pseudonym(vault, name), "reason": reason}
         )
     typer.echo("released: the subject may be erased")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def _name(borrower: str | None, loan: str | None) -> Name:

@@ -37,6 +37,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 HOLDS, BROKEN = 0, 13
 FORMAT, RECEIPT_FORMAT = "repayrank-records/1", "repayrank-receipt/1"
+DECISION = "repayrank-decision/1"
+FIGURES = ("default_probability", "points", "band", "base", "log_odds", "calibrated_log_odds", "quadrant")
+PARTS = ("ability", "willingness", "circumstances")
 ENTRY_FIELDS = {"answer_sha256", "body_sha256", "event", "key", "previous", "record_sha256", "sequence"}
 LINE_FIELDS = {"answer", "entry", "record"}
 RECEIPT_FIELDS = {"checkpoint", "entry", "format", "proof", "record"}
@@ -252,9 +255,29 @@ def check_receipt(path: Path, keys: list[bytes], origin: str | None, answer: Pat
         f"the entry is among the {size} records of a signed checkpoint, by a proof of {len(proof)} hashes",
     ]
     if answer:
-        require(sha256(answer.read_bytes()).hex() == entry["answer_sha256"], "another answer than was recorded")
-        checked.append("the answer is the one that was recorded")
+        checked.append(check_answer(answer.read_bytes(), receipt["record"], entry))
     return checked
+
+
+def check_answer(answer: bytes, record: str, entry: dict[str, Any]) -> str:
+    """Return what was checked in the answer that somebody was given.
+
+    Of a decision the log keeps the figures in clear and the rest of the answer as ciphertext for the lender alone.
+    """
+    told = json.loads(record)
+    if told.get("format") != DECISION:
+        require(sha256(answer).hex() == entry["answer_sha256"], "another answer than was recorded")
+        return "the answer is the one that was recorded"
+    given = {figures["score_id"]: figures for figures in json.loads(answer)[told["answer"]]}
+    kept = {figures["score_id"]: figures for figures in told["decisions"]}
+    require(given.keys() == kept.keys(), "an answer about other decisions than were recorded")
+    for number, figures in kept.items():
+        require(
+            all(given[number][name] == figures[name] for name in FIGURES), f"another score than was recorded: {number}"
+        )
+        parts = {name: given[number][name]["contribution"] for name in PARTS}
+        require(parts == {name: figures[name] for name in PARTS}, f"other parts than were recorded: {number}")
+    return "scores, points, bands and parts of the answer are those that were recorded"
 
 
 # ------------------------------------------------------------------------------------------------------- command line
