@@ -95,9 +95,16 @@ class Door:
         self.failures: Counter[Why] = Counter()
 
     @classmethod
-    def of(cls, home: Path, log: Log = _say_nothing) -> Self:
-        """Return the door of a store, with the matrix of the release."""
-        return cls(rules_of(home), default_matrix(), log=log)
+    def of(cls, home: Path, routes: Mapping[str, Iterable[str]], log: Log = _say_nothing) -> Self:
+        """Return the door of a store for the routes that are served, with the matrix of the release.
+
+        Raises
+        ------
+        ConfigurationRefused : also where one of the routes has no row
+        """
+        matrix = default_matrix()
+        matrix.require(routes)
+        return cls(rules_of(home), matrix, log=log)
 
     def told(self) -> dict[str, object]:
         """Return what the operator is told at a start: how many local tokens there are, and if signed ones count."""

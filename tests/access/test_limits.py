@@ -154,33 +154,33 @@ def test_each_holder_has_the_rate_of_its_role_and_is_told_when_to_come_again(tmp
 def test_ten_thousand_bad_tokens_slow_nobody_and_take_no_memory(tmp_path: Path) -> None:
     house = House(tmp_path, (key("EdDSA", "one"),), limits="[limits.engine]\nper_second = 1e9\nburst = 1_000_000_000")
     clock, good = Clock(), house.token("engine")
-    door = house.door(clock=clock)
+    attacked, quiet = house.door(clock=clock), house.door()
     bad = [Token.new().text().encode() for _ in range(10_000)]
-
-    def median_of_good() -> float:
-        took = []
-        for _ in range(2_000):
-            began = time.perf_counter()
-            assert status(door, good) == HTTPStatus.OK
-            took.append(time.perf_counter() - began)
-        return statistics.median(took)
-
-    before = min(median_of_good() for _ in range(3))
     for token in bad[:100]:
-        status(door, token)
+        status(attacked, token)
     tracemalloc.start()
     seen = []
     for token in bad:
         clock.at += 0.001
-        seen.append(status(door, token))
+        seen.append(status(attacked, token))
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert grown < 400_000, "ten thousand results in a list take 80 kB"
     # Ten seconds at 10 a second; the burst of 100 had been used up.
     assert seen.count(HTTPStatus.UNAUTHORIZED) == pytest.approx(100, abs=1)
     assert seen.count(HTTPStatus.TOO_MANY_REQUESTS) == len(bad) - seen.count(HTTPStatus.UNAUTHORIZED)
-    assert min(median_of_good() for _ in range(3)) <= 1.2 * before
-    assert sum(door.failures.values()) == len(bad) + 100
+    assert sum(attacked.failures.values()) == len(bad) + 100
+    pairs = [(seconds(attacked, good), seconds(quiet, good)) for _ in range(41)]
+    ratio = statistics.median(slow / before for slow, before in pairs)
+    assert ratio < 1.2, f"{ratio:.2f}"
+
+
+def seconds(door: Door, token: bytes) -> float:
+    """Return the time of this thread alone: what else the machine does meanwhile does not count."""
+    began = time.thread_time()
+    for _ in range(200):
+        assert status(door, token) == HTTPStatus.OK
+    return time.thread_time() - began
 
 
 def test_after_too_many_failures_a_good_token_is_still_let_in_and_none_at_all_is_still_told_so(tmp_path: Path) -> None:

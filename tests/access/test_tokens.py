@@ -301,11 +301,11 @@ def test_an_unknown_id_costs_what_a_wrong_secret_costs(house: House) -> None:
     assert refused_as(tokens, known) is refused_as(tokens, unknown) is Why.UNKNOWN
 
     def seconds(raw: bytes) -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(200):
             with suppress(NotLetIn):
                 tokens.holder(raw, NOW)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     pairs = [(seconds(known), seconds(unknown)) for _ in range(101)]
     ratio = statistics.median(first / second for first, second in pairs)
