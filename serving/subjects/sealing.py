@@ -6,8 +6,8 @@ Each sealing draws a nonce at random. Two under one key would have to be the sam
 chance is 2^-33, which is where NIST SP 800-38D, 8.3, ends the use of a key. A key is one person's: with a thousand
 contents sealed a day for fifty years the chance is below 2^-48.
 
-The content is compressed first: a borrower's rows as JSON, 2 kB and 12 kB, become 4.7 and 8.6 times smaller in 17 and 42
-microseconds; encrypting takes 1 to 2. What can still be seen of the content is how long it is once compressed.
+The content is compressed first: a borrower's rows as JSON, 2 kB and 12 kB, become 4.7 and 8.6 times smaller in 17 and
+42 microseconds; encrypting takes 1 to 2. What can still be seen of the content is how long it is once compressed.
 """
 
 from __future__ import annotations
