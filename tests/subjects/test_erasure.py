@@ -1,6 +1,7 @@
 """After an erasure nothing is left of a subject in any file of the vault, whenever the process was killed.
 
-REPAYRANK_KILL_ROUNDS sets how many times a working process is killed; a release asks for 200.
+REPAYRANK_KILL_ROUNDS sets how many times a working process is killed, REPAYRANK_CRASH_IMAGES in how many states the
+disk is left by a power cut; a release asks for 200 and 2,000.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from crash_images import TRACER, events, images
 from subject_vaults import (
     connected,
     name,
@@ -36,9 +38,11 @@ from serving.subjects.errors import HeldByLaw, SubjectUnknown, VaultStopped
 from serving.subjects.subject import Row
 from serving.subjects.vault import DATABASE
 
+IMAGES = int(os.environ.get("REPAYRANK_CRASH_IMAGES", "40"))
 ROUNDS = int(os.environ.get("REPAYRANK_KILL_ROUNDS", "3"))
 SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
 STOPPED = 5
+TOLD_BEFORE_THE_CUT = 200
 PAGE, LEAF_OF_ROWS = 4_096, 10
 HEADER_BYTES = 8
 NUMBERS_A_ROUND = 1_000_000
@@ -168,6 +172,22 @@ def test_one_that_the_law_keeps_is_not_erased_until_every_hold_is_released(folde
         assert vault.subjects(names(2)) == before[1:]
 
 
+def test_one_whose_name_is_not_known_is_erased_by_its_pseudonym(folder):
+    with opened(folder) as vault:
+        told = vault.subjects(names(*range(50)))
+        secrets = secrets_of(row_of(folder, name(1)))
+        vault.hold(name(1), "case 7", DAY)
+        with pytest.raises(HeldByLaw):
+            vault.erase_pseudonym(told[1].pseudonym)
+        vault.release(name(1))
+        assert vault.erase_pseudonym(told[1].pseudonym).pseudonym == told[1].pseudonym
+        with pytest.raises(SubjectUnknown):
+            vault.erase_pseudonym(told[1].pseudonym)
+        assert vault.pseudonym_of(name(1)) is None
+        assert vault.subjects(names(0, *range(2, 50))) == [told[0], *told[2:]]
+        assert traces(folder, secrets) == []
+
+
 def started_and_killed(folder: Path, first: int, output: Path, chosen: random.Random) -> list[list[str]]:
     """Return the whole lines that a working process told until it was killed."""
     working = worker("live", folder, first, output=output)
@@ -252,6 +272,32 @@ def test_an_erasure_that_is_killed_at_any_of_its_writes_is_done_or_not_and_leave
         require_whole(copy)
         shutil.rmtree(copy)
     assert outcomes == {True, False}, f"seed {SEED}"
+
+
+@needs_strace
+def test_what_returned_holds_after_the_power_failed_at_any_moment(tmp_path):
+    lived, output, trace, chosen = tmp_path / "lived", tmp_path / "told", tmp_path / "trace", random.Random(SEED)
+    working = worker("live", lived, 0, before=(*TRACER, str(trace)), output=output)
+    try:
+        end = time.monotonic() + 60
+        while output.read_bytes().count(b"\n") < TOLD_BEFORE_THE_CUT and working.poll() is None:
+            assert time.monotonic() < end, "the process does not work"
+            time.sleep(0.005)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(working.pid, signal.SIGKILL)
+        working.wait()
+    found = events(trace, lived)
+    last_sync = max(at for at, event in enumerate(found) if event.kind == "sync")
+    moments = sorted(chosen.randint(0, last_sync) for _ in range(IMAGES))
+    for number, (files, lines) in enumerate(images(found, lived, moments, chosen)):
+        folder = tmp_path / f"image-{number}"
+        folder.mkdir()
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        require_kept(folder, [line.split() for line in lines])
+        shutil.rmtree(folder)
+    assert len(lines) > TOLD_BEFORE_THE_CUT / 4
 
 
 @needs_strace
