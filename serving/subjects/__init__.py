@@ -3,6 +3,7 @@
 keys         the operator's secrets: one for the vault, one that signs the log
 vault        each subject's pseudonym and data key, made at first sight, destroyed by erasure, kept by a legal hold
 erasable     the vault's file, in which nothing is left of what was deleted
+retention    who is due to be erased by the lender's policy
 sealing      personal content as ciphertext under the subject's key
 errors       how all of these refuse
 """

@@ -27,7 +27,7 @@ from features.errors import ConfigurationRefused
 OWNER_ONLY = 0o600
 MEBIBYTE = 2**20
 CACHED_KIBIBYTES = 64 * 1_024
-JOURNAL_BYTES_KEPT = MEBIBYTE
+JOURNAL_BYTES_KEPT = MEBIBYTE // 16
 EXTRA, IN_MEMORY = 3, 2
 SETTINGS: tuple[tuple[str, str | int, str | int], ...] = (
     ("journal_mode", "PERSIST", "persist"),

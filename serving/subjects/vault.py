@@ -48,6 +48,8 @@ from serving.subjects.errors import (
 )
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
+Column = Literal["lookup", "pseudonym"]
+
 DATABASE, LOCK = "subjects.sqlite", "subjects.lock"
 MADE = b"a vault was made here\n"
 FOLDER_MODE = 0o700
@@ -160,23 +162,16 @@ class Vault:
         VaultBusy : nothing was erased
         VaultStopped : it may be erased, and traces may be left in the files until the vault is opened again
         """
-        lookup = self._secret.lookup(name)
-        with self._using() as deadline, self._writing(deadline):
-            with self._changing():
-                row = self._known(lookup)
-                held = self._holds_of(row.pseudonym)
-                if held:
-                    raise held_by_law(len(held))
-                self._connection.execute("DELETE FROM subjects WHERE lookup = ?", (lookup,))
-                was_cut_short = tables.begin_erasure(self._connection)
-            with self._lasting(may_come_again=False):
-                erasable.overwrite_journal(self._path)
-                if was_cut_short or erasable.is_left(self._path, row.parts()):
-                    erasable.write_anew(self._connection, self._path)
-                    if erasable.is_left(self._path, row.parts()):
-                        raise OSError("an erased row is still in the file")
-                tables.end_erasure(self._connection)
-        return Erased(row.pseudonym)
+        return self._erase("lookup", self._secret.lookup(name))
+
+    def erase_pseudonym(self, pseudonym: bytes) -> Erased:
+        """Destroy a subject whose name is not known here, as at the end of the time for which records are kept.
+
+        Raises
+        ------
+        As `erase`
+        """
+        return self._erase("pseudonym", pseudonym)
 
     def hold(self, name: Name, reason: str, day: date) -> None:
         """Put a subject under a legal hold, besides those it is under; one with the same reason keeps its first day.
@@ -245,8 +240,26 @@ class Vault:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _known(self, lookup: bytes) -> Row:
-        rows = self._rows("lookup", [lookup])
+    def _erase(self, column: Column, value: bytes) -> Erased:
+        with self._using() as deadline, self._writing(deadline):
+            with self._changing():
+                row = self._known(value, column)
+                held = self._holds_of(row.pseudonym)
+                if held:
+                    raise held_by_law(len(held))
+                self._connection.execute("DELETE FROM subjects WHERE lookup = ?", (row.lookup,))
+                was_cut_short = tables.begin_erasure(self._connection)
+            with self._lasting(may_come_again=False):
+                erasable.overwrite_journal(self._path)
+                if was_cut_short or erasable.is_left(self._path, row.parts()):
+                    erasable.write_anew(self._connection, self._path)
+                    if erasable.is_left(self._path, row.parts()):
+                        raise OSError("an erased row is still in the file")
+                tables.end_erasure(self._connection)
+        return Erased(row.pseudonym)
+
+    def _known(self, value: bytes, column: Column = "lookup") -> Row:
+        rows = self._rows(column, [value])
         self._opened(rows)
         if not rows:
             raise unknown()
@@ -256,7 +269,7 @@ class Vault:
         found = self._connection.execute("SELECT reason FROM holds WHERE pseudonym = ?", (pseudonym,)).fetchall()
         return [reason for (reason,) in found]
 
-    def _rows(self, column: Literal["lookup", "pseudonym"], values: Sequence[bytes]) -> list[Row]:
+    def _rows(self, column: Column, values: Sequence[bytes]) -> list[Row]:
         found: list[Row] = []
         with self._lasting():
             for begin in range(0, len(values), ASKED_TOGETHER):
