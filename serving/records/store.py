@@ -13,9 +13,6 @@ After SQLite's own advice (https://sqlite.org/atomiccommit.html) and what Postgr
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -27,24 +24,16 @@ from typing import Any, NamedTuple, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import ConfigurationRefused, RepayrankError
-from serving.records import database
-from serving.records.anchors import Anchors, hold
+from serving.records.anchors import Anchors
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
-from serving.records.database import Head, Row
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import LogStopped, busy, key_reused, stopped
+from serving.records.errors import KeyReused, LogStopped, busy, key_reused, stopped
 from serving.records.limits import Limits
 from serving.records.merkle import EMPTY_ROOT
-from serving.records.opening import (
-    OWNER_ONLY,
-    Connect,
-    Place,
-    opened_database,
-    require_same_age,
-    require_whole,
-    unusable,
-)
+from serving.records.opening import Place, database_of, require_same_age, require_whole
+from serving.records.sqlite import Connect, connect_writer
+from serving.records.tables import Database, Fault, Head, Known, Row, Tables, fault_of, head_values, name_of, unusable
 
 Clock = Callable[[], float]
 """Returns seconds that never go back, such as time.monotonic."""
@@ -67,11 +56,6 @@ class Recorded(NamedTuple):
     answer: bytes
 
 
-class _Before(NamedTuple):
-    body_sha256: bytes
-    told: Recorded
-
-
 @dataclass(slots=True)
 class _Waiting:
     asked: Asked
@@ -85,9 +69,10 @@ class Store:
         self,
         place: Place,
         key: Ed25519PrivateKey,
+        database: Database,
         anchors: Anchors,
-        connection: sqlite3.Connection,
-        reader: sqlite3.Connection,
+        tables: Tables,
+        reader: Tables,
         head: Head,
         clock: Clock,
         limits: Limits,
@@ -95,8 +80,8 @@ class Store:
     ) -> None:
         self.commits = 0
         self._place, self._key, self._clock, self._limits = place, key, clock, limits
-        self._anchors, self._connection, self._head, self._held = anchors, connection, head, held
-        self._reader, self._files = reader, place.files()
+        self._database, self._anchors, self._head, self._held = database, anchors, head, held
+        self._connection, self._reader, self._files = tables, reader, place.files()
         self._reading = Lock()
         self._changed = Condition()
         self._queue: deque[_Waiting] = deque()
@@ -181,14 +166,15 @@ class Store:
         """
         with self._reading:
             try:
-                before = _known(self._reader, [key]).get(key)
-            except database.UNREADABLE as error:
-                raise stopped(database.name_of(error)) from error
+                before = self._reader.known([key]).get(key)
+            except self._database.errors as error:
+                raise stopped(name_of(error)) from error
         if before is None:
             return None
-        if before.body_sha256 != body_sha256:
-            raise key_reused()
-        return before.told
+        outcome = _outcome(before, body_sha256)
+        if isinstance(outcome, KeyReused):
+            raise outcome
+        return outcome
 
     def sign(self) -> bytes:
         """Sign a checkpoint over all that is on the disk now, and return its note.
@@ -253,24 +239,21 @@ class Store:
             if self._place.files() != self._files:
                 # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
                 raise FileNotFoundError("the files of the log are not those that were opened")
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not database.is_busy(error):
+            self._connection.begin()
+        except BaseException as error:
+            if fault_of(self._database, error) is not Fault.BUSY:
                 self._fail(batch)
                 raise
             # Nothing has begun, so here, and only here, nothing can have been written.
             self._tell([(waiting, busy("a lock of another program on the database")) for waiting in batch])
             return
-        except BaseException:
-            self._fail(batch)
-            raise
         try:
             outcomes, rows, head = self._placed(batch)
             if rows:
-                self._connection.execute("COMMIT")
+                self._connection.commit()
                 self.commits += 1
             else:
-                self._connection.execute("ROLLBACK")
+                self._connection.rollback()
         except BaseException:
             self._fail(batch)
             raise
@@ -282,7 +265,7 @@ class Store:
         outcomes: list[Recorded | RepayrankError] = []
         rows: list[Row] = []
         previous = self._head.last_leaf
-        known = _known(self._connection, [waiting.asked.key for waiting in batch])
+        known = self._connection.known([waiting.asked.key for waiting in batch])
         for waiting in batch:
             before = known.get(waiting.asked.key)
             if before is None:
@@ -291,12 +274,12 @@ class Store:
                 rows.append(Row(entry, previous))
                 outcomes.append(Recorded(entry.sequence, previous, waiting.asked.answer))
             else:
-                outcomes.append(before.told if before.body_sha256 == waiting.asked.body_sha256 else key_reused())
+                outcomes.append(_outcome(before, waiting.asked.body_sha256))
         tree, kept = self._head.tree.grown(row.leaf for row in rows)
         head = Head(tree, previous)
         if rows:
-            database.write_rows(self._connection, rows, kept)
-            database.write_head(self._connection, head)
+            self._connection.write_rows(rows, kept)
+            self._connection.write_metadata(head_values(head))
         return outcomes, rows, head
 
     def _is_due(self) -> bool:
@@ -337,7 +320,7 @@ class Store:
     def _stop(self, error: BaseException) -> None:
         # The connection stays as it is: a rollback or a checkpoint would write to a disk that has just failed.
         with self._changed:
-            self._stopped = database.name_of(error)
+            self._stopped = name_of(error)
             left, self._queue, self._by_key = list(self._queue), deque(), {}
             asked, self._signatures = self._signatures, []
         for waiting in left:
@@ -351,14 +334,14 @@ def open_store(
     key: Ed25519PrivateKey,
     clock: Clock,
     limits: Limits | None = None,
-    connect: Connect = database.connect_writer,
+    connect: Connect = connect_writer,
 ) -> Store:
     """Return the log, opened for writing; a new one where there is none.
 
     Parameters
     ----------
     key : signs the checkpoints; its public key is one of those that the place trusts
-    connect : opens the writer's connection
+    connect : opens the writer's connection to a SQLite file
 
     Raises
     ------
@@ -376,30 +359,29 @@ def open_store(
         )
     for folder in (place.folder, place.anchors.parent):
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    database = database_of(place, connect)
     with ExitStack() as undo:
-        lock = os.open(place.lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
-        undo.callback(os.close, lock)
-        hold(lock, place.lock)
+        database.hold(undo)
         anchors = undo.enter_context(Anchors(place.anchors, place.origin, place.trusted))
-        is_new = not place.database.exists()
-        require_same_age(place, anchors, is_new=is_new)
+        require_same_age(database, place, anchors, is_new=database.is_new())
         if anchors.last is None:
             # Before the database: from then on a database without checkpoints is one whose checkpoints were taken.
             first = Checkpoint(place.origin, 0, EMPTY_ROOT)
             anchors.append(first, signed(first, key))
         assert anchors.last is not None
-        connection = opened_database(place, limits, connect, undo)
         try:
-            head = require_whole(connection, place, anchors.last[0])
+            tables = database.writer(limits.busy_seconds)
+            undo.callback(tables.close)
             # Rows of a writer that was killed may be visible and not yet synced: this commit syncs them too.
-            connection.execute("BEGIN IMMEDIATE")
-            database.write_head(connection, head)
-            connection.execute("COMMIT")
-        except database.UNREADABLE as error:
-            raise unusable(error, place) from error
-        reader = database.connect_reader(place.database)
+            tables.begin()
+            head = require_whole(tables, place, anchors.last[0])
+            tables.write_metadata(head_values(head))
+            tables.commit()
+        except database.errors as error:
+            raise unusable(database, error) from error
+        reader = database.reader()
         undo.callback(reader.close)
-        store = Store(place, key, anchors, connection, reader, head, clock, limits, undo.pop_all())
+        store = Store(place, key, database, anchors, tables, reader, head, clock, limits, undo.pop_all())
     try:
         store.sign()
     except LogStopped:
@@ -408,10 +390,7 @@ def open_store(
     return store
 
 
-def _known(connection: sqlite3.Connection, keys: list[str]) -> dict[str, _Before]:
-    """Return what was written before under any of the keys."""
-    found = connection.execute(
-        "SELECT key, body_sha256, sequence, leaf, answer FROM records WHERE key IN (SELECT value FROM json_each(?))",
-        (json.dumps(keys),),
-    )
-    return {key: _Before(body, Recorded(sequence, leaf, answer)) for key, body, sequence, leaf, answer in found}
+def _outcome(before: Known, body_sha256: bytes) -> Recorded | KeyReused:
+    if before.body_sha256 != body_sha256:
+        return key_reused()
+    return Recorded(before.sequence, before.leaf, before.answer)

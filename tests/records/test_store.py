@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
 from models.artefact import canonical
-from serving.records import anchors, database
+from serving.records import anchors
+from serving.records import sqlite as database
 from serving.records.audit import verify
 from serving.records.checkpoint import opened as note_opened
 from serving.records.entry import KEY as KEY_FORM
