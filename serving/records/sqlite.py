@@ -11,7 +11,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from features.errors import ConfigurationRefused
@@ -157,20 +156,38 @@ class SqliteDatabase:
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     """Damage can make text that is not UTF-8, even within a message."""
 
+    is_shared = False
+
     def __init__(self, path: Path, lock: Path, origin: str, connect: Connect) -> None:
         self.where = str(path)
         self._path, self._lock, self._origin, self._connect = path, lock, origin, connect
+        self._held: int | None = None
 
-    def hold(self, undo: ExitStack) -> None:
-        """Take the lock, which one writer holds.
+    def enter(self, busy_seconds: float) -> bool:
+        """Take the lock, which one writer holds, and return that it signs.
 
         Raises
         ------
         LogOwned : another process has it
         """
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
-        undo.callback(os.close, lock)
-        hold(lock, self._lock)
+        if self._held is None:
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+            try:
+                hold(lock, self._lock)
+            except BaseException:
+                os.close(lock)
+                raise
+            self._held = lock
+        return True
+
+    def leave_signing(self) -> None:
+        """Nobody else could sign."""
+
+    def leave(self) -> None:
+        """Let go of the lock."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def is_new(self) -> bool:
         """Return whether there is no file yet."""

@@ -34,6 +34,8 @@ class Fault(Enum):
     """Another program holds a lock; nothing was written."""
     FULL = auto()
     """There is no space; it may return."""
+    AWAY = auto()
+    """The database cannot be reached, or went away: a commit under way may have been made."""
     DISK = auto()
     """The disk failed, which says nothing of what is written there."""
     SHUT = auto()
@@ -122,15 +124,15 @@ class Database(Protocol):
     """What its driver raises, also over damage."""
 
     where: str
+    """For errors; never a password."""
 
-    def hold(self, undo: ExitStack) -> None:
-        """Make sure that nobody else writes who must not; let go when `undo` closes."""
+    is_shared: bool
+    """Whether other processes may write to it too; one of them signs."""
 
-    def is_new(self) -> bool:
-        """Return whether there are no tables yet."""
+    def enter(self, busy_seconds: float) -> bool:
+        """Make sure that nobody writes who must not, and return whether this process is the one that signs.
 
-    def writer(self, busy_seconds: float) -> Tables:
-        """Return the tables for writing, with settings that last; new ones where there are none.
+        Again after the writer's tables were closed; in one that does not sign, also to take over from one that ended.
 
         Parameters
         ----------
@@ -138,8 +140,21 @@ class Database(Protocol):
 
         Raises
         ------
+        LogOwned : another process writes to it
         ConfigurationRefused : the database cannot keep what is promised
         """
+
+    def leave_signing(self) -> None:
+        """Let another process sign."""
+
+    def leave(self) -> None:
+        """Let others in."""
+
+    def is_new(self) -> bool:
+        """Return whether there are no tables yet."""
+
+    def writer(self, busy_seconds: float) -> Tables:
+        """Return the tables for writing, with settings that last; new ones where there are none."""
 
     def reader(self) -> Tables:
         """Return the tables for reading alone.
@@ -165,16 +180,25 @@ def fault_of(database: Database, error: BaseException) -> Fault:
 
 def name_of(error: BaseException) -> str:
     """Return the name of an error's code; its message may quote what was to be written."""
-    return getattr(error, "sqlite_errorname", None) or type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    return getattr(error, "sqlite_errorname", None) or errno.errorcode.get(number or 0) or type(error).__name__
 
 
 def unreadable(database: Database, error: BaseException) -> RepayrankError:
-    """Return the refusal for what is raised on reading: rights that this user does not have, or damage."""
-    if fault_of(database, error) is Fault.SHUT:
+    """Return the refusal for what is raised on reading: no way to it, no rights, or damage."""
+    fault = fault_of(database, error)
+    if fault is Fault.AWAY:
+        return ConfigurationRefused(
+            f"a database that cannot be reached ({name_of(error)})",
+            where=database.where,
+            expected="a server that answers, and an address, user and password that it takes",
+            do="start it, or correct the URL",
+        )
+    if fault is Fault.SHUT:
         return ConfigurationRefused(
             f"a database that this user cannot read ({name_of(error)})",
             where=database.where,
-            expected="the right to read it and to make SQLite's files beside it",
+            expected="the right to read it and, of SQLite, to make its files beside it",
             do="check it as the user that writes it, or check an export",
         )
     return broken(f"a database that cannot be read ({name_of(error)})", database.where)
