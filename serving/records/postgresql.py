@@ -5,10 +5,10 @@
     lasting     fsync, full_page_writes and synchronous_commit are read back before anything is written
     in doubt    a batch whose COMMIT got no answer is ended on the server before anybody looks for its records
 
-The locks are PostgreSQL's advisory locks, named by the log's origin and schema
- (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS). They belong to a session: a pooler that
-hands sessions around by transaction cannot stand in between. One schema holds one log; `options=-csearch_path=...` in
-the URL names another schema than the user's own.
+The locks are PostgreSQL's advisory locks, named by the log's origin and schema (pg_advisory_lock in
+https://www.postgresql.org/docs/current/explicit-locking.html). They belong to a session: a pooler that hands sessions
+around by transaction cannot stand in between. One schema holds one log; `options=-csearch_path=...` in the URL names
+another schema than the user's own.
 """
 
 from __future__ import annotations

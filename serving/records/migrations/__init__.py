@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 VERSION_TABLE = "alembic_version"
 
 
+@cache
 def newest() -> str:
     """Return the name of the last step."""
     name = _scripts().get_current_head()
