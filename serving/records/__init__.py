@@ -5,7 +5,9 @@ entry        what the hashes cover: a record's digest, its request, its place an
 merkle       one hash over all entries, and the proofs that lead to it
 checkpoint   the number of records and that hash, signed
 anchors      the file of checkpoints, outside the database
-database     the tables and the settings under which a commit lasts
+tables       what is asked of a database, whichever it is
+sqlite       the tables in one file, and the settings under which a commit lasts
+postgresql   the tables on a server, for several processes; `migrations` makes them, `schema` describes them
 opening      the log as it is found at a start: whole, and not set back
 store        the one writer: what waits is committed together, then answered
 audit        everything read again; a receipt for one record

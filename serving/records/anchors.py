@@ -7,6 +7,7 @@ change it (another user, another disk); what a lender's own systems keep of it i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Sequence
@@ -84,8 +85,12 @@ class Anchors:
         """
         whole = note + b"\n"
         if os.write(self._file, whole) != len(whole):
-            raise OSError("a checkpoint was written in part")
-        os.fsync(self._file)
+            raise OSError(errno.ENOSPC, "a checkpoint was written in part")
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            # Whatever the cause: what a failed sync left behind reads as if it were on the disk.
+            raise OSError(errno.EIO, "a checkpoint was not synced") from error
         self.last = checkpoint, note
 
     def close(self) -> None:

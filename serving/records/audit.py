@@ -5,20 +5,17 @@ Reads only, also while the service writes. The first damage is named with the nu
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
-from serving.records import database
 from serving.records.anchors import read_anchors, read_last
 from serving.records.checkpoint import opened
-from serving.records.database import Head, Row
 from serving.records.entry import beginning
 from serving.records.errors import AuditBroken, broken
 from serving.records.merkle import Node, Tree, consistency_proof, inclusion_proof, is_consistent
-from serving.records.opening import Place
+from serving.records.opening import Place, database_of
+from serving.records.tables import Head, Row, Tables, read_head, reading, require_log, stored_nodes
 
 BATCH = 512
 """Records whose leaves go into the tree together."""
@@ -97,15 +94,12 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
     stated: dict[int, set[bytes]] = {}
     for checkpoint in kept:
         stated.setdefault(checkpoint.size, set()).add(checkpoint.root)
-    try:
-        with closing(database.connect_reader(place.database)) as connection:
-            connection.execute("BEGIN")  # one state of the log for all that follows
-            database.require_schema(connection, place.database, place.origin)
-            head = _head_of(connection, place, stated)
-            _require_same_metadata(connection, place, head)
-            _require_sound_file(connection, place)
-    except database.UNREADABLE as error:
-        raise database.unreadable(error, place.database) from error
+    with reading(database_of(place)) as tables:
+        require_log(tables, place.origin)
+        head = _head_of(tables, place, stated)
+        if read_head(tables) != head:
+            raise broken("metadata that tell of another state than the records", tables.where)
+        tables.require_sound()
     return Report(head.tree.size, max(stated), len(kept), head.tree.root())
 
 
@@ -123,15 +117,11 @@ def receipt(place: Place, sequence: int) -> Receipt:
             str(place.anchors),
             expected=f"one of the {checkpoint.size} records that are signed",
         )
-    try:
-        with closing(database.connect_reader(place.database)) as connection:
-            connection.execute("BEGIN")
-            row = next(database.read_rows(connection, place.database, sequence), None)
-            _require_in_place(row, sequence)
-            assert row is not None
-            proof = inclusion_proof(sequence, checkpoint.size, database.stored_nodes(connection, place.database))
-    except database.UNREADABLE as error:
-        raise database.unreadable(error, place.database) from error
+    with reading(database_of(place)) as tables:
+        row = next(tables.rows(sequence), None)
+        _require_in_place(row, sequence)
+        assert row is not None
+        proof = inclusion_proof(sequence, checkpoint.size, stored_nodes(tables))
     return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
 
 
@@ -151,18 +141,14 @@ def continuation(place: Place, earlier: bytes) -> Continuation:
     new, note = read_last(place.anchors, place.origin, place.trusted)
     if new.size < old.size:
         raise _damaged(new.size, f"the end of the log where {old.size} records were signed")
-    try:
-        with closing(database.connect_reader(place.database)) as connection:
-            connection.execute("BEGIN")
-            proof = consistency_proof(old.size, new.size, database.stored_nodes(connection, place.database))
-    except database.UNREADABLE as error:
-        raise database.unreadable(error, place.database) from error
+    with reading(database_of(place)) as tables:
+        proof = consistency_proof(old.size, new.size, stored_nodes(tables))
     if not is_consistent(old.size, new.size, old.root, new.root, proof):
         raise broken("another history than was signed", f"the first {old.size} records")
     return Continuation(old.size, new.size, tuple(proof), note)
 
 
-def checked_rows(connection: sqlite3.Connection, place: Place) -> Iterator[Row]:
+def checked_rows(tables: Tables, place: Place) -> Iterator[Row]:
     """Yield all rows in order; each follows the one before and has the leaf hash of its content.
 
     Raises
@@ -170,7 +156,7 @@ def checked_rows(connection: sqlite3.Connection, place: Place) -> Iterator[Row]:
     AuditBroken : one does not
     """
     previous = beginning(place.origin)
-    for sequence, row in enumerate(database.read_rows(connection, place.database)):
+    for sequence, row in enumerate(tables.rows()):
         _require_in_place(row, sequence)
         if row.entry.previous != previous:
             raise _damaged(sequence, "a record that does not follow the one before it")
@@ -185,12 +171,12 @@ def _require_in_place(row: Row | None, sequence: int) -> None:
         raise _damaged(sequence, "a record whose content is not what its hash was made of")
 
 
-def _head_of(connection: sqlite3.Connection, place: Place, stated: dict[int, set[bytes]]) -> Head:
+def _head_of(tables: Tables, place: Place, stated: dict[int, set[bytes]]) -> Head:
     """Return the state that follows from all rows, after comparing each root that was signed and each node kept."""
     tree, last, kept = Tree(), beginning(place.origin), []
     _require_root(tree, stated)
     waiting: list[bytes] = []
-    for row in checked_rows(connection, place):
+    for row in checked_rows(tables, place):
         waiting.append(row.leaf)
         last = row.leaf
         size = tree.size + len(waiting)
@@ -202,7 +188,7 @@ def _head_of(connection: sqlite3.Connection, place: Place, stated: dict[int, set
     tree, nodes = tree.grown(waiting)
     if max(stated) > tree.size:
         raise _damaged(tree.size, f"the end of the log where {max(stated)} records were signed")
-    _require_same_nodes(connection, place, sorted([*kept, *nodes]))
+    _require_same_nodes(tables, sorted([*kept, *nodes]))
     return Head(tree, last)
 
 
@@ -215,25 +201,12 @@ def _require_root(tree: Tree, stated: dict[int, set[bytes]]) -> None:
         )
 
 
-def _require_same_nodes(connection: sqlite3.Connection, place: Place, expected: list[Node]) -> None:
-    found = connection.execute("SELECT level, position, hash FROM subtrees ORDER BY level, position").fetchall()
-    for node, other in zip(chain(expected, [None]), chain(found, [None]), strict=False):
+def _require_same_nodes(tables: Tables, expected: list[Node]) -> None:
+    for node, other in zip(chain(expected, [None]), chain(tables.subtrees(), [None]), strict=False):
         if node is None and other is None:
             return
         if node is None or other is None or tuple(node) != tuple(other):
-            raise broken("inner nodes of the tree that are not those of its records", str(place.database))
-
-
-def _require_same_metadata(connection: sqlite3.Connection, place: Place, head: Head) -> None:
-    if database.read_head(connection, place.database) != head:
-        raise broken("metadata that tell of another state than the records", str(place.database))
-
-
-def _require_sound_file(connection: sqlite3.Connection, place: Place) -> None:
-    # The rows can be whole while the index that finds a repeated request leads elsewhere.
-    found = connection.execute("PRAGMA integrity_check(1)").fetchall()
-    if found != [("ok",)]:
-        raise broken("a database file that is damaged beside its records", str(place.database))
+            raise broken("inner nodes of the tree that are not those of its records", tables.where)
 
 
 def _damaged(sequence: int, found: str) -> AuditBroken:

@@ -24,9 +24,10 @@ class LogBusy(RepayrankError):
 
 
 class LogStopped(RepayrankError):
-    """The log has stopped after an error of the disk: what was not acknowledged may or may not be written.
+    """The log cannot write after an error, and what was not acknowledged may or may not be written.
 
-    Only opening the log again tells which, because a failed write may still have reached the disk.
+    The same request with the same key tells which. After an error of the disk only opening the log again makes sure,
+    because a failed write may still have reached the disk.
     """
 
 
@@ -67,4 +68,14 @@ def stopped(cause: str) -> LogStopped:
         where="the decision log",
         expected="a log that writes",
         do="it may or may not be written; start the service again, then send the same request with the same key",
+    )
+
+
+def in_doubt(cause: str) -> LogStopped:
+    """Return the error for a record whose fate is not known yet, in a log that goes on by itself."""
+    return LogStopped(
+        f"a log that cannot be written to or read now ({cause})",
+        where="the decision log",
+        expected="a database that answers and has space",
+        do="it may or may not be written; send the same request with the same key after a second",
     )

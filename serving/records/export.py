@@ -12,18 +12,17 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from features.errors import UsageError
 from models.artefact import canonical
-from serving.records import alone, database
+from serving.records import alone
 from serving.records.anchors import read_anchors
 from serving.records.audit import Receipt, checked_rows
-from serving.records.database import Row
-from serving.records.opening import Place
+from serving.records.opening import Place, database_of
+from serving.records.tables import Row, reading, require_log
 
 RECORDS, CHECKPOINTS, PUBLIC, VERIFIER = "records.jsonl", "checkpoints.txt", "public.pem", "alone.py"
 RECEIPT_FORMAT = "repayrank-receipt/1"
@@ -48,17 +47,13 @@ def export(place: Place, folder: Path) -> int:
     (folder / PUBLIC).write_bytes(public_pem(place))
     shutil.copyfile(alone.__file__, folder / VERIFIER)
     count = 0
-    try:
-        with closing(database.connect_reader(place.database)) as connection, (folder / RECORDS).open("wb") as stream:
-            connection.execute("BEGIN")
-            database.require_schema(connection, place.database, place.origin)
-            for row in checked_rows(connection, place):
-                stream.write(_line(row))
-                count += 1
-            stream.flush()
-            os.fsync(stream.fileno())
-    except database.UNREADABLE as error:
-        raise database.unreadable(error, place.database) from error
+    with reading(database_of(place)) as tables, (folder / RECORDS).open("wb") as stream:
+        require_log(tables, place.origin)
+        for row in checked_rows(tables, place):
+            stream.write(_line(row))
+            count += 1
+        stream.flush()
+        os.fsync(stream.fileno())
     return count
 
 

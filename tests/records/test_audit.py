@@ -36,17 +36,24 @@ TABLES = ("metadata", "records", "subtrees")
 COLUMNS = ("leaf", "previous", "key", "body_sha256", "event", "record", "answer")
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Place:
-    place = place_in(tmp_path_factory.mktemp("small"))
+@pytest.fixture(scope="module", params=KINDS)
+def small(request, tmp_path_factory) -> Place:
+    place = place_of(request.param, tmp_path_factory.mktemp("small"), request)
     filled(place, COUNT)
     return place
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory) -> Place:
-    place = place_in(tmp_path_factory.mktemp("large"))
+@pytest.fixture(scope="module", params=KINDS)
+def large(request, tmp_path_factory) -> Place:
+    place = place_of(request.param, tmp_path_factory.mktemp("large"), request)
     filled(place, LARGE)
+    return place
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory) -> Place:
+    place = place_in(tmp_path_factory.mktemp("small"))
+    filled(place, COUNT)
     return place
 
 

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import psycopg
 import pytest
-from decision_logs import EVENT, KEY, NEVER, ORIGIN, answer, body, copied, filled, opened, place_in, record, write
+from decision_logs import (
+    EVENT,
+    KEY,
+    NEVER,
+    ORIGIN,
+    TRIGGER,
+    answer,
+    body,
+    change,
+    copied,
+    filled,
+    opened,
+    put_back,
+    record,
+    write,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
 from models.artefact import canonical
-from serving.records import anchors, database
+from serving.records import anchors
+from serving.records import sqlite as database
 from serving.records.audit import verify
 from serving.records.checkpoint import opened as note_opened
 from serving.records.entry import KEY as KEY_FORM
@@ -26,14 +46,10 @@ from serving.records.entry import Asked, Entry, beginning
 from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogOwned, LogStopped
 from serving.records.limits import Limits
 from serving.records.opening import Place
+from serving.records.postgresql import lock_of
 from serving.records.store import open_store
 
-SMALL_FILE_PAGES = 40
-
-
-@pytest.fixture
-def place(tmp_path) -> Place:
-    return place_in(tmp_path)
+SMALL_FILE = 200_000
 
 
 def test_a_record_is_there_after_the_log_was_closed_and_opened_again(place):
@@ -111,26 +127,30 @@ def test_a_batch_has_no_more_records_than_the_limit_says(place):
         assert store.commits >= 41 / 8
 
 
-LOCKS: dict[str, sqlite3.Connection] = {}
+LOCKS: dict[Path, sqlite3.Connection | psycopg.Connection] = {}
 
 
 class locked:  # noqa: N801
-    """Another program's lock on the database, such as a backup's."""
+    """Another program's lock on the database, such as a backup's, or another process's batch."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
     def __enter__(self) -> None:
-        connection = sqlite3.connect(self._place.database, isolation_level=None, check_same_thread=False)
-        connection.execute("BEGIN IMMEDIATE")
-        LOCKS[str(self._place.database)] = connection
+        if self._place.url:
+            connection = psycopg.connect(self._place.url, autocommit=True)
+            connection.execute("SELECT pg_advisory_lock(%s)", [lock_of("sequence", ORIGIN, connection)])
+        else:
+            connection = sqlite3.connect(self._place.database, isolation_level=None, check_same_thread=False)
+            connection.execute("BEGIN IMMEDIATE")
+        LOCKS[self._place.anchors] = connection
 
     def __exit__(self, *_: object) -> None:
-        LOCKS.pop(str(self._place.database)).close()
+        LOCKS.pop(self._place.anchors).close()
 
 
 def unlock(place: Place) -> None:
-    LOCKS[str(place.database)].execute("ROLLBACK")
+    LOCKS[place.anchors].execute("SELECT pg_advisory_unlock_all()" if place.url else "ROLLBACK")
 
 
 def test_more_than_may_wait_are_told_that_nothing_was_written(place):
@@ -154,20 +174,24 @@ def test_a_lock_of_another_program_delays_writing_and_does_not_stop_the_log(plac
         assert write(store, 0).sequence == 0
 
 
-def small(path, seconds):
-    """Return a writer's connection to a disk that is soon full."""
-    connection = database.connect_writer(path, seconds)
-    connection.execute(f"PRAGMA max_page_count = {SMALL_FILE_PAGES}")
-    return connection
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size: an error of the disk other than that it is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_an_error_of_the_disk_stops_all_writing_until_the_log_is_opened_again(place):
-    acknowledged = []
-    with opened(place, connect=small) as store:
+def test_an_error_of_the_disk_stops_all_writing_until_the_log_is_opened_again(file_place):
+    place, acknowledged = file_place, []
+    with opened(place) as store, largest_file(SMALL_FILE):
         with pytest.raises(LogStopped) as stop:
             for number in range(10_000):
                 acknowledged += [write(store, number)]
-        assert "SQLITE_FULL" in stop.value.found
+        assert "SQLITE_IOERR" in stop.value.found
         assert store.is_stopped
         for call in (lambda: write(store, 0), store.sign):
             with pytest.raises(LogStopped):
@@ -182,6 +206,8 @@ def test_an_error_of_the_disk_stops_all_writing_until_the_log_is_opened_again(pl
 
 @pytest.mark.parametrize("taken", ["database", "anchors"])
 def test_a_log_whose_file_was_taken_away_acknowledges_nothing_more(place, taken):
+    if place.url and taken == "database":
+        pytest.skip("has no such file")
     path = getattr(place, taken)
     with opened(place) as store:
         write(store, 0)
@@ -191,9 +217,10 @@ def test_a_log_whose_file_was_taken_away_acknowledges_nothing_more(place, taken)
         assert store.is_stopped
 
 
-def test_those_that_wait_when_the_log_stops_are_told_so(place):
-    told = []
-    with opened(place, Limits(most_together=4, most_waiting=20_000, seconds_unsigned=1e9), connect=small) as store:
+def test_those_that_wait_when_the_log_stops_are_told_so(file_place):
+    place, told = file_place, []
+    limits = Limits(most_together=4, most_waiting=20_000, seconds_unsigned=1e9)
+    with opened(place, limits) as store, largest_file(SMALL_FILE):
         # A slow disk may stop the log only after all have been handed in; then the last of them are those that wait.
         with suppress(LogStopped):
             for number in range(10_000):
@@ -244,10 +271,10 @@ def wait_until(holds, seconds: float = 30.0) -> None:
         time.sleep(0.005)
 
 
-def test_a_second_writer_is_refused_in_this_process_and_in_another(place):
-    with opened(place):
+def test_a_second_writer_is_refused_in_this_process_and_in_another(file_place):
+    with opened(file_place):
         with pytest.raises(LogOwned):
-            opened(place)
+            opened(file_place)
         code = (
             "import sys; from pathlib import Path; from decision_logs import opened, place_in\n"
             "from serving.records.errors import LogOwned\n"
@@ -255,15 +282,15 @@ def test_a_second_writer_is_refused_in_this_process_and_in_another(place):
             "except LogOwned as refusal: sys.exit(refusal.exit_code)\n"
         )
         environment = {"PYTHONPATH": ":".join(sys.path)}
-        other = subprocess.run([sys.executable, "-c", code, place.folder.parent], env=environment, check=False)
+        other = subprocess.run([sys.executable, "-c", code, file_place.folder.parent], env=environment, check=False)
         assert other.returncode == ConfigurationRefused.exit_code
-    with opened(place) as store:
+    with opened(file_place) as store:
         write(store, 0)
 
 
-def test_two_logs_cannot_share_a_file_of_checkpoints(place, tmp_path):
-    other = Place(tmp_path / "other", place.anchors, "other.example/log", place.trusted)
-    with opened(place), pytest.raises(LogOwned):
+def test_two_logs_cannot_share_a_file_of_checkpoints(file_place, tmp_path):
+    other = Place(tmp_path / "other", file_place.anchors, "other.example/log", file_place.trusted)
+    with opened(file_place), pytest.raises(LogOwned):
         opened(other)
     with pytest.raises(AuditBroken):
         opened(other)
@@ -273,7 +300,7 @@ def test_an_older_copy_of_the_database_is_refused(place, tmp_path):
     filled(place, 10)
     older = copied(place, tmp_path / "older")
     filled(place, 10, begin=10)
-    older.database.replace(place.database)
+    place = put_back(older, place)
     with pytest.raises(AuditBroken, match="10 records where 20 were signed") as refusal:
         opened(place)
     assert refusal.value.exit_code == 13
@@ -286,7 +313,7 @@ def test_an_older_copy_that_was_written_on_is_refused(place, tmp_path):
     older = copied(place, tmp_path / "older")
     filled(place, 5, begin=10)
     filled(older, 20, begin=100)
-    older.database.replace(place.database)
+    place = put_back(older, place)
     with pytest.raises(AuditBroken, match="another history"):
         opened(place)
 
@@ -294,7 +321,7 @@ def test_an_older_copy_that_was_written_on_is_refused(place, tmp_path):
 @pytest.mark.parametrize("statement", ["DELETE FROM records WHERE sequence >= 8", "DELETE FROM records"])
 def test_a_log_whose_newest_records_were_cut_off_is_refused(place, statement):
     filled(place, 10)
-    changed(place, statement)
+    change(place, statement)
     with pytest.raises(AuditBroken):
         opened(place)
 
@@ -311,7 +338,7 @@ def test_a_log_whose_newest_records_were_cut_off_is_refused(place, statement):
         "UPDATE metadata SET value = zeroblob(32) WHERE name = 'last_leaf'",
         "DELETE FROM metadata WHERE name = 'peaks'",
         "DROP TABLE subtrees",
-        "CREATE TRIGGER t AFTER INSERT ON records BEGIN UPDATE records SET answer = x'00'; END",
+        TRIGGER,
     ],
 )
 def test_a_change_after_the_last_checkpoint_is_found_at_the_start(place, tmp_path, statement):
@@ -321,15 +348,9 @@ def test_a_change_after_the_last_checkpoint_is_found_at_the_start(place, tmp_pat
     place.anchors.write_bytes(signed)  # as after a crash within a second of the writes
     with opened(copied(place, tmp_path / "whole")) as store:
         assert store.size == 15
-    changed(place, statement)
+    change(place, statement)
     with pytest.raises(AuditBroken):
         opened(place)
-
-
-def changed(place: Place, statement: str) -> None:
-    connection = sqlite3.connect(place.database, isolation_level=None)
-    connection.execute(statement)
-    connection.close()
 
 
 def test_a_log_without_its_checkpoints_or_checkpoints_without_their_log_are_refused(place, tmp_path):
@@ -338,95 +359,98 @@ def test_a_log_without_its_checkpoints_or_checkpoints_without_their_log_are_refu
     place.anchors.unlink()
     with pytest.raises(AuditBroken):
         opened(place)
-    other.database.unlink()
+    if other.url:
+        change(other, "DROP TABLE metadata, records, subtrees, alembic_version")
+    else:
+        other.database.unlink()
     with pytest.raises(AuditBroken):
         opened(other)
 
 
 @pytest.mark.parametrize("left", range(1, 190, 13))
-def test_a_checkpoint_that_a_crash_left_unfinished_is_passed_over_and_written_again(place, left):
-    filled(place, 3)
-    before = place.anchors.read_bytes()
-    filled(place, 2, begin=3)
-    whole = place.anchors.read_bytes()
+def test_a_checkpoint_that_a_crash_left_unfinished_is_passed_over_and_written_again(file_place, left):
+    filled(file_place, 3)
+    before = file_place.anchors.read_bytes()
+    filled(file_place, 2, begin=3)
+    whole = file_place.anchors.read_bytes()
     unfinished = before + whole[len(before) :][:left]
     assert len(unfinished) < len(whole)
-    place.anchors.write_bytes(unfinished)
-    assert verify(place).signed == 3
-    with opened(place) as store:
+    file_place.anchors.write_bytes(unfinished)
+    assert verify(file_place).signed == 3
+    with opened(file_place) as store:
         assert store.anchored[0].size == 5
-    assert place.anchors.read_bytes() == whole
+    assert file_place.anchors.read_bytes() == whole
 
 
-def test_zeros_that_a_power_cut_left_at_the_end_of_the_checkpoints_are_cut_off(place):
-    filled(place, 3)
-    whole = place.anchors.read_bytes()
-    place.anchors.write_bytes(whole + bytes(100))
-    with opened(place):
+def test_zeros_that_a_power_cut_left_at_the_end_of_the_checkpoints_are_cut_off(file_place):
+    filled(file_place, 3)
+    whole = file_place.anchors.read_bytes()
+    file_place.anchors.write_bytes(whole + bytes(100))
+    with opened(file_place):
         pass
-    assert place.anchors.read_bytes() == whole
+    assert file_place.anchors.read_bytes() == whole
 
 
-def test_a_sector_that_a_power_cut_left_empty_within_the_last_checkpoint_is_passed_over(place):
-    filled(place, 3)
-    before = place.anchors.read_bytes()
-    filled(place, 2, begin=3)
-    whole = place.anchors.read_bytes()
+def test_a_sector_that_a_power_cut_left_empty_within_the_last_checkpoint_is_passed_over(file_place):
+    filled(file_place, 3)
+    before = file_place.anchors.read_bytes()
+    filled(file_place, 2, begin=3)
+    whole = file_place.anchors.read_bytes()
     hole = bytes(80)  # the end was written, the beginning was not
-    place.anchors.write_bytes(before + hole + whole[len(before) + len(hole) :])
-    assert verify(place).signed == 3
-    with opened(place):
+    file_place.anchors.write_bytes(before + hole + whole[len(before) + len(hole) :])
+    assert verify(file_place).signed == 3
+    with opened(file_place):
         pass
-    assert place.anchors.read_bytes() == whole
+    assert file_place.anchors.read_bytes() == whole
 
 
-def test_zeros_in_an_earlier_checkpoint_are_no_crash_and_are_refused(place):
+def test_zeros_in_an_earlier_checkpoint_are_no_crash_and_are_refused(file_place):
     for begin in range(3):
-        filled(place, 1, begin=begin)
-    whole = place.anchors.read_bytes()
-    place.anchors.write_bytes(whole[:250] + bytes(10) + whole[260:])
+        filled(file_place, 1, begin=begin)
+    whole = file_place.anchors.read_bytes()
+    file_place.anchors.write_bytes(whole[:250] + bytes(10) + whole[260:])
     for check in (verify, opened):
         with pytest.raises(AuditBroken):
-            check(place)
-    assert len(place.anchors.read_bytes()) == len(whole)
+            check(file_place)
+    assert len(file_place.anchors.read_bytes()) == len(whole)
 
 
-def test_only_the_end_of_many_checkpoints_is_read_at_a_start(place, monkeypatch):
+def test_only_the_end_of_many_checkpoints_is_read_at_a_start(file_place, monkeypatch):
     monkeypatch.setattr(anchors, "CHECKED_AT_START", 3)
     for begin in range(12):
-        filled(place, 1, begin=begin)
-    whole = place.anchors.read_bytes()
-    place.anchors.write_bytes(whole.replace(b"\n1\n", b"\n7\n", 1))
-    with opened(place) as store:
+        filled(file_place, 1, begin=begin)
+    whole = file_place.anchors.read_bytes()
+    file_place.anchors.write_bytes(whole.replace(b"\n1\n", b"\n7\n", 1))
+    with opened(file_place) as store:
         assert store.size == 12
     with pytest.raises(AuditBroken):
-        verify(place)
-    place.anchors.write_bytes(whole.replace(b"\n11\n", b"\n17\n", 1))
+        verify(file_place)
+    file_place.anchors.write_bytes(whole.replace(b"\n11\n", b"\n17\n", 1))
     with pytest.raises(AuditBroken):
-        opened(place)
+        opened(file_place)
 
 
-def test_an_altered_earlier_checkpoint_is_refused_at_the_start(place):
+def test_an_altered_earlier_checkpoint_is_refused_at_the_start(file_place):
     for begin in range(3):
-        filled(place, 1, begin=begin)
-    whole = place.anchors.read_bytes()
+        filled(file_place, 1, begin=begin)
+    whole = file_place.anchors.read_bytes()
     notes = whole.count(f"{ORIGIN}\n".encode())
     for at in range(0, len(whole) - len(whole) // notes, 7):
-        place.anchors.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        file_place.anchors.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(AuditBroken):
-            opened(place)
+            opened(file_place)
 
 
-def test_a_database_that_cannot_keep_its_promise_is_refused(place):
+def test_a_database_that_cannot_keep_its_promise_is_refused(file_place):
     def careless(path, seconds):
         return database.connect_writer(":memory:", seconds)  # takes no write-ahead log
 
     with pytest.raises(ConfigurationRefused, match="journal_mode"):
-        opened(place, connect=careless)
+        opened(file_place, connect=careless)
 
 
-def test_the_writers_connection_syncs_every_commit_and_overwrites_what_is_deleted(place):
-    with opened(place) as store:
+def test_the_writers_connection_syncs_every_commit_and_overwrites_what_is_deleted(file_place):
+    with opened(file_place) as store:
         for name, expected in (("synchronous", 2), ("journal_mode", "wal"), ("secure_delete", 1)):
             assert store._connection.execute(f"PRAGMA {name}").fetchone() == (expected,)
         with pytest.raises(sqlite3.OperationalError):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+import sqlite3
 import time
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from serving.records.limits import Limits
@@ -20,8 +25,15 @@ NEVER = Limits(seconds_unsigned=1e9, records_unsigned=10**9)
 """Signs only when asked, and at the start and the end."""
 
 
-def place_in(folder: Path) -> Place:
-    return Place(folder / "log", folder / "anchors" / "checkpoints.txt", ORIGIN, (KEY.public_key(),))
+TRIGGER = "CREATE TRIGGER t AFTER INSERT ON records BEGIN UPDATE records SET answer = x'00'; END"
+TRIGGER_IN_POSTGRESQL = """
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE records SET answer = NULL; RETURN NULL; END';
+CREATE TRIGGER t AFTER INSERT ON records FOR EACH ROW EXECUTE FUNCTION f()
+"""
+
+
+def place_in(folder: Path, url: str | None = None) -> Place:
+    return Place(folder / "log", folder / "anchors" / "checkpoints.txt", ORIGIN, (KEY.public_key(),), url)
 
 
 def opened(place: Place, limits: Limits = NEVER, **more) -> Store:
@@ -55,8 +67,46 @@ def filled(place: Place, count: int, begin: int = 0) -> None:
 
 
 def copied(place: Place, folder: Path) -> Place:
-    other = place_in(folder)
-    shutil.copytree(place.folder, other.folder)
+    other = place_in(folder, copy_of(place.url) if place.url else None)
+    if place.url is None:
+        shutil.copytree(place.folder, other.folder)
     other.anchors.parent.mkdir(parents=True)
     shutil.copyfile(place.anchors, other.anchors)
     return other
+
+
+def copy_of(url: str) -> str:
+    """Return the URL of a copy of a log in a schema of its own."""
+    name = f"copy_{uuid.uuid4().hex}"
+    with psycopg.connect(url) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        for table in ("metadata", "records", "subtrees", "alembic_version"):
+            connection.execute(f"CREATE TABLE {name}.{table} (LIKE {table} INCLUDING ALL)")
+            connection.execute(f"INSERT INTO {name}.{table} SELECT * FROM {table}")  # noqa: S608
+    return f"{url.partition('&options=')[0]}&options=-csearch_path%3D{name}"
+
+
+def change(place: Place, *statements: str) -> None:
+    """Run SQL that is written for SQLite on the log, as somebody who can reach its database."""
+    if place.url is None:
+        connection = sqlite3.connect(place.database, isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return
+    with psycopg.connect(place.url, autocommit=True) as connection_:
+        for statement in statements:
+            spoken = TRIGGER_IN_POSTGRESQL if statement == TRIGGER else statement
+            spoken = re.sub(r"x'([0-9a-f]*)'", r"'\\x\1'::bytea", spoken)
+            spoken = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", spoken)
+            spoken = re.sub(r"CAST\(('.*?') AS BLOB\)", r"convert_to(\1, 'UTF8')", spoken)
+            connection_.execute(spoken.encode())
+
+
+def put_back(older: Place, place: Place) -> Place:
+    """Return the log with its database replaced by an older one."""
+    if place.url is None:
+        older.database.replace(place.database)
+        return place
+    return replace(place, url=older.url)

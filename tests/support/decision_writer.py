@@ -1,6 +1,6 @@
 """A process that writes decisions under load until it is killed or its log stops, and tells which were acknowledged.
 
-python decision_writer.py FOLDER FIRST THREADS
+python decision_writer.py FOLDER FIRST THREADS [URL]
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ STOPPED = 5
 """The exit code after the log has stopped."""
 
 
-def main(folder: str, first: str, threads: str) -> None:
+def main(folder: str, first: str, threads: str, url: str | None = None) -> None:
     """Write numbers from `first` on; a number is told, by one system call, once its record was acknowledged.
 
     A number that is acknowledged to a thread that was told before that the log had stopped is told as `late`.
     """
     numbers = count(int(first))
-    store = opened(place_in(Path(folder)), Limits(records_unsigned=50, seconds_unsigned=0.02))
+    store = opened(place_in(Path(folder), url), Limits(records_unsigned=50, seconds_unsigned=0.02))
 
     def work() -> None:
         refused = 0
