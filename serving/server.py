@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from features.compilation import keep_nothing
 from features.errors import ConfigurationRefused, RepayrankError
 from serving.settings import DEFAULT_HOME, Settings
 
@@ -29,6 +30,7 @@ def run(settings: Settings) -> None:
     ConfigurationRefused : the policy is not valid, or the address cannot be listened on
     """
     began = time.perf_counter()
+    keep_nothing()  # what is compiled is kept as pickles, and a service reads none
     with _listening(settings.host, settings.port) as listener:
         import uvicorn
 
