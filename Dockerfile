@@ -10,7 +10,6 @@ ENV PYTHONUNBUFFERED=1 \
     BENTOML_DO_NOT_TRACK=true \
     BENTOML_HOME=/tmp/bentoml \
     OMP_NUM_THREADS=1 \
-    NUMBA_CACHE_DIR=/tmp/numba \
     REPAYRANK_HOME=/store
 
 WORKDIR /app

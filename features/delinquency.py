@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.compilation import compiled
+from features.compilation import compiled, only_read
 from features.ordering import sorted_by
 from features.queries import FEW, all_answered, answered
 from features.windows import marks, months_before
@@ -234,13 +234,13 @@ def _met(
     days_past_due = np.zeros_like(ends)
     compiled(meet)(
         starts,
-        np.ascontiguousarray(due.get_column("due_on").cast(pl.Int32).to_numpy(), np.int32),
+        only_read(np.ascontiguousarray(due.get_column("due_on").cast(pl.Int32).to_numpy(), np.int32)),
         parts,
         np.searchsorted(paying, cases, side="left").astype(np.int64),
         np.searchsorted(paying, cases, side="right").astype(np.int64),
-        np.ascontiguousarray(received.get_column("day").to_numpy(), np.int32),
-        np.ascontiguousarray(received.get_column("amount").to_numpy(), np.int64),
-        np.ascontiguousarray(received.get_column("own").to_numpy(), np.int8),
+        only_read(np.ascontiguousarray(received.get_column("day").to_numpy(), np.int32)),
+        only_read(np.ascontiguousarray(received.get_column("amount").to_numpy(), np.int64)),
+        only_read(np.ascontiguousarray(received.get_column("own").to_numpy(), np.int8)),
         allocation.across_instalments,
         ends,
         settled,

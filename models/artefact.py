@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version as installed
@@ -36,6 +38,7 @@ from features.portfolios.raw import raw_from_plain, raw_to_plain
 from models.attribution import attribute, distance_from_lightgbm
 from models.calibration import Calibration
 from models.cards import declaration, from_declaration
+from models.champions import sync_folder
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, UnpaidShare
 from models.risk_model import Floats, RiskModel
@@ -47,6 +50,8 @@ RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST = "recovery_any.txt", "recovery_shar
 RECOVERY_FILES = (RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST)
 """Also hashed and signed, where a card has a recovery model."""
 RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
+MOST_BYTES = 2**28
+"""Largest file of a model, bytes: a hundred times what a large card takes."""
 M = TypeVar("M", bound=RiskModel)
 
 
@@ -79,7 +84,11 @@ def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey)
         {"format": FORMAT, "sha256": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}}
     )
     for name, raw in {**contents, MANIFEST: manifest, SIGNATURE: key.sign(manifest)}.items():
-        (folder / name).write_bytes(raw)
+        with (folder / name).open("wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())  # what is made champion next must outlast a loss of power as the champion does
+    sync_folder(folder)
     return folder
 
 
@@ -129,9 +138,24 @@ def verified(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> dict[str, byt
     return contents
 
 
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of a file, and never wait or fill memory for what is no file of a model.
+
+    Raises
+    ------
+    OSError : it cannot be read
+    ModelRefused : it is a pipe, a device or a folder, or larger than any model
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        told = os.fstat(stream.fileno())
+        if not stat.S_ISREG(told.st_mode) or told.st_size > MOST_BYTES:
+            raise _refused(path.parent, f"{path.name} is no file of at most {MOST_BYTES >> 20} MiB")
+        return stream.read(MOST_BYTES)
+
+
 def _read(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
     try:
-        return {name: (folder / name).read_bytes() for name in names}
+        return {name: read_whole(folder / name) for name in names}
     except OSError as error:
         raise _refused(folder, f"a file of the model cannot be read ({error.strerror})") from error
 

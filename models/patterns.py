@@ -119,12 +119,23 @@ def _tabulated(tree: Tree, begin: int, end: int) -> LeafGroup:
         players[row] = len(place)
     table = np.zeros((1 << len(nodes), len(features) + 1))
     value = tree.leaf_value[[leaf for leaf, _ in leaves]]
-    mean, error = compiled(tabulate)(value, players, slot, yes, no, share, table)
+    most = 1 << int(players.max())
+    room = (np.empty(most), np.empty((most, MOST_NODES + 1)), np.empty(most))
+    mean, error = compiled(tabulate)(value, players, slot, yes, no, share, *room, table)
     return LeafGroup(nodes, features, table, float(mean), float(error))
 
 
-def tabulate(
-    value: Floats, players: Ints, slot: Ints, yes: Ints, no: Ints, share: Floats, table: Floats
+def tabulate(  # noqa: PLR0912 - one pass, written out: numba compiles it
+    value: Floats,
+    players: Ints,
+    slot: Ints,
+    yes: Ints,
+    no: Ints,
+    share: Floats,
+    product: Floats,
+    grown: Floats,
+    weighed: Floats,
+    table: Floats,
 ) -> tuple[float, float]:
     """Fill the table of a group; return the mean value of its leaves, and the largest error of a row's sum.
 
@@ -134,6 +145,8 @@ def tabulate(
     players : how many features are on each leaf's path
     slot, yes, no, share : leaves x players: the column of the player, the bits that must be set and that must not be
         for it to meet the leaf, and the share of loans that do
+    product, grown, weighed : room for what is known of each set of players, from the empty one to all: the product of
+        their shares; the coefficients of the product of (z + x); and the sum of these with Shapley's weights
     table : patterns x (features and the score), all 0
     """
     said = table[:, -1]
@@ -142,12 +155,12 @@ def tabulate(
         m = players[leaf]
         size = 1 << m
         z = share[leaf]
-        product = np.ones(size)  # of the shares of a set of players
-        grown = np.zeros((size, m + 1))  # coefficients of the product of (z + x) over a set of players
-        grown[0, 0] = 1.0
-        weighed = np.zeros(size)  # ... and their sum with Shapley's weights
         for chosen in range(size):
-            if chosen:
+            if chosen == 0:
+                product[chosen] = 1.0
+                for k in range(m + 1):
+                    grown[chosen, k] = 0.0 if k else 1.0
+            else:
                 last = 0
                 while not (chosen >> last) & 1:
                     last += 1
@@ -155,7 +168,7 @@ def tabulate(
                 product[chosen] = product[rest] * z[last]
                 for k in range(m + 1):
                     grown[chosen, k] = grown[rest, k] * z[last] + (grown[rest, k - 1] if k else 0.0)
-            weight = 1.0 / m
+            weight, weighed[chosen] = 1.0 / m, 0.0
             for k in range(m):
                 weighed[chosen] += weight * grown[chosen, k]
                 weight = weight * (k + 1) / max(m - 1 - k, 1)
@@ -176,5 +189,8 @@ def tabulate(
     error = 0.0
     for pattern in range(len(table)):
         said[pattern] -= mean
-        error = max(error, abs(table[pattern, :-1].sum() - said[pattern]))
+        summed = 0.0
+        for column in range(table.shape[1] - 1):
+            summed += table[pattern, column]
+        error = max(error, abs(summed - said[pattern]))
     return mean, error

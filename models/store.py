@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from features.errors import ConfigurationRefused, ModelRefused
 from models import artefact
+from models.champions import Champions, Promotion, Standing, is_number
 from models.fitted_card import FittedCard
 from models.risk_model import Floats
 
-CHAMPION = "champion"
 OWNER_ONLY = 0o600
 PEM = serialization.Encoding.PEM
 UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
@@ -25,7 +25,7 @@ UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
 
 @dataclass(frozen=True)
 class ModelStore:
-    """Fitted cards under `root/models/CARD/VERSION`, keys under `root/keys`; the champion is named in a small file."""
+    """Fitted cards under `root/models/CARD/VERSION`, keys under `root/keys`; `models.champions` says which serves."""
 
     root: Path
 
@@ -52,11 +52,20 @@ class ModelStore:
             )
         return loaded
 
+    def verify(self, card: str, version: str) -> None:
+        """Check that a version's files are as they were signed, and nothing else: no parser reads them.
+
+        Raises
+        ------
+        ModelRefused : they are not
+        """
+        artefact.verified(self.folder(card, version), self.trusted_keys())
+
     def digest(self, card: str, version: str) -> str | None:
         """Return the SHA-256 of a version's manifest, which names all its files; None where it cannot be read."""
         try:
-            return hashlib.sha256((self.folder(card, version) / artefact.MANIFEST).read_bytes()).hexdigest()
-        except OSError:
+            return hashlib.sha256(artefact.read_whole(self.folder(card, version) / artefact.MANIFEST)).hexdigest()
+        except (OSError, ModelRefused):
             return None
 
     def champion(self, card: str, *, book: str = "taiwan") -> str:
@@ -66,37 +75,66 @@ class ModelStore:
         ----------
         book : the portfolio that the reader is told to train on where there is none
         """
-        pointer = self.root / "models" / card / CHAMPION
-        if not pointer.is_file():
+        champions = self._champions(card)
+        version = champions.named()
+        if version is None:
             raise ModelRefused(
                 f"no {card} card has been trained here",
                 where=str(self.root),
                 expected="a model store with a champion",
                 do=f"run `repayrank train --portfolio {book} --card {card}` first, or name the store with --home",
             )
-        version = pointer.read_bytes().decode(errors="replace").strip()
-        if not _is_number(version):
+        if not is_number(version):
             raise ModelRefused(
                 "a champion that is not a version number",
-                where=str(pointer),
+                where=str(champions.pointer),
                 expected="the number of a version that is there",
                 do=f"write the number of one of the {card} card's folders into the file, or train the card again",
             )
         return version
 
-    def promote(self, card: str, version: str) -> None:
-        """Make a version the one that serves; readers see the old one or the new one, never neither."""
-        _replace(self.root / "models" / card / CHAMPION, f"{version}\n".encode())
+    def standing(self, card: str) -> Standing:
+        """Return which version serves, if any, and which change made it so: what a promotion may expect."""
+        return self._champions(card).standing()
+
+    def promote(
+        self,
+        card: str,
+        version: str,
+        *,
+        expected: Standing | None = None,
+        by: str = "",
+        at: datetime | None = None,
+    ) -> Promotion:
+        """Make a version the one that serves; readers see the old one or the new one, never neither.
+
+        Parameters
+        ----------
+        expected : what `standing` said when the version was found to be better; of several callers who expect the same
+            one wins. Without it the version takes the place of whatever serves
+        by, at : who makes it the champion, and when; kept in the history
+
+        Raises
+        ------
+        ConflictingChampion : another change came first
+        ModelRefused : `version` is no number, or the history is damaged
+        """
+        self.folder(card, version)
+        return self._champions(card).promote(version, self.digest(card, version), expected=expected, by=by, at=at)
+
+    def history(self, card: str) -> list[Promotion]:
+        """Return every change of a card's champion, oldest first; the last one's `before` is what to go back to."""
+        return self._champions(card).history()
 
     def next_version(self, card: str) -> str:
         """Return the number after the highest version that is there."""
         folder = self.root / "models" / card
-        numbers = [int(path.name) for path in folder.glob("*") if path.is_dir() and _is_number(path.name)]
+        numbers = [int(path.name) for path in folder.glob("*") if path.is_dir() and is_number(path.name)]
         return str(max(numbers, default=0) + 1)
 
     def folder(self, card: str, version: str) -> Path:
         """Return where a version is kept."""
-        if not _is_number(version):
+        if not is_number(version):
             raise ModelRefused(
                 "a version that is not a number",
                 where=f"card '{card}'",
@@ -114,6 +152,9 @@ class ModelStore:
         """
         return [_public_key(path) for path in sorted((self.root / "keys" / "trusted").glob("*.pem"))]
 
+    def _champions(self, card: str) -> Champions:
+        return Champions(self.root / "models" / card)
+
     def _signing_key(self) -> Ed25519PrivateKey:
         path = self.root / "keys" / "signing.pem"
         key = _private_key(path) if path.exists() else _new_private_key(path)
@@ -123,10 +164,6 @@ class ModelStore:
             trusted.parent.mkdir(parents=True, exist_ok=True)
             trusted.write_bytes(key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
         return key
-
-
-def _is_number(version: str) -> bool:
-    return version.isascii() and version.isdecimal()
 
 
 def _new_private_key(path: Path) -> Ed25519PrivateKey:
@@ -166,13 +203,3 @@ def _key_refused(path: Path, kind: str) -> ConfigurationRefused:
         expected=f"an Ed25519 {kind} key in PEM, without a password",
         do="restore the file from a copy, or take it out of the folder",
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(temporary).replace(path)

@@ -1,8 +1,9 @@
 """A model is tried in a process that may die before it may score where it must not.
 
 A damaged model file does not raise an error in LightGBM: it ends the process, or never comes back. Signature and hashes
-hold off what was damaged on the way; a file that was signed damaged is found here: a child loads the card, with all
-that loading checks, under limits of time and memory, and only when it comes back well may the caller load it as well.
+hold off what was damaged on the way, within milliseconds and before any parser; a file that was signed damaged is found
+here: a child loads the card, with all that loading checks, under limits of time and memory, and only when it comes back
+well may the caller load it as well. Caller and child speak through arguments, an exit code and a line of JSON.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from features.compilation import keep_nothing
 from features.errors import ModelRefused, RepayrankError
 from models.fitted_card import FittedCard
 from models.store import ModelStore
 
 SECONDS = 60.0
 """Longest trial: imports take most of it on a slow machine, and a file that hangs is no model."""
-MEMORY = 8 * 2**30
-"""Most memory that a trial may reserve, bytes: libraries reserve several times what they use."""
+MEMORY = 4 * 2**30
+"""Most memory that a trial may reserve, bytes: libraries reserve several times what they use, 1.6 GB in all."""
+NICER = 5
+"""How far the trial steps back for the service that answers meanwhile, in the system's steps of priority."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+"""The trial takes one processor at most."""
 TRIED = "tried"
 """Folder of the store that holds one empty file for each model that has been tried, named after what it was."""
 
@@ -38,6 +44,7 @@ def load_tried(store: ModelStore, card: str, wanted: str | None = None) -> Fitte
     ModelRefused : see `ModelStore.load`; or the trial died, took too long or too much
     """
     chosen = wanted or store.champion(card)
+    store.verify(card, chosen)
     note = _note(store, card, chosen)
     if note is None or not note.exists():
         _try(store, card, chosen)
@@ -56,7 +63,11 @@ def _try(store: ModelStore, card: str, chosen: str) -> None:
     folder = str(store.folder(card, chosen))
     command = [sys.executable, "-m", "models.trial", str(store.root), card, chosen]
     ours = str(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
+    environment = {
+        **os.environ,
+        **ONE_THREAD,
+        "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")])),
+    }
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, env=environment, capture_output=True, timeout=SECONDS, check=False
@@ -71,6 +82,9 @@ def _try(store: ModelStore, card: str, chosen: str) -> None:
 
 
 def _limit() -> None:
+    os.nice(NICER)
+    # Also when the caller has died meanwhile, who would have ended it.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what a crash leaves behind would hold the model's rows
 
@@ -102,6 +116,7 @@ def main() -> int:
     """Load one card and say why not; the exit code is that of the error."""
     root, card, chosen = sys.argv[1:]
     _limit()
+    keep_nothing()
     try:
         ModelStore(Path(root)).load(card, chosen)
     except RepayrankError as error:

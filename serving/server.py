@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from features.compilation import keep_nothing
 from features.errors import ConfigurationRefused, RepayrankError
 from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME, Settings, records_in
 
@@ -30,6 +31,7 @@ def run(settings: Settings) -> None:
     """
     began = time.perf_counter()
     _take_all_files_allowed()
+    keep_nothing()  # what is compiled is kept as pickles, and a service reads none
     with _listening(settings.host, settings.port) as listener:
         import uvicorn
 

@@ -12,6 +12,7 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # the word: BentoML takes 1 for no
 
 import bentoml
 
+from features.compilation import keep_nothing
 from features.errors import RepayrankError
 from serving.access.door import Door
 from serving.access.roles import default_matrix
@@ -45,6 +46,7 @@ class Repayrank:
         """
         if front.is_open:
             return
+        keep_nothing()  # what is compiled is kept as pickles, and a service reads none
         try:
             settings = Settings.from_environment()
             loaded = load(settings)
