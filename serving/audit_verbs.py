@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +99,7 @@ def audit_replay(
 
     Example: `repayrank audit replay --sample 100`
     """
-    from serving.decisions.lookup import decisions, find
+    from serving.decisions.lookup import find, sampled
     from serving.decisions.replay import Verdict, replayed_all
     from serving.records.errors import broken
 
@@ -113,8 +112,7 @@ def audit_replay(
     if score_id:
         wanted = {find(archive.place, one)[0].entry.sequence for one in score_id}
     elif sample:
-        there = decisions(archive.place)
-        wanted = set(random.Random(seed).sample(there, min(sample, len(there))))
+        wanted = set(sampled(archive.place, sample, seed))
     outcomes = list(replayed_all(archive, wanted))
     by_verdict = Counter(one.verdict for one in outcomes)
     by_model = Counter(one.model for one in outcomes)

@@ -36,7 +36,6 @@ def run(settings: Settings) -> None:
         import uvicorn
 
         from serving.access.door import Door
-        from serving.access.roles import default_matrix
         from serving.decisions.opening import opened_recorder
         from serving.front import ROUTES, to_stderr
         from serving.impatient import Impatient
@@ -44,8 +43,7 @@ def run(settings: Settings) -> None:
         from serving.state import load
 
         loaded = load(settings)
-        door = Door.of(settings.written_to)
-        default_matrix().require(ROUTES)
+        door = Door.of(settings.written_to, ROUTES, to_stderr)
         front.open(loaded, settings, opened_recorder(settings, loaded), door)
         server = uvicorn.Server(
             uvicorn.Config(

@@ -15,7 +15,6 @@ import bentoml
 from features.compilation import keep_nothing
 from features.errors import RepayrankError
 from serving.access.door import Door
-from serving.access.roles import default_matrix
 from serving.decisions.opening import opened_recorder
 from serving.front import ROUTES, App, Front, to_stderr
 from serving.http import Receive, Scope, Send
@@ -50,8 +49,8 @@ class Repayrank:
         try:
             settings = Settings.from_environment()
             loaded = load(settings)
-            default_matrix().require(ROUTES)
-            front.open(loaded, settings, opened_recorder(settings, loaded), Door.of(settings.written_to))
+            door = Door.of(settings.written_to, ROUTES, to_stderr)
+            front.open(loaded, settings, opened_recorder(settings, loaded), door)
         except RepayrankError as error:
             to_stderr({"refused": str(error)})
 

@@ -6,17 +6,17 @@ A clock that was set back, or an id whose request waited, is found by looking at
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from serving.decisions.errors import no_such_decision
 from serving.decisions.record import EVENT, decision_record
 from serving.ids import milliseconds
-from serving.records import database
+from serving.records.audit import row_at
 from serving.records.canonical import read_record
-from serving.records.database import Row
-from serving.records.opening import Place
+from serving.records.opening import Place, database_of
+from serving.records.tables import Row, Tables, read_head, reading
 
 NEAR = 2_000
 """Records before and after the likely place that are looked at before all others."""
@@ -34,53 +34,51 @@ def find(place: Place, score_id: str) -> tuple[Row, dict[str, Any], int]:
     if at is None:
         raise no_such_decision()
     needle = f'"score_id":"{score_id}"'.encode()
-    with closing(database.connect_reader(place.database)) as connection:
-        connection.execute("BEGIN")
-        size = connection.execute("SELECT count(*) FROM records").fetchone()[0]
-        likely = _first_not_before(connection, place, size, at)
-        near = max(0, likely - NEAR)
-        for begin, end in ((near, likely + NEAR), (0, size)):
-            for row in _rows(connection, place, begin, end):
+    with reading(database_of(place)) as tables:
+        size = read_head(tables).tree.size
+        likely = _first_not_before(tables, size, at)
+        for begin, end in ((max(0, likely - NEAR), likely + NEAR), (0, size)):
+            for row in _rows(tables, begin, end):
                 if row.entry.asked.event == EVENT and needle in row.entry.asked.record:
                     record = decision_record(row.entry.asked.record)
                     ids = [decision["score_id"] for decision in record["decisions"]]
                     if score_id in ids:
-                        return row, record, ids.index(score_id)
+                        return row_at(tables, row.entry.sequence), record, ids.index(score_id)
     raise no_such_decision()
 
 
-def decisions(place: Place) -> list[int]:
-    """Return the numbers of all records of decisions, which are not all that a log has."""
-    with closing(database.connect_reader(place.database)) as connection:
-        found = connection.execute("SELECT sequence FROM records WHERE event = ? ORDER BY sequence", (EVENT,))
-        return [sequence for (sequence,) in found]
+def sampled(place: Place, count: int, seed: int) -> list[int]:
+    """Return the numbers of records of decisions, chosen at random; fewer where there are not as many."""
+    with reading(database_of(place)) as tables:
+        size = read_head(tables).tree.size
+        chosen: list[int] = []
+        for sequence in Random(seed).sample(range(size), size):
+            if len(chosen) == count:
+                break
+            if row_at(tables, sequence).entry.asked.event == EVENT:
+                chosen.append(sequence)
+    return sorted(chosen)
 
 
-def _rows(connection: Any, place: Place, begin: int, end: int) -> Iterator[Row]:
-    for row in database.read_rows(connection, place.database, begin):
+def _rows(tables: Tables, begin: int, end: int) -> Iterator[Row]:
+    for row in tables.rows(begin):
         if row.entry.sequence >= end:
             return
         yield row
 
 
-def _first_not_before(connection: Any, place: Place, size: int, at: int) -> int:
+def _first_not_before(tables: Tables, size: int, at: int) -> int:
+    """Return the first record that was made at a time or after it, in milliseconds, if the clock never went back."""
     low, high = 0, size
     while low < high:
         middle = (low + high) // 2
-        if _time(connection, place, middle) < at:
+        if _made_at(row_at(tables, middle)).timestamp() * 1_000 < at:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-def _time(connection: Any, place: Place, sequence: int) -> int:
-    """Return when a record was written, in milliseconds; every event of the log says so in the same words."""
-    row = next(database.read_rows(connection, place.database, sequence))
-    said = decision_time(row.entry.asked.record)
-    return int(said.timestamp() * 1_000)
-
-
-def decision_time(record: bytes) -> datetime:
-    """Return when a record was made."""
-    return datetime.fromisoformat(read_record(record)["recorded_at"])
+def _made_at(row: Row) -> datetime:
+    """Return when a record was made; every event of the log says so in the same words."""
+    return datetime.fromisoformat(read_record(row.entry.asked.record)["recorded_at"])

@@ -17,8 +17,8 @@ from serving.decisions.errors import erased
 from serving.decisions.lookup import find
 from serving.decisions.record import Detail, entries, opened_answer, opened_part, pseudonyms_in
 from serving.ids import score_ids
-from serving.records.database import Row
 from serving.records.store import Store
+from serving.records.tables import Row
 
 EVENT = "read:decision:explained"
 

@@ -7,7 +7,6 @@ has been erased since cannot be computed any more; the rest of the same request 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -31,9 +30,9 @@ from serving.decisions.record import (
 )
 from serving.decisions.shares import put_together
 from serving.found import Found, written
-from serving.records import database
-from serving.records.audit import checked_rows
-from serving.records.database import Row
+from serving.records.audit import checked_rows, row_at
+from serving.records.opening import database_of
+from serving.records.tables import Row, reading
 from serving.score import ranked, scored, scored_ready
 from serving.settings import Settings
 from serving.state import Loaded
@@ -78,12 +77,11 @@ def replayed_all(archive: Archive, wanted: Iterable[int] | None = None) -> Itera
     ------
     AuditBroken : a record is not what was written
     """
-    chosen = None if wanted is None else set(wanted)
     cards = Cards(archive.home, policies_in(archive.state))
-    with closing(database.connect_reader(archive.place.database)) as connection:
-        connection.execute("BEGIN")
-        for row in checked_rows(connection, archive.place):
-            if row.entry.asked.event == EVENT and (chosen is None or row.entry.sequence in chosen):
+    with reading(database_of(archive.place)) as tables:
+        rows = checked_rows(tables, archive.place) if wanted is None else (row_at(tables, one) for one in wanted)
+        for row in rows:
+            if row.entry.asked.event == EVENT:
                 yield replayed(archive, row, cards)
 
 

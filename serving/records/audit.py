@@ -118,9 +118,7 @@ def receipt(place: Place, sequence: int) -> Receipt:
             expected=f"one of the {checkpoint.size} records that are signed",
         )
     with reading(database_of(place)) as tables:
-        row = next(tables.rows(sequence), None)
-        _require_in_place(row, sequence)
-        assert row is not None
+        row = row_at(tables, sequence)
         proof = inclusion_proof(sequence, checkpoint.size, stored_nodes(tables))
     return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
 
@@ -162,6 +160,19 @@ def checked_rows(tables: Tables, place: Place) -> Iterator[Row]:
             raise _damaged(sequence, "a record that does not follow the one before it")
         previous = row.leaf
         yield row
+
+
+def row_at(tables: Tables, sequence: int) -> Row:
+    """Return one row, which has the leaf hash of its content.
+
+    Raises
+    ------
+    AuditBroken : there is none, or it has not
+    """
+    row = next(tables.rows(sequence), None)
+    _require_in_place(row, sequence)
+    assert row is not None
+    return row
 
 
 def _require_in_place(row: Row | None, sequence: int) -> None:

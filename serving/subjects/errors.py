@@ -6,7 +6,14 @@ import sqlite3
 from pathlib import Path
 
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError
-from serving.records.database import OF_THE_DISK, OF_THE_USER, PRIMARY_CODE, name_of
+from serving.records.sqlite import PRIMARY_CODE
+from serving.records.tables import name_of
+
+OF_THE_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+OF_THE_USER = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
+
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite and Python raise over a damaged file."""
 
 WHERE = "the vault of subjects"
 FOR_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})

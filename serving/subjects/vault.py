@@ -31,10 +31,11 @@ from weakref import WeakValueDictionary
 from features.errors import DataRefused, UsageError
 from serving.records.anchors import hold as flocked
 from serving.records.anchors import sync_folder
-from serving.records.database import UNREADABLE, name_of
 from serving.records.errors import LogOwned
+from serving.records.tables import name_of
 from serving.subjects import erasable, tables
 from serving.subjects.errors import (
+    UNREADABLE,
     WHERE,
     VaultBroken,
     VaultBusy,
