@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from decision_logs import place_in
+from decision_logs import KINDS, place_in, place_of
 from postgresql_server import Server, started
 
 from serving.records.opening import Place
-
-KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +17,6 @@ def server() -> Iterator[Server]:
     server = started()
     yield server
     server.remove()
-
-
-def place_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> Place:
-    return place_in(folder, request.getfixturevalue("server").new() if kind == "postgresql" else None)
 
 
 @pytest.fixture(params=KINDS)

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from decision_logs import KEY, ORIGIN, answer, copied, filled, opened, place_in, write
+from decision_logs import KEY, KINDS, ORIGIN, TRIGGER, answer, change, copied, filled, opened, place_in, place_of, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,13 @@ def large(request, tmp_path_factory) -> Place:
 
 
 @pytest.fixture(scope="module")
+def large_file(tmp_path_factory) -> Place:
+    place = place_in(tmp_path_factory.mktemp("large"))
+    filled(place, LARGE)
+    return place
+
+
+@pytest.fixture(scope="module")
 def small_file(tmp_path_factory) -> Place:
     place = place_in(tmp_path_factory.mktemp("small"))
     filled(place, COUNT)
@@ -58,9 +66,9 @@ def small_file(tmp_path_factory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def pem(tmp_path_factory, small):
+def pem(tmp_path_factory, small_file):
     path = tmp_path_factory.mktemp("keys") / "public.pem"
-    path.write_bytes(public_pem(small))
+    path.write_bytes(public_pem(small_file))
     return path
 
 
@@ -86,8 +94,7 @@ def test_a_whole_log_verifies_and_the_report_says_what_was_checked(small, large)
     assert verify(large).records == LARGE
 
 
-def test_a_log_verifies_while_it_is_written_to(tmp_path):
-    place = place_in(tmp_path)
+def test_a_log_verifies_while_it_is_written_to(place):
     with opened(place) as store:
         for number in range(5):
             write(store, number)
@@ -97,18 +104,22 @@ def test_a_log_verifies_while_it_is_written_to(tmp_path):
 
 def test_every_changed_byte_of_every_column_is_found_at_its_record(small, tmp_path):
     place = copied(small, tmp_path)
-    connection = sqlite3.connect(place.database, isolation_level=None)
+    # Over a server each look takes longer: every seventh byte there, so that each column has some.
+    step, value_ = (7, "%s") if place.url else (1, "?")
+    connection = psycopg.connect(place.url, autocommit=True) if place.url else sqlite3.connect(place.database)
     for sequence in range(COUNT):
         for column in COLUMNS:
             (value,) = connection.execute(f"SELECT {column} FROM records WHERE sequence = {sequence}").fetchone()  # noqa: S608
             raw = value.encode() if isinstance(value, str) else value
-            for at in range(len(raw)):
+            for at in range(sequence % step, len(raw), step):
                 flipped = raw[:at] + bytes([raw[at] ^ 8]) + raw[at + 1 :]  # of no key another one's
                 put = flipped.decode() if isinstance(value, str) else flipped
-                set_ = f"UPDATE records SET {column} = ? WHERE sequence = ?"  # noqa: S608
+                set_ = f"UPDATE records SET {column} = {value_} WHERE sequence = {value_}"  # noqa: S608
                 connection.execute(set_, (put, sequence))
+                connection.commit()
                 assert refused(place).where.endswith(f"record {sequence}")
                 connection.execute(set_, (value, sequence))
+                connection.commit()
     connection.close()
     assert verify(place) == verify(small)
 
@@ -141,14 +152,6 @@ def test_a_deleted_swapped_or_inserted_row_is_found_at_its_place(small, tmp_path
     assert refused(place).where.endswith(where)
 
 
-def change(place: Place, *statements: str) -> None:
-    connection = sqlite3.connect(place.database, isolation_level=None)
-    for statement in statements:
-        connection.execute(statement)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-
-
 @pytest.mark.parametrize(
     "statement",
     [
@@ -162,21 +165,23 @@ def change(place: Place, *statements: str) -> None:
         "DELETE FROM subtrees WHERE position = 0",
         "INSERT INTO subtrees VALUES (8, 2, zeroblob(32))",
         "INSERT INTO subtrees VALUES (16, 0, zeroblob(32))",
-        "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
+        TRIGGER,
         "CREATE TABLE other (x)",
         "ALTER TABLE records ADD COLUMN more TEXT",
     ],
 )
 def test_a_change_beside_the_records_is_found_too(large, tmp_path, statement):
+    if large.url and "CREATE TABLE" in statement:
+        pytest.skip("a schema may hold other tables beside")
     place = copied(large, tmp_path)
     change(place, statement)
     refused(place)
 
 
-def test_a_log_that_was_written_anew_with_other_content_is_found_by_the_signed_roots(small, tmp_path):
+def test_a_log_that_was_written_anew_with_other_content_is_found_by_the_signed_roots(small_file, tmp_path):
     forged = place_in(tmp_path)
     filled(forged, COUNT, begin=100)
-    forged.anchors.write_bytes(small.anchors.read_bytes())
+    forged.anchors.write_bytes(small_file.anchors.read_bytes())
     assert f"first {COUNT} records" in refused(forged).where
 
 
@@ -201,9 +206,11 @@ def test_two_checkpoints_of_one_size_with_other_roots_are_found(small, tmp_path)
 
 @given(st.data())
 @settings(max_examples=FLIPS, deadline=None)
-def test_a_changed_byte_anywhere_in_the_file_is_found_or_changes_nothing_that_is_read(small, tmp_path_factory, data):
+def test_a_changed_byte_anywhere_in_the_file_is_found_or_changes_nothing_that_is_read(
+    small_file, tmp_path_factory, data
+):
     folder = tmp_path_factory.mktemp("flipped")
-    place = copied(small, folder)
+    place = copied(small_file, folder)
     raw = bytearray(place.database.read_bytes())
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
@@ -214,13 +221,13 @@ def test_a_changed_byte_anywhere_in_the_file_is_found_or_changes_nothing_that_is
         verify(place)
     except AuditBroken:
         return
-    assert contents(place) == contents(small)
+    assert contents(place) == contents(small_file)
 
 
 @given(st.data())
 @settings(max_examples=100, deadline=None)
-def test_a_changed_byte_in_the_checkpoints_is_found_unless_it_unfinishes_the_last(small, tmp_path_factory, data):
-    place = copied(small, tmp_path_factory.mktemp("flipped"))
+def test_a_changed_byte_in_the_checkpoints_is_found_unless_it_unfinishes_the_last(small_file, tmp_path_factory, data):
+    place = copied(small_file, tmp_path_factory.mktemp("flipped"))
     raw = bytearray(place.anchors.read_bytes())
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
@@ -285,18 +292,18 @@ def test_a_record_that_no_checkpoint_covers_has_no_receipt(large, sequence):
         receipt(large, sequence)
 
 
-def test_every_changed_byte_of_a_receipt_is_refused_by_the_stand_alone_check(large, tmp_path, pem):
+def test_every_changed_byte_of_a_receipt_is_refused_by_the_stand_alone_check(large_file, tmp_path, pem):
     path = tmp_path / "receipt.json"
-    whole = receipt_bytes(receipt(large, 300))
+    whole = receipt_bytes(receipt(large_file, 300))
     for at in range(len(whole)):
         for bit in (1, 32):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
             assert alone.main([str(path), "--key", str(pem)]) == 13, at
 
 
-def test_a_receipt_of_another_record_key_or_log_is_refused_by_the_stand_alone_check(large, tmp_path, pem):
-    plain = json.loads(receipt_bytes(receipt(large, 300)))
-    other = json.loads(receipt_bytes(receipt(large, 301)))
+def test_a_receipt_of_another_record_key_or_log_is_refused_by_the_stand_alone_check(large_file, tmp_path, pem):
+    plain = json.loads(receipt_bytes(receipt(large_file, 300)))
+    other = json.loads(receipt_bytes(receipt(large_file, 301)))
     path = tmp_path / "receipt.json"
 
     def code(touched: dict[str, object], *more: str) -> int:
@@ -337,9 +344,9 @@ def test_the_stand_alone_check_imports_nothing_of_ours(large):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, small):
+def exported(tmp_path_factory, small_file):
     folder = tmp_path_factory.mktemp("exported") / "export"
-    export(small, folder)
+    export(small_file, folder)
     return folder
 
 
@@ -357,7 +364,7 @@ def test_a_changed_byte_of_an_export_is_refused_by_the_stand_alone_check(exporte
         (folder / other).write_bytes(changed if other == name else raws[other])
     code = alone.main([str(folder), "--key", str(pem)])
     if name == "records.jsonl":
-        assert code == (0 if at == len(changed) - 1 and changed.endswith((b"}", b"\n")) else 13)
+        assert code == 13
     else:  # the last note may then be as if a crash had cut it short
         assert code == 13 or at >= len(raws[name]) // 2
 
@@ -371,11 +378,13 @@ def test_an_export_without_one_of_its_records_is_refused_by_the_stand_alone_chec
         assert alone.main([str(tmp_path), "--key", str(pem)]) == 13
 
 
-def test_a_checkpoint_that_was_kept_shows_the_stand_alone_check_a_log_that_was_replaced(small, tmp_path, pem, exported):
+def test_a_checkpoint_that_was_kept_shows_the_stand_alone_check_a_log_that_was_replaced(
+    small_file, tmp_path, pem, exported
+):
     other = place_in(tmp_path / "other")
     filled(other, COUNT, begin=100)
     export(other, tmp_path / "replaced")
-    kept = small.anchors
+    kept = small_file.anchors
     assert alone.main([str(tmp_path / "replaced"), "--key", str(pem)]) == 0
     assert alone.main([str(tmp_path / "replaced"), "--key", str(pem), "--kept", str(kept)]) == 13
     assert alone.main([str(exported), "--key", str(pem), "--kept", str(kept)]) == 0
@@ -384,7 +393,7 @@ def test_a_checkpoint_that_was_kept_shows_the_stand_alone_check_a_log_that_was_r
 def test_an_export_stops_at_damage_and_never_writes_over_a_folder(small, tmp_path):
     place = copied(small, tmp_path)
     with pytest.raises(UsageError):
-        export(place, place.folder)
+        export(place, place.anchors.parent)
     change(place, "UPDATE records SET record = x'7b7d' WHERE sequence = 3")
     with pytest.raises(AuditBroken, match="record 3"):
         export(place, tmp_path / "export")
@@ -400,8 +409,8 @@ def test_no_refusal_tells_what_a_record_says(small, tmp_path):
         assert "Li" not in str(error)
 
 
-def test_the_leaf_of_a_record_is_the_hash_of_its_line(small):
-    proof = receipt(small, 2)
-    connection = sqlite3.connect(f"{small.database.as_uri()}?mode=ro", uri=True)
+def test_the_leaf_of_a_record_is_the_hash_of_its_line(small_file):
+    proof = receipt(small_file, 2)
+    connection = sqlite3.connect(f"{small_file.database.as_uri()}?mode=ro", uri=True)
     assert connection.execute("SELECT leaf FROM records WHERE sequence = 2").fetchone() == (leaf_hash(proof.line),)
     connection.close()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from serving.records.limits import Limits
@@ -25,6 +26,7 @@ NEVER = Limits(seconds_unsigned=1e9, records_unsigned=10**9)
 """Signs only when asked, and at the start and the end."""
 
 
+KINDS = ("sqlite", "postgresql")
 TRIGGER = "CREATE TRIGGER t AFTER INSERT ON records BEGIN UPDATE records SET answer = x'00'; END"
 TRIGGER_IN_POSTGRESQL = """
 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE records SET answer = NULL; RETURN NULL; END';
@@ -34,6 +36,11 @@ CREATE TRIGGER t AFTER INSERT ON records FOR EACH ROW EXECUTE FUNCTION f()
 
 def place_in(folder: Path, url: str | None = None) -> Place:
     return Place(folder / "log", folder / "anchors" / "checkpoints.txt", ORIGIN, (KEY.public_key(),), url)
+
+
+def place_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> Place:
+    """Return an empty place in one of the kinds of database."""
+    return place_in(folder, request.getfixturevalue("server").new() if kind == "postgresql" else None)
 
 
 def opened(place: Place, limits: Limits = NEVER, **more) -> Store:
