@@ -36,6 +36,7 @@ from subject_vaults import (
 from serving.subjects import erasable
 from serving.subjects.errors import HeldByLaw, SubjectUnknown, VaultStopped
 from serving.subjects.subject import Row
+from serving.subjects.tables import UNFINISHED
 from serving.subjects.vault import DATABASE
 
 IMAGES = int(os.environ.get("REPAYRANK_CRASH_IMAGES", "40"))
@@ -362,6 +363,18 @@ def test_an_erasure_whose_traces_cannot_be_overwritten_says_so_and_is_finished_a
     with opened(folder) as vault:
         if vault.pseudonym_of(name(1)) is not None:
             vault.erase(name(1))
+        assert connected(folder).execute("SELECT count(*) FROM metadata").fetchone() == (2,)
+    assert traces(folder, secrets) == []
+
+
+def test_an_erasure_that_another_process_left_unfinished_is_finished_by_the_next(folder):
+    with opened(folder) as vault:
+        vault.subjects(names(*range(50)))
+        other = connected(folder)
+        other.execute("INSERT INTO metadata VALUES (?, ?)", UNFINISHED)
+        other.close()
+        secrets = secrets_of(row_of(folder, name(1)))
+        vault.erase(name(1))
         assert connected(folder).execute("SELECT count(*) FROM metadata").fetchone() == (2,)
     assert traces(folder, secrets) == []
 
