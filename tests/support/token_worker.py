@@ -16,7 +16,6 @@ from access_kit import bearing
 
 from serving.access.door import Door
 from serving.access.tokens import create, tokens_file
-from serving.front import ROUTES
 from serving.http import Refused
 
 
@@ -31,7 +30,7 @@ def create_tokens(home: str, name: str, many: str) -> None:
 
 def watch(home: str) -> None:
     """Tell when the token is refused, as seconds of the machine's monotonic clock, which all its processes share."""
-    token, door = sys.stdin.readline().strip().encode(), Door.of(Path(home), ROUTES)
+    token, door = sys.stdin.readline().strip().encode(), Door.of(Path(home), {})
     door.caller(bearing(token))
     os.write(1, b"in\n")
     while True:
