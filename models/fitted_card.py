@@ -76,6 +76,11 @@ class FittedCard:
                 found.setdefault(column, []).append(fact)
         return {column: tuple(facts) for column, facts in found.items()}
 
+    @property
+    def manifest(self) -> str:
+        """The SHA-256 of the manifest that names all of the card's files; empty where it was never saved."""
+        return str(self.provenance.get("manifest_sha256", ""))
+
     def summary(self) -> dict[str, Any]:
         """Return what a model team asks of a card that serves: what it was fitted on, and how it was made."""
         return {

@@ -41,15 +41,15 @@ class Cards:
         ConfigurationRefused : the policy is not kept here
         """
         model = record["model"]
-        return self._kept(model["name"], model["version"], model["fingerprint"], record["policy"]["digest"])
+        return self._kept(model["name"], model["version"], model["manifest_sha256"], record["policy"]["digest"])
 
-    def _loaded(self, name: str, version: str, fingerprint: str, digest: str) -> Loaded:
+    def _loaded(self, name: str, version: str, manifest: str, digest: str) -> Loaded:
         card = self._load(ModelStore(self._home), name, version)
-        if card.identity()["fingerprint"] != fingerprint:
+        if card.manifest != manifest:
             raise ModelRefused(
                 "another model under the same number",
                 where=f"version {version} of the {name} card",
-                expected="the model with the fingerprint that the record names",
+                expected="the model whose manifest the record names",
                 do="put the version that decided back from a copy",
             )
         card.model.set_params(threads=1)

@@ -118,7 +118,7 @@ def sealed_record(found: Found, context: Context, subjects: Mapping[Name, Subjec
         "release": context.release,
         "answer": found.name,
         "asked": asked_in_clear(found.plain),
-        "model": first["model"],
+        "model": {**first["model"], "manifest_sha256": found.assessment.model.manifest},
         "policy": first["policy"],
         "decisions": [_figures(entry, subject) for entry, subject in zip(found.entries, whose, strict=True)],
         "shares": [

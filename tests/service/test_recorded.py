@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.calibration import Calibration
+from models.fitted_card import FittedCard
+from models.risk_model import RiskModel
+from models.store import ModelStore
 from serving.asking import request_of
+from serving.decisions.archive import Archive
 from serving.decisions.lookup import find
-from serving.decisions.opening import Archive, opened_archive, opened_recorder
+from serving.decisions.opening import opened_archive, opened_recorder, opened_vault
 from serving.decisions.pieces import pieces
 from serving.decisions.replay import Verdict, replayed_all
 from serving.front import Front
 from serving.records.audit import verify
 from serving.score import ranked, scored
 from serving.settings import Settings, records_in
-from serving.state import Loaded
+from serving.state import Loaded, load
+from serving.subjects.errors import HeldByLaw
+from serving.subjects.subject import Name
+from training.cohort import Cohort
+from training.fitting import golden_rows
 
 KEYED = {"content-type": "application/json"}
 
@@ -128,3 +141,141 @@ def test_every_kind_of_request_is_replayed_to_the_bit(
     for score_id in ids[::7]:
         _, record, place = find(archive().place, score_id)
         assert record["decisions"][place]["score_id"] == score_id
+
+
+CANARIES = {"loan_id": "CANARYLOAN7781", "borrower_id": "CANARYBORROWER4412"}
+
+
+def with_canaries(plain: dict[str, Any], canaries: dict[str, str]) -> dict[str, Any]:
+    """Return a request whose loan and borrower have ids that are found wherever they are left."""
+    told = json.dumps(plain)
+    for row in plain["tables"]["loans"]:
+        for name, canary in canaries.items():
+            told = told.replace(json.dumps(row[name]), json.dumps(canary))
+    return json.loads(told)  # type: ignore[no-any-return]
+
+
+def traces(folder: Path, words: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the files under a folder in which a word is found, also as base64, hex or percent code."""
+    forms = {
+        word: {
+            word.encode(),
+            word.encode().hex().encode(),
+            *(base64.b64encode(b"\0" * shift + word.encode())[4 * bool(shift) : -4] for shift in range(3)),
+        }
+        for word in words
+    }
+    return [
+        (str(path), word)
+        for path in folder.rglob("*")
+        if path.is_file() and "models" not in path.parts
+        for word, found in forms.items()
+        if any(form in path.read_bytes() for form in found)
+    ]
+
+
+def test_what_is_written_tells_of_nobody(
+    recorded: Front,
+    request_for: Callable[..., Any],
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    recording: Settings,
+    lines: list[Any],
+) -> None:
+    plain = with_canaries(request_for(overdue_ids[0]), CANARIES)
+    key = "CANARYKEY90210"
+    for path in ("/v1/score", "/v1/rank"):
+        assert post(recorded, path, plain, key + path).status == 200
+        assert post(recorded, path, {**plain, "card": "CANARYCARD1"}, key + "b" + path).status == 422
+        assert post(recorded, path, {**plain, "time_zone": "Asia/Tokyo"}, key + path).status == 422
+        assert post(recorded, path, b"{CANARYJSON", key + "c" + path).status == 400
+    recorded.close()
+    words = [*CANARIES.values(), key, "CANARYCARD1", "CANARYJSON"]
+    assert traces(recording.home, words) == []
+    assert "CANARY" not in json.dumps(lines)
+    (recording.home / "left").write_bytes(base64.b64encode(b"xx" + words[0].encode()))
+    assert traces(recording.home, words), "what is left is found"
+
+
+def test_who_was_erased_is_gone_from_every_answer_and_the_rest_is_replayed(
+    recorded: Front,
+    request_for: Callable[..., Any],
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    recording: Settings,
+    archive: Any,
+) -> None:
+    three = request_for(*overdue_ids[:3])
+    gone = three["tables"]["loans"][1]
+    first = {path: post(recorded, path, three, path).plain for path in ("/v1/score", "/v1/rank")}
+    alone = post(recorded, "/v1/score", request_for(overdue_ids[0]), "alone")
+    with opened_vault(recording.home) as vault:
+        name = Name("borrower", gone["borrower_id"])
+        vault.hold(name, "a court's order", date(2026, 1, 2))
+        with pytest.raises(HeldByLaw):
+            vault.erase(name)
+        assert post(recorded, "/v1/score", three, "/v1/score").status == 200
+        vault.release(name, "a court's order")
+        vault.erase(name)
+    for path in first:
+        told = post(recorded, path, three, path)
+        assert (told.status, told.plain["error"]["code"]) == (410, "erased")
+    assert post(recorded, "/v1/score", request_for(overdue_ids[0]), "alone").body == alone.body
+    ids = {entry["loan_id"]: entry["score_id"] for entry in first["/v1/rank"]["ranking"]}
+    recorded.close()
+    outcomes = list(replayed_all(archive()))
+    assert [(one.verdict, one.decisions, one.erased) for one in outcomes] == [
+        (Verdict.EQUAL, 2, 1),
+        (Verdict.EQUAL, 2, 1),
+        (Verdict.EQUAL, 1, 0),
+    ]
+    assert verify(archive().place).records == 3
+    # The figures stay, under a pseudonym that leads to nobody.
+    _, record, place = find(archive().place, ids[gone["loan_id"]])
+    assert record["decisions"][place]["points"] == next(
+        entry["points"] for entry in first["/v1/rank"]["ranking"] if entry["loan_id"] == gone["loan_id"]
+    )
+
+
+def test_decisions_of_five_versions_are_replayed_each_with_its_own(
+    recording: Settings,
+    collection: FittedCard,
+    overdue: Cohort,
+    request_for: Callable[..., Any],
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    archive: Any,
+    home: Path,
+) -> None:
+    shutil.rmtree(recording.home)
+    shutil.copytree(home / "models", recording.home / "models")
+    shutil.copytree(home / "keys", recording.home / "keys")
+    store, fitted = ModelStore(recording.home), collection.model
+    for version in ("2", "3", "4", "5"):
+        model = RiskModel.fitted(
+            fitted.booster_,
+            Calibration("sigmoid", (0.0, 1.0), (int(version) / 10, 1.5)),
+            fitted.groups,
+            fitted.directions,
+        )
+        model.trees_ = fitted.trees_
+        store.save(replace(collection, version=version, model=model), golden_rows(overdue))
+    answers = set()
+    for version in ("1", "2", "3", "4", "5"):
+        store.promote("collection", version)
+        loaded = load(recording)
+        front = Front(log=lambda _: None)
+        front.open(loaded, recording, opened_recorder(recording, loaded))
+        told = post(front, "/v1/score", request_for(*overdue_ids[:2]), version)
+        assert {entry["model"]["version"] for entry in told.plain["scores"]} == {version}
+        answers.add(tuple(entry["calibrated_log_odds"] for entry in told.plain["scores"]))
+        front.close()
+    assert len(answers) == 5
+    outcomes = list(replayed_all(archive()))
+    assert [(one.verdict, one.model, one.why) for one in outcomes] == [
+        (Verdict.EQUAL, f"collection {version}", "") for version in ("1", "2", "3", "4", "5")
+    ]
+    # Another model under the same number is not taken for the one that decided.
+    shutil.rmtree(store.folder("collection", "3"))
+    store.save(replace(collection, version="3"), golden_rows(overdue))
+    assert [one.verdict for one in replayed_all(archive())].count(Verdict.IMPOSSIBLE) == 1
