@@ -11,6 +11,7 @@ postgresql   the tables on a server, for several processes; `migrations` makes t
 opening      the log as it is found at a start: whole, and not set back
 store        the one writer: what waits is committed together, then answered
 audit        everything read again; a receipt for one record
+backup       a copy that can take its place
 export       the log as files for an auditor
 alone        their check, in one file that imports none of the above
 """
