@@ -9,8 +9,10 @@ tables       what is asked of a database, whichever it is
 sqlite       the tables in one file, and the settings under which a commit lasts
 postgresql   the tables on a server, for several processes; `migrations` makes them, `schema` describes them
 opening      the log as it is found at a start: whole, and not set back
+callers      those who wait, and what each is told
 store        the one writer: what waits is committed together, then answered
 audit        everything read again; a receipt for one record
+backup       a copy that can take its place
 export       the log as files for an auditor
 alone        their check, in one file that imports none of the above
 """

@@ -16,7 +16,8 @@ class Limits:
     most_together : records in one transaction
     most_waiting : records that wait to be written; more are told to come again
     records_unsigned, seconds_unsigned : a checkpoint is signed when either is reached
-    busy_seconds : how long a batch waits for a lock that another program holds on the database
+    busy_seconds : how long a batch waits for a lock that another program holds on the database, and those who wait for
+        space or for a database that is away, before they are told to come again
     """
 
     most_together: int = 256

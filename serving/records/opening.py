@@ -9,7 +9,8 @@ way.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -21,7 +22,7 @@ from features.errors import ConfigurationRefused
 from serving.records.anchors import Anchors, read_last
 from serving.records.checkpoint import Checkpoint, require_origin, signed
 from serving.records.entry import beginning
-from serving.records.errors import LogOwned, broken, busy
+from serving.records.errors import LogBusy, LogOwned, broken, busy
 from serving.records.merkle import EMPTY_ROOT, Tree, tree_at
 from serving.records.sqlite import MEBIBYTE, Connect, SqliteDatabase, connect_writer
 from serving.records.tables import (
@@ -37,6 +38,9 @@ from serving.records.tables import (
 
 DATABASE, LOCK = "records.sqlite", "writer.lock"
 SCHEMES = ("postgresql://", "postgres://")
+PAUSE_SECONDS = 0.1
+"""Between two attempts to open a log."""
+
 ROOM_BYTES = MEBIBYTE
 """Space that must be there again after a disk was full: a batch of 256 records of 4 KiB."""
 
@@ -157,6 +161,15 @@ def opened_log(database: Database, place: Place, key: Ed25519PrivateKey, busy_se
         tables.commit()
         undo.pop_all()
     return Opened(tables, anchors, head)
+
+
+def first_opened(database: Database, place: Place, key: Ed25519PrivateKey, busy_seconds: float) -> Opened:
+    """Return the log as `opened_log` does, where several processes may start at once and one of them makes it."""
+    for _ in range(int(busy_seconds / PAUSE_SECONDS) if database.is_shared else 0):
+        with suppress(LogBusy):
+            return opened_log(database, place, key, busy_seconds)
+        time.sleep(PAUSE_SECONDS)
+    return opened_log(database, place, key, busy_seconds)
 
 
 def require_room(place: Place) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from features.errors import ConfigurationRefused
@@ -18,7 +19,7 @@ from serving.records.anchors import hold, sync_folder
 from serving.records.entry import FORMAT, beginning
 from serving.records.errors import broken
 from serving.records.merkle import Node
-from serving.records.tables import Fault, Known, Row, beginning_of, columns, row_of, unreadable
+from serving.records.tables import Fault, Known, Row, Tables, beginning_of, columns, row_of, unreadable
 
 SCHEMA = (
     "CREATE TABLE metadata (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
@@ -268,6 +269,17 @@ def require_durable(tables: SqliteTables) -> None:
                 expected=f"{name} = {expected}",
                 do="keep the log on a local disk",
             )
+
+
+def copy_database(tables: Tables, path: Path) -> None:
+    """Write the state that a reader sees into a new file, which needs no other beside it, and return once it lasts."""
+    assert isinstance(tables, SqliteTables)
+    with closing(_connected(path, path)) as copy:
+        path.chmod(OWNER_ONLY)
+        copy.execute("PRAGMA synchronous = EXTRA")
+        tables.backup(copy)
+        # As one file: the write-ahead log that the original has beside it is in it.
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def create(tables: SqliteTables, origin: str) -> None:

@@ -15,26 +15,33 @@ After SQLite's own advice (https://sqlite.org/atomiccommit.html) and what Postgr
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from functools import partial
-from threading import Condition, Lock, Thread
-from typing import Any, NamedTuple, Self
+from threading import Lock, Thread
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import ConfigurationRefused, RepayrankError
 from serving.records.anchors import read_last
+from serving.records.callers import Callers, Recorded, Refusal, Waiting
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import KeyReused, LogBusy, LogStopped, busy, in_doubt, key_reused, stopped
+from serving.records.errors import KeyReused, busy, in_doubt, key_reused, stopped
 from serving.records.limits import Limits
-from serving.records.opening import Opened, Place, database_of, followed, opened_log, require_room
+from serving.records.opening import (
+    PAUSE_SECONDS,
+    Opened,
+    Place,
+    database_of,
+    first_opened,
+    followed,
+    opened_log,
+    require_room,
+)
 from serving.records.sqlite import Connect, connect_writer
 from serving.records.tables import (
     Database,
@@ -50,39 +57,17 @@ from serving.records.tables import (
     unusable,
 )
 
+__all__ = ["Clock", "Recorded", "Store", "open_store"]
+
 Clock = Callable[[], float]
 """Returns seconds that never go back, such as time.monotonic."""
 
 FOLDER_MODE = 0o700
-PASSING = frozenset({Fault.FULL, Fault.AWAY})
-"""Faults that may pass by themselves."""
-
-PAUSE_SECONDS = 0.1
-"""Between two attempts to open the log again."""
+PASSING = frozenset({Fault.FULL, Fault.AWAY, Fault.BUSY})
+"""Faults that may pass by themselves; a lock that is met at the beginning of a batch needs no opening again."""
 
 MOST_LOOK_SECONDS = 1.0
 """Of a log that several processes write to: how often one looks at what the others did."""
-
-
-class Recorded(NamedTuple):
-    """What a caller gets once its record is on the disk.
-
-    Attributes
-    ----------
-    sequence : the record's place, counted from 0: the leaf index of its proof
-    leaf : its leaf hash, which the tree's proofs lead from
-    answer : the bytes to answer with; of a repeated request those of the first
-    """
-
-    sequence: int
-    leaf: bytes
-    answer: bytes
-
-
-@dataclass(slots=True)
-class _Waiting:
-    asked: Asked
-    told: Future[Recorded] = field(default_factory=Future)
 
 
 class Store:
@@ -103,16 +88,11 @@ class Store:
         self._database, self._reader, self._files = database, reader, place.files()
         self._connection, self._anchors, self._head = opened
         self._reading = Lock()
-        self._changed = Condition()
-        self._queue: deque[_Waiting] = deque()
-        self._by_key: dict[str, _Waiting] = {}
-        self._signatures: list[Future[bytes]] = []
-        self._begun: list[_Waiting] = []
+        self._callers = Callers(limits.most_waiting)
+        self._begun: list[Waiting] = []
         self._signed_at = self._looked_at = clock()
         self._look_seconds = min(limits.seconds_unsigned, MOST_LOOK_SECONDS)
-        self._closing = False
         self._stopped: str | None = None
-        self._refusal: Callable[[], RepayrankError] | None = None
         self._writer = Thread(target=self._run, name="decision-log", daemon=True)
         self._writer.start()
 
@@ -133,7 +113,7 @@ class Store:
     @property
     def waiting(self) -> int:
         """How many records wait to be written."""
-        return len(self._by_key)
+        return len(self._callers)
 
     @property
     def anchored(self) -> tuple[Checkpoint, bytes]:
@@ -165,22 +145,7 @@ class Store:
         """
         asked = Asked(key, body_sha256, event, canonical_record(record), answer)
         require_writable(asked)
-        with self._changed:
-            self._require_running()
-            first = self._by_key.get(key)
-            if first is not None:
-                if first.asked.body_sha256 != body_sha256:
-                    raise key_reused()
-                return first.told
-            if len(self._by_key) >= self._limits.most_waiting:
-                raise busy(f"{self._limits.most_waiting} records that wait")
-            waiting = _Waiting(asked)
-            # A caller that hangs up must not take away the outcome of another that waits for the same record.
-            waiting.told.set_running_or_notify_cancel()
-            self._queue.append(waiting)
-            self._by_key[key] = waiting
-            self._changed.notify()
-        return waiting.told
+        return self._callers.hand_in(asked)
 
     def write(self, key: str, body_sha256: bytes, event: str, record: Mapping[str, Any], answer: bytes) -> Recorded:
         """Write a record and return once it is on the disk; see `submit`."""
@@ -198,10 +163,9 @@ class Store:
             before = self._found(key)
         if before is None:
             return None
-        outcome = _outcome(before, body_sha256)
-        if isinstance(outcome, KeyReused):
-            raise outcome
-        return outcome
+        if before.body_sha256 != body_sha256:
+            raise key_reused()
+        return Recorded(before.sequence, before.leaf, before.answer)
 
     def sign(self) -> bytes:
         """Sign a checkpoint over all that is on the disk now, and return its note.
@@ -212,18 +176,11 @@ class Store:
         ------
         LogStopped : the log has stopped
         """
-        told: Future[bytes] = Future()
-        with self._changed:
-            self._require_running()
-            self._signatures.append(told)
-            self._changed.notify()
-        return told.result()
+        return self._callers.ask_for_signature().result()
 
     def close(self) -> None:
         """Write what waits, sign it and let go of the log."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._callers.close()
         self._writer.join()
         # The writer's connection last: it puts the write-ahead log into the file.
         self._reader.close()
@@ -242,7 +199,7 @@ class Store:
         except self._database.errors as error:
             if fault_of(self._database, error) is not Fault.AWAY:
                 raise stopped(name_of(error)) from error
-            if self._refusal is not None:
+            if self._callers.are_refused:
                 raise in_doubt(name_of(error)) from error
         try:
             self._reader.close()
@@ -250,12 +207,6 @@ class Store:
             return self._reader.known([key]).get(key)
         except self._database.errors as error:
             raise in_doubt(name_of(error)) from error
-
-    def _require_running(self) -> None:
-        if self._refusal is not None:
-            raise self._refusal()
-        if self._closing:
-            raise stopped("it is being closed")
 
     def _run(self) -> None:
         try:
@@ -267,7 +218,7 @@ class Store:
     def _is_done(self) -> bool:
         """Write and sign until the log is closed; return False after a fault that has passed."""
         try:
-            while (batch := self._next()) is not None:
+            while (batch := self._callers.next(self._limits.most_together, self._idle_seconds)) is not None:
                 if batch:
                     self._write(batch)
                 if self._is_due_to_look():
@@ -282,22 +233,7 @@ class Store:
             return False
         return True
 
-    def _next(self) -> list[_Waiting] | None:
-        """Return what is to be written now, nothing where a signature is due, or None when all is done."""
-        with self._changed:
-            while not self._queue:
-                if self._closing:
-                    return None
-                if self._is_due() or self._is_due_to_look():
-                    return []
-                left = self._signed_at + self._limits.seconds_unsigned - self._clock()
-                wait = max(left, 0.0) if self._unsigned() else None
-                self._changed.wait(
-                    min(wait or self._look_seconds, self._look_seconds) if self._database.is_shared else wait
-                )
-            return [self._queue.popleft() for _ in range(min(len(self._queue), self._limits.most_together))]
-
-    def _write(self, batch: list[_Waiting]) -> None:
+    def _write(self, batch: list[Waiting]) -> None:
         try:
             if self._anchors is not None and self._place.files() != self._files:
                 # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
@@ -305,11 +241,10 @@ class Store:
             self._connection.begin()
         except BaseException as error:
             if fault_of(self._database, error) is not Fault.BUSY:
-                with self._changed:
-                    self._queue.extendleft(reversed(batch))
+                self._callers.put_back(batch)
                 raise
             # Nothing has begun, so here, and only here, nothing can have been written.
-            self._tell([(waiting, busy("a lock of another program on the database")) for waiting in batch])
+            self._callers.tell([(waiting, busy("a lock of another program on the database")) for waiting in batch])
             return
         self._begun = batch
         if self._database.is_shared:
@@ -320,24 +255,23 @@ class Store:
             self.commits += 1
         else:
             self._connection.rollback()
-        self._head = head
-        self._tell(list(zip(batch, outcomes, strict=True)))
+        self._head, self._begun = head, []
+        self._callers.tell(list(zip(batch, outcomes, strict=True)))
 
-    def _placed(self, batch: list[_Waiting]) -> tuple[list[Recorded | RepayrankError], list[Row], Head]:
+    def _placed(self, batch: list[Waiting]) -> tuple[list[Recorded | RepayrankError], list[Row], Head]:
         """Put the new ones of a batch into the open transaction; return what each gets, and the state after it."""
         outcomes: list[Recorded | RepayrankError] = []
         rows: list[Row] = []
         previous = self._head.last_leaf
         known = self._connection.known([waiting.asked.key for waiting in batch])
         for waiting in batch:
-            before = known.get(waiting.asked.key)
-            if before is None:
+            outcome = _outcome(known.get(waiting.asked.key), waiting.asked)
+            if outcome is None:
                 entry = Entry(self.size + len(rows), waiting.asked, previous)
                 previous = entry.leaf()
                 rows.append(Row(entry, previous))
-                outcomes.append(Recorded(entry.sequence, previous, waiting.asked.answer))
-            else:
-                outcomes.append(_outcome(before, waiting.asked.body_sha256))
+                outcome = Recorded(entry.sequence, previous, waiting.asked.answer)
+            outcomes.append(outcome)
         tree, kept = self._head.tree.grown(row.leaf for row in rows)
         head = Head(tree, previous)
         if rows:
@@ -352,10 +286,18 @@ class Store:
     def _is_due(self) -> bool:
         unsigned = self._unsigned()
         waited = self._clock() - self._signed_at >= self._limits.seconds_unsigned
-        return bool(self._signatures) or unsigned >= self._limits.records_unsigned or (unsigned > 0 and waited)
+        return self._callers.want_signature or unsigned >= self._limits.records_unsigned or (unsigned > 0 and waited)
 
     def _is_due_to_look(self) -> bool:
         return self._database.is_shared and self._clock() - self._looked_at >= self._look_seconds
+
+    def _idle_seconds(self) -> float | None:
+        """Return the seconds until something is due, where it is none of a record."""
+        if self._is_due() or self._is_due_to_look():
+            return 0.0
+        left = self._signed_at + self._limits.seconds_unsigned - self._clock()
+        waits = [left] * bool(self._unsigned()) + [self._look_seconds] * self._database.is_shared
+        return min(waits, default=None)
 
     def _look(self) -> None:
         """See what others wrote, to sign it; or whether the one that signs has gone, to take over."""
@@ -370,8 +312,7 @@ class Store:
         self._head = followed(self._connection, self._head, head)
 
     def _sign(self) -> None:
-        with self._changed:
-            asked, self._signatures = self._signatures, []
+        asked = self._callers.taken_signatures()
         try:
             if self._anchors is not None and self._unsigned():
                 checkpoint = Checkpoint(self._place.origin, self.size, self._head.tree.root())
@@ -384,17 +325,6 @@ class Store:
         for told in asked:
             told.set_result(self.anchored[1])
 
-    def _tell(self, outcomes: list[tuple[_Waiting, Recorded | RepayrankError]]) -> None:
-        self._begun = []
-        with self._changed:
-            for waiting, _ in outcomes:
-                del self._by_key[waiting.asked.key]
-        for waiting, outcome in outcomes:
-            if isinstance(outcome, Recorded):
-                waiting.told.set_result(outcome)
-            else:
-                waiting.told.set_exception(outcome)
-
     def _outlast(self, error: BaseException) -> None:
         """Open the log again as often as it takes for a fault to pass.
 
@@ -406,14 +336,12 @@ class Store:
         while not self._has_passed(fault_of(self._database, error)):
             if self._clock() - since >= self._limits.busy_seconds:
                 cause = self._stopped
-                self._refuse_all(
-                    partial(busy, f"a database that cannot be written to ({cause})"), begun=partial(in_doubt, cause)
-                )
-            with self._changed:
-                if self._changed.wait_for(lambda: self._closing, PAUSE_SECONDS):
-                    raise error
-        with self._changed:
-            self._stopped = self._refusal = None
+                refusal = partial(busy, f"a database that cannot be written to ({cause})")
+                self._refuse(refusal, of_cut=partial(in_doubt, cause))
+            if self._callers.pause(PAUSE_SECONDS):
+                raise error
+        self._stopped = None
+        self._callers.welcome()
 
     def _has_passed(self, fault: Fault) -> bool:
         try:
@@ -427,7 +355,7 @@ class Store:
             if self._is_due():
                 self._sign()
         except BaseException as error:
-            if fault_of(self._database, error) in {*PASSING, Fault.BUSY}:
+            if fault_of(self._database, error) in PASSING:
                 return False
             raise
         return True
@@ -435,37 +363,20 @@ class Store:
     def _settle(self) -> None:
         """Tell those whose batch was cut off what the log says of their keys, now that nothing of it can still come."""
         known = self._connection.known([waiting.asked.key for waiting in self._begun])
-        cut = busy(f"a batch that was cut off ({self._stopped})")
-        self._tell(
-            [
-                (
-                    waiting,
-                    _outcome(known[key], waiting.asked.body_sha256) if (key := waiting.asked.key) in known else cut,
-                )
-                for waiting in self._begun
-            ]
-        )
+        cause = f"a batch that was cut off ({self._stopped})"
+        outcomes = [_outcome(known.get(waiting.asked.key), waiting.asked) or busy(cause) for waiting in self._begun]
+        self._callers.tell(list(zip(self._begun, outcomes, strict=True)))
+        self._begun = []
 
-    def _refuse_all(self, refusal: Callable[[], RepayrankError], begun: Callable[[], RepayrankError]) -> None:
-        """Refuse all that wait and from now on all that come; those of a batch that was cut off may be written."""
-        with self._changed:
-            self._refusal = refusal
-            cut, self._begun = self._begun, []
-            left, self._queue, self._by_key = list(self._queue), deque(), {}
-            asked, self._signatures = self._signatures, []
-        for waiting in cut:
-            waiting.told.set_exception(begun())
-        for waiting in left:
-            waiting.told.set_exception(refusal())
-        for told in asked:
-            told.set_exception(refusal())
+    def _refuse(self, refusal: Refusal, of_cut: Refusal) -> None:
+        begun, self._begun = self._begun, []
+        self._callers.refuse(refusal, begun, of_cut)
 
     def _stop(self, error: BaseException) -> None:
         # The connection stays as it is: a rollback or a checkpoint would write to a disk that has just failed.
-        with self._changed:
-            self._stopped = name_of(error)
+        self._stopped = name_of(error)
         refusal = partial(stopped, self._stopped)
-        self._refuse_all(refusal, begun=refusal)
+        self._refuse(refusal, of_cut=refusal)
         if self._database.is_shared:
             self._let_go()  # others go on
 
@@ -508,32 +419,28 @@ def open_store(
     for folder in (place.anchors.parent,) if place.url else (place.folder, place.anchors.parent):
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     database = database_of(place, connect)
-    try:
-        opened = _opened(database, place, key, limits)
-        store = Store(place, key, database, opened, database.reader(), clock, limits)
-    except database.errors as error:
-        database.leave()
-        raise unusable(database, error) from error
-    except BaseException:
-        database.leave()
-        raise
+    with ExitStack() as undo:
+        undo.callback(database.leave)
+        try:
+            opened = first_opened(database, place, key, limits.busy_seconds)
+            undo.callback(opened.tables.close)
+            if opened.anchors is not None:
+                undo.callback(opened.anchors.close)
+            store = Store(place, key, database, opened, database.reader(), clock, limits)
+        except database.errors as error:
+            raise unusable(database, error) from error
+        undo.pop_all()
     try:
         store.sign()
-    except LogStopped:
+    except RepayrankError:
         store.close()
         raise
     return store
 
 
-def _opened(database: Database, place: Place, key: Ed25519PrivateKey, limits: Limits) -> Opened:
-    for _ in range(int(limits.busy_seconds / PAUSE_SECONDS) if database.is_shared else 0):
-        with suppress(LogBusy):  # of several processes that start at once, one makes the log
-            return opened_log(database, place, key, limits.busy_seconds)
-        time.sleep(PAUSE_SECONDS)
-    return opened_log(database, place, key, limits.busy_seconds)
-
-
-def _outcome(before: Known, body_sha256: bytes) -> Recorded | KeyReused:
-    if before.body_sha256 != body_sha256:
+def _outcome(before: Known | None, asked: Asked) -> Recorded | KeyReused | None:
+    if before is None:
+        return None
+    if before.body_sha256 != asked.body_sha256:
         return key_reused()
     return Recorded(before.sequence, before.leaf, before.answer)

@@ -255,20 +255,21 @@ def test_processes_that_are_killed_leave_signing_and_writing_to_the_others(share
     require_each_once(shared, told, PROCESSES * (4 + 1))
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_cut_around_its_commit_loses_and_doubles_nothing(server, shared, tmp_path_factory):
     print(f"seed {SEED}")  # noqa: T201
     folder = tmp_path_factory.mktemp("way")
     proxy = Proxy(folder, server.sockets / f".s.PGSQL.{PORT}", SEED, SHARE)
     through = replace(shared, url=shared.url.replace(str(server.sockets), str(folder)))
-    with opened(through, Limits()) as store:
-        load = Load(store)
+    with opened(through, Limits()) as store, opened(through, Limits()) as other:
+        load = Load(store, other)
         proxy.cutting = True
         begun = time.monotonic()
         wait_until(lambda: sum(proxy.cuts.values()) >= CUTS or time.monotonic() - begun > CUT_SECONDS, 2 * CUT_SECONDS)
         print(f"{sum(proxy.cuts.values())} of {CUTS} cuts in {time.monotonic() - begun:.0f} s")  # noqa: T201
         proxy.cutting = False
         load.end()
-        assert not store.is_stopped
+        wait_until(lambda: not store.is_stopped and not other.is_stopped)
     proxy.close()
     assert set(proxy.cuts) == set(MODES)
     assert sum(proxy.cuts.values()) > FEWEST_CUTS
