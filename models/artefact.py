@@ -92,20 +92,26 @@ def save(card: FittedCard, golden: Floats, folder: Path, key: Ed25519PrivateKey)
     return folder
 
 
-def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
+def load(
+    folder: Path, trusted: Iterable[Ed25519PublicKey], *, card: str | None = None, version: str | None = None
+) -> FittedCard:
     """Return the card in a folder, after its signature, hashes, fingerprint and golden rows have held.
+
+    Parameters
+    ----------
+    card, version : see `verified`
 
     Raises
     ------
-    ModelRefused : anything is missing, damaged or unsigned, or the model gives other numbers here than where it was
-        fitted
+    ModelRefused : anything is missing, damaged or unsigned, it is not the one that is wanted, or the model gives other
+        numbers here than where it was fitted
     """
-    contents = verified(folder, trusted)
+    contents = verified(folder, trusted, card=card, version=version)
     plain = json.loads(contents[CARD])
     declared = from_plain(plain["declared"])
     features = catalog().and_declared(declared_features(declared).features).chosen(plain["features"])
     _require_same_features(folder, plain, features.fingerprint)
-    card = FittedCard(
+    fitted = FittedCard(
         card=from_declaration(plain["declaration"]),
         version=plain["version"],
         model=_model(folder, RiskModel, contents[MODEL], plain, plain),
@@ -118,12 +124,19 @@ def load(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> FittedCard:
         recovery=_recovery(folder, contents, plain),
         raw=raw_from_plain(plain["raw"]),
     )
-    _require_golden(folder, card, json.loads(contents[GOLDEN]))
-    return card
+    _require_golden(folder, fitted, json.loads(contents[GOLDEN]))
+    return fitted
 
 
-def verified(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> dict[str, bytes]:
-    """Return the bytes of the artefact's files once the signature and every hash hold."""
+def verified(
+    folder: Path, trusted: Iterable[Ed25519PublicKey], *, card: str | None = None, version: str | None = None
+) -> dict[str, bytes]:
+    """Return the bytes of the artefact's files once the signature and every hash hold.
+
+    Parameters
+    ----------
+    card, version : what the folder is for; another one, however well signed, has no place in it
+    """
     contents = _read(folder, (*SIGNED_FILES, MANIFEST, SIGNATURE))
     if not any(_signed_by(key, contents) for key in trusted):
         raise _refused(folder, "the manifest is not signed by a trusted key")
@@ -135,6 +148,14 @@ def verified(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> dict[str, byt
     for name in (*SIGNED_FILES, *present):
         if hashlib.sha256(contents[name]).hexdigest() != manifest["sha256"].get(name):
             raise _refused(folder, f"the content of {name} is not what was signed")
+    plain = json.loads(contents[CARD])
+    if (plain["card"], plain["version"]) != (card or plain["card"], version or plain["version"]):
+        raise ModelRefused(
+            f"the {plain['card']} card, version {plain['version']}, in another's place",
+            where=str(folder),
+            expected=f"the {card} card, version {version}",
+            do="remove the folder, and name a version that was trained under its own number",
+        )
     return contents
 
 

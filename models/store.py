@@ -41,25 +41,16 @@ class ModelStore:
         ModelRefused : there is none, it does not verify, or it is another card or version than its folder says
         """
         chosen = version or self.champion(card)
-        folder = self.folder(card, chosen)
-        loaded = artefact.load(folder, self.trusted_keys())
-        if (loaded.card.name, loaded.version) != (card, chosen):
-            raise ModelRefused(
-                f"the {loaded.card.name} card, version {loaded.version}, in another's place",
-                where=str(folder),
-                expected=f"the {card} card, version {chosen}",
-                do="remove the folder, and name a version that was trained under its own number",
-            )
-        return loaded
+        return artefact.load(self.folder(card, chosen), self.trusted_keys(), card=card, version=chosen)
 
     def verify(self, card: str, version: str) -> None:
-        """Check that a version's files are as they were signed, and nothing else: no parser reads them.
+        """Check that a version's files are as they were signed and its own; its trees are not read.
 
         Raises
         ------
         ModelRefused : they are not
         """
-        artefact.verified(self.folder(card, version), self.trusted_keys())
+        artefact.verified(self.folder(card, version), self.trusted_keys(), card=card, version=version)
 
     def digest(self, card: str, version: str) -> str | None:
         """Return the SHA-256 of a version's manifest, which names all its files; None where it cannot be read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import threading
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from damaged_models import signed_anew
 
 from features.errors import ModelRefused
-from models.artefact import MANIFEST, MODEL, SIGNATURE, canonical
+from models.artefact import MODEL
 from models.calibration import Calibration
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
@@ -46,18 +44,9 @@ def store(home: Path, tmp_path: Path, collection: FittedCard, overdue: Cohort) -
     return found
 
 
-def signed_anew(store: ModelStore, version: str, change: Callable[[bytes], bytes]) -> Path:
+def signed_damaged(store: ModelStore, version: str, change: Callable[[bytes], bytes]) -> None:
     """Write a version whose trees were damaged before they were signed."""
-    folder = store.folder(CARD, version)
-    shutil.copytree(store.folder(CARD, "1"), folder)
-    (folder / MODEL).write_bytes(change((folder / MODEL).read_bytes()))
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    manifest["sha256"][MODEL] = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
-    (folder / MANIFEST).write_bytes(canonical(manifest))
-    key = serialization.load_pem_private_key((store.root / "keys" / "signing.pem").read_bytes(), password=None)
-    assert isinstance(key, Ed25519PrivateKey)
-    (folder / SIGNATURE).write_bytes(key.sign((folder / MANIFEST).read_bytes()))
-    return folder
+    signed_anew(store, CARD, version, "1", MODEL, change((store.folder(CARD, "1") / MODEL).read_bytes()))
 
 
 def without_a_tree(text: bytes) -> bytes:
@@ -84,12 +73,15 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("damage", [without_a_tree, cut, other_numbers])
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [(without_a_tree, "ends the process"), (cut, "ends the process"), (other_numbers, "differently|mean score")],
+)
 def test_a_model_that_was_signed_damaged_is_refused_and_the_caller_lives(
-    store: ModelStore, damage: Callable[[bytes], bytes]
+    store: ModelStore, damage: Callable[[bytes], bytes], found: str
 ) -> None:
-    signed_anew(store, "3", damage)
-    with pytest.raises(ModelRefused):
+    signed_damaged(store, "3", damage)
+    with pytest.raises(ModelRefused, match=found):
         load_tried(store, CARD, "3")
     assert load_tried(store, CARD, "1").version == "1"
 
@@ -156,8 +148,8 @@ def answers(store: ModelStore, version: str, good: dict[str, Any]) -> dict[str, 
 def test_a_bad_champion_changes_nothing_and_is_said_once(
     store: ModelStore, tmp_path: Path, asking: Callable[..., Any], good: dict[str, Any]
 ) -> None:
-    signed_anew(store, "3", without_a_tree)
-    signed_anew(store, "4", cut)
+    signed_damaged(store, "3", without_a_tree)
+    signed_damaged(store, "4", cut)
     log = tmp_path / "log"
     with served(store.root, log) as child:
         for place, version in enumerate(("3", "4", "3"), start=1):
