@@ -18,16 +18,25 @@ from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
 from serving import columns, own_columns, requests
 from serving.ids import CROCKFORD, LENGTH
+from serving.openapi_forms import (
+    INTEGER,
+    NUMBER,
+    STRING,
+    Schema,
+    json_answer,
+    list_of,
+    object_of,
+    read,
+    ref,
+    text,
+    without_token,
+)
+from serving.openapi_records import decision, explained_answer, of_the_log, receipt_headers
 from serving.ready import MOST
 from serving.records.entry import KEY
 from serving.settings import Settings
 from serving.state import Loaded
 
-Schema = dict[str, Any]
-
-NUMBER: Schema = {"type": "number"}
-INTEGER: Schema = {"type": "integer"}
-STRING: Schema = {"type": "string"}
 DAY: Schema = {"type": "string", "format": "date", "pattern": f"^{columns.DAY.pattern}$"}
 
 
@@ -54,15 +63,15 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
                 )
             },
             "/v1/rank": {"post": _scored(loaded, "rank", "Put loans in order of work, each with why", "RankAnswer")},
-            "/v1/features": {"get": _read("features", "The feature dictionary", "FeaturesAnswer")},
-            "/v1/openapi.json": {"get": _read("openapi", "This document", "AnyObject")},
+            "/v1/features": {"get": read("features", "The feature dictionary", "FeaturesAnswer")},
+            "/v1/openapi.json": {"get": read("openapi", "This document", "AnyObject")},
             "/readyz": {"get": _ready()},
-            "/livez": {"get": _open(_read("livez", "Whether the process is alive", "AliveAnswer"))},
-            "/metrics": {"get": _text("metrics", "Counters in Prometheus' text form", "text/plain")},
-            "/": {"get": _open(_text("page", "A page for people", "text/html"))},
-            "/v1/models": {"get": _read("models", "The cards that are answered", "ModelsAnswer")},
-            "/v1/audit/checkpoint": {"get": _of_the_log(_text("checkpoint", "The newest checkpoint", "text/plain"))},
-            "/v1/decisions/{score_id}": {"get": _decision()},
+            "/livez": {"get": without_token(read("livez", "Whether the process is alive", "AliveAnswer"))},
+            "/metrics": {"get": text("metrics", "Counters in Prometheus' text form", "text/plain")},
+            "/": {"get": without_token(text("page", "A page for people", "text/html"))},
+            "/v1/models": {"get": read("models", "The cards that are answered", "ModelsAnswer")},
+            "/v1/audit/checkpoint": {"get": of_the_log(text("checkpoint", "The newest checkpoint", "text/plain"))},
+            "/v1/decisions/{score_id}": {"get": decision()},
         },
         "components": {
             "schemas": _schemas(loaded, settings),
@@ -94,50 +103,50 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
             _row_name(name): _facts(loaded) if name == FACTS else _row(schema)
             for name, schema in _declared(loaded).items()
         },
-        "ScoreAnswer": _object({"scores": _list(_ref("Score"), minItems=1)}),
-        "RankAnswer": _object({"ranking": _list(_ref("Ranked"), minItems=1)}),
-        "Score": _object(_entry(loaded)),
-        "Ranked": _object(
+        "ScoreAnswer": object_of({"scores": list_of(ref("Score"), minItems=1)}),
+        "RankAnswer": object_of({"ranking": list_of(ref("Ranked"), minItems=1)}),
+        "Score": object_of(_entry(loaded)),
+        "Ranked": object_of(
             {
                 **_entry(loaded),
                 "priority": {**INTEGER, "minimum": 1, "description": "1 is worked first"},
-                "above_next": {"oneOf": [_ref("Above"), {"type": "null"}], "description": "null on the last"},
+                "above_next": {"oneOf": [ref("Above"), {"type": "null"}], "description": "null on the last"},
             }
         ),
         "Above": _above(),
         "Reason": _reason(),
-        "Text": _object({"en": STRING, "zh": STRING}),
-        "Model": _object({"name": {"enum": list(loaded.names)}, "version": STRING, "fingerprint": STRING}),
-        "FeaturesAnswer": _object({"features": _list(_ref("Feature"))}),
-        "Feature": _object(
+        "Text": object_of({"en": STRING, "zh": STRING}),
+        "Model": object_of({"name": {"enum": list(loaded.names)}, "version": STRING, "fingerprint": STRING}),
+        "FeaturesAnswer": object_of({"features": list_of(ref("Feature"))}),
+        "Feature": object_of(
             {
                 "name": STRING,
                 "group": {"enum": list(Group)},
                 "family": STRING,
                 "unit": {"enum": list(Unit)},
                 "direction": {"enum": ["falls", "free", "rises"]},
-                "label": _ref("Text"),
+                "label": ref("Text"),
                 "en": STRING,
                 "zh": STRING,
-                "missing": _ref("Text"),
+                "missing": ref("Text"),
                 "definition": STRING,
             }
         ),
-        "ReadyAnswer": _object(
-            {"ready": {"const": True}, "cards": {"type": "object", "additionalProperties": _ref("Model")}}
+        "ReadyAnswer": object_of(
+            {"ready": {"const": True}, "cards": {"type": "object", "additionalProperties": ref("Model")}}
         ),
-        "AliveAnswer": _object({"alive": {"const": True}}),
+        "AliveAnswer": object_of({"alive": {"const": True}}),
         "AnyObject": {"type": "object"},
-        "ModelsAnswer": _object({"models": _list(_summary(loaded))}),
-        "DecisionAnswer": _explained(),
+        "ModelsAnswer": object_of({"models": list_of(_summary(loaded))}),
+        "DecisionAnswer": explained_answer(),
         "Refusal": _refusal(),
     }
 
 
 def _request(loaded: Loaded, settings: Settings) -> Schema:
-    tables: Schema = {name: _list(_ref(_row_name(name)), maxItems=requests.MOST_ROWS) for name in _declared(loaded)}
+    tables: Schema = {name: list_of(ref(_row_name(name)), maxItems=requests.MOST_ROWS) for name in _declared(loaded)}
     tables["loans"] |= {"minItems": 1, "maxItems": settings.most_loans}
-    return _object(
+    return object_of(
         {
             "card": {"enum": list(loaded.names)},
             "observation_date": {**DAY, "description": "what was recorded after this day does not exist"},
@@ -145,7 +154,7 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
                 "type": ["string", "null"],
                 "description": f"IANA zone in which the lender's days end; {requests.DEFAULT_ZONE} when left out",
             },
-            "tables": _object(tables, optional=tuple(name for name in tables if name != "loans")),
+            "tables": object_of(tables, optional=tuple(name for name in tables if name != "loans")),
         },
         optional=("time_zone",),
         description=f"At most {settings.most_bytes} bytes; no key twice. Every loan must be known on the date.",
@@ -153,7 +162,7 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
 
 
 def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
-    row = _object(
+    row = object_of(
         {
             "loan_id": {**STRING, "minLength": 1},
             "product": {"enum": list(PRODUCTS)},
@@ -166,11 +175,11 @@ def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
             },
         }
     )
-    return _object(
+    return object_of(
         {
             "card": {"enum": list(loaded.names)},
             "observation_date": DAY,
-            "rows": _list(row, minItems=1, maxItems=settings.most_loans),
+            "rows": list_of(row, minItems=1, maxItems=settings.most_loans),
         }
     )
 
@@ -213,7 +222,7 @@ def _row_name(table: str) -> str:
 
 def _row(schema: type[Table]) -> Schema:
     declared = schema.columns()
-    return _object(
+    return object_of(
         {name: _cell(kind) for name, kind in declared.items()},
         optional=tuple(name for name, kind in declared.items() if kind.nullable),
         description=f"{(schema.__doc__ or '').strip()} One row only for each {' and '.join(schema.primary_key())}.",
@@ -252,7 +261,7 @@ def _of_type(kind: Any) -> Schema:
 
 
 def _entry(loaded: Loaded) -> Schema:
-    part = _object({"contribution": {**NUMBER, "description": "log-odds; positive raises risk"}})
+    part = object_of({"contribution": {**NUMBER, "description": "log-odds; positive raises risk"}})
     policy = loaded.policy
     return {
         "score_id": {**STRING, "pattern": f"^[{CROCKFORD}]{{{LENGTH}}}$", "description": "quote it; sorts by time"},
@@ -267,11 +276,11 @@ def _entry(loaded: Loaded) -> Schema:
         "calibrated_log_odds": NUMBER,
         "quadrant": {"enum": list(QUADRANTS), "description": "a code for machines; people are shown its name"},
         "quadrant_name": {"$ref": "#/components/schemas/Text", "description": "as the policy calls it for the card"},
-        "treatment": _object(
-            {"rung": {"enum": list(dict.fromkeys(entry.rung for entry in policy.treatments))}, "text": _ref("Text")}
+        "treatment": object_of(
+            {"rung": {"enum": list(dict.fromkeys(entry.rung for entry in policy.treatments))}, "text": ref("Text")}
         ),
-        "exposure": _object({"amount_minor": INTEGER, "owed_minor": INTEGER, "currency": STRING}),
-        "ledger": _object(
+        "exposure": object_of({"amount_minor": INTEGER, "owed_minor": INTEGER, "currency": STRING}),
+        "ledger": object_of(
             {
                 "chance": {**NUMBER, "description": "log of the default probability"},
                 "exposure": {**NUMBER, "description": "log of the amount at risk in minor units"},
@@ -289,34 +298,34 @@ def _entry(loaded: Loaded) -> Schema:
                 },
             }
         ),
-        "reasons": _list(_ref("Reason"), maxItems=policy.reasons.raising + policy.reasons.lowering),
-        "model": _ref("Model"),
-        "policy": _object({"version": STRING, "digest": STRING}),
-        "notes": _list(_ref("Text")),
+        "reasons": list_of(ref("Reason"), maxItems=policy.reasons.raising + policy.reasons.lowering),
+        "model": ref("Model"),
+        "policy": object_of({"version": STRING, "digest": STRING}),
+        "notes": list_of(ref("Text")),
     }
 
 
 def _above() -> Schema:
-    line = _object({"name": STRING, "difference": NUMBER, "text": _ref("Text")}, optional=("difference",))
-    return _object(
+    line = object_of({"name": STRING, "difference": NUMBER, "text": ref("Text")}, optional=("difference",))
+    return object_of(
         {
             "loan_id": STRING,
             "gap": {**NUMBER, "description": "difference of the two priorities: the sum of lines and rest"},
-            "lines": _list(line),
+            "lines": list_of(line),
             "rest": NUMBER,
-            "groups": _object({group.value: NUMBER for group in Group}),
+            "groups": object_of({group.value: NUMBER for group in Group}),
             "swap_exposure_minor": {
                 "type": ["integer", "null"],
                 "description": "amount at risk at which both would stand level; null when below the policy's least",
             },
-            "text": _ref("Text"),
+            "text": ref("Text"),
         },
         optional=("rest",),
     )
 
 
 def _reason() -> Schema:
-    return _object(
+    return object_of(
         {
             "feature": STRING,
             "group": {"enum": list(Group)},
@@ -326,14 +335,14 @@ def _reason() -> Schema:
             "value_in": {**STRING, "description": "what the value counts: 'minor units of CNY', 'months', ..."},
             "unit": {"enum": list(Unit)},
             "missing": {"type": "boolean"},
-            "text": _ref("Text"),
+            "text": ref("Text"),
         },
         optional=("contribution",),
     )
 
 
 def _refusal() -> Schema:
-    fault = _object(
+    fault = object_of(
         {
             "table": STRING,
             "row": {"type": ["integer", "null"], "minimum": 0, "description": "counts from 0"},
@@ -342,49 +351,22 @@ def _refusal() -> Schema:
         }
     )
     told = dict.fromkeys(("code", "found", "where", "expected", "do"), STRING)
-    return _object(
-        {"error": _object({**told, "fault_count": INTEGER, "faults": _list(fault, maxItems=requests.MOST_FAULTS)})}
+    return object_of(
+        {"error": object_of({**told, "fault_count": INTEGER, "faults": list_of(fault, maxItems=requests.MOST_FAULTS)})}
     )
 
 
 def _summary(loaded: Loaded) -> Schema:
     told: Schema = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-    return _object(
+    return object_of(
         {
             "name": {"enum": list(loaded.names)},
             "version": STRING,
             "fingerprint": STRING,
-            "title": _ref("Text"),
+            "title": ref("Text"),
             "features": INTEGER,
             "fitted_on": told,
             "made": told,
-        }
-    )
-
-
-def _explained() -> Schema:
-    line = _object(
-        {
-            "feature": STRING,
-            "group": {"enum": list(Group)},
-            "unit": {"enum": list(Unit)},
-            "label": _ref("Text"),
-            "value": {"type": ["number", "null"], "description": "null: not known"},
-            "contribution": {**NUMBER, "description": "log-odds; all of them and the base add up to the score"},
-        }
-    )
-    figures = dict.fromkeys(("recorded_at", "route", "caller", "role", "release"), STRING)
-    return _object(
-        {
-            "decision": {"type": "object", "description": "the entry as it was answered, whatever release answered it"},
-            "record": {**INTEGER, "description": "its number in the log"},
-            "leaf": {**STRING, "description": "the hash of its entry"},
-            "checkpoint": {
-                "type": ["string", "null"],
-                "description": "signed over the record; null: within a second",
-            },
-            "figures": _object(figures),
-            "explanation": _list(line),
         }
     )
 
@@ -420,44 +402,14 @@ def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str =
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": _ref(request), **(_examples(loaded) if request == "Request" else {})}
+                "application/json": {"schema": ref(request), **(_examples(loaded) if request == "Request" else {})}
             },
         },
         "responses": {
-            "200": {"description": "the answer; it is on record", **_json(answer), "headers": _receipt()},
-            **{str(int(status)): {"description": status.phrase, **_json("Refusal")} for status in statuses},
+            "200": {"description": "the answer; it is on record", **json_answer(answer), "headers": receipt_headers()},
+            **{str(int(status)): {"description": status.phrase, **json_answer("Refusal")} for status in statuses},
         },
     }
-
-
-def _receipt() -> Schema:
-    return {
-        "Repayrank-Record": {"schema": INTEGER, "description": "the number of its record"},
-        "Repayrank-Checkpoint": {"schema": INTEGER, "description": "records under the newest signed checkpoint"},
-    }
-
-
-def _decision() -> Schema:
-    told = _of_the_log(_read("decision", "One decision, explained feature by feature", "DecisionAnswer"))
-    told["parameters"] = [
-        {"name": "score_id", "in": "path", "required": True, "schema": STRING},
-        {
-            "name": "X-Repayrank-Reason",
-            "in": "header",
-            "required": True,
-            "schema": STRING,
-            "description": "why it is read; kept with the record of the reading",
-        },
-    ]
-    told["responses"]["410"] = {"description": HTTPStatus.GONE.phrase, **_json("Refusal")}
-    return told
-
-
-def _of_the_log(told: Schema) -> Schema:
-    """Return an operation with what it answers where there is no log, or nothing of that name in it."""
-    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
-        told["responses"][str(int(status))] = {"description": status.phrase, **_json("Refusal")}
-    return told
 
 
 def _examples(loaded: Loaded) -> Schema:
@@ -469,51 +421,7 @@ def _examples(loaded: Loaded) -> Schema:
     }
 
 
-def _read(name: str, summary: str, answer: str) -> Schema:
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": {"description": "the answer", **_json(answer)}},
-    }
-
-
-def _open(told: Schema) -> Schema:
-    """Return an operation that asks for no token."""
-    return {**told, "security": []}
-
-
 def _ready() -> Schema:
-    told = _open(_read("readyz", "Whether scores can be asked for", "ReadyAnswer"))
-    told["responses"]["503"] = {"description": HTTPStatus.SERVICE_UNAVAILABLE.phrase, **_json("Refusal")}
+    told = without_token(read("readyz", "Whether scores can be asked for", "ReadyAnswer"))
+    told["responses"]["503"] = {"description": HTTPStatus.SERVICE_UNAVAILABLE.phrase, **json_answer("Refusal")}
     return told
-
-
-def _text(name: str, summary: str, kind: str) -> Schema:
-    content = {kind: {"schema": STRING}}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": {"description": "the answer", "content": content}},
-    }
-
-
-def _json(name: str) -> Schema:
-    return {"content": {"application/json": {"schema": _ref(name)}}}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(items: Schema, **bounds: int) -> Schema:
-    return {"type": "array", "items": items, **bounds}
-
-
-def _object(properties: Schema, *, optional: tuple[str, ...] = (), description: str | None = None) -> Schema:
-    told: Schema = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
-    }
-    return told if description is None else {**told, "description": description}

@@ -47,7 +47,14 @@ def test_the_environment_names_store_cards_and_policy() -> None:
     told = Settings.from_environment(
         {"REPAYRANK_HOME": "/store", "REPAYRANK_CARDS": "collection, behaviour,", "REPAYRANK_POLICY": "/p.toml"}
     )
-    assert told == Settings(home=Path("/store"), cards=("collection", "behaviour"), policy=Path("/p.toml"))
+    assert told == Settings(
+        home=Path("/store"),
+        state=Path("/store"),
+        cards=("collection", "behaviour"),
+        policy=Path("/p.toml"),
+        records=Path("/store/decisions"),
+    )
+    assert Settings.from_environment({"REPAYRANK_RECORDS": "off"}).records is None
 
 
 def test_without_a_named_store_the_one_beside_the_code_is_taken(

@@ -1,0 +1,69 @@
+"""What the OpenAPI document says of decisions of record: how one is read, and what leads from an answer to it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from features.declaration import Group
+from features.words import Unit
+from serving.openapi_forms import INTEGER, NUMBER, STRING, Schema, json_answer, list_of, object_of, read, ref
+
+
+def explained_answer() -> Schema:
+    """Return the schema of a decision as its reviewer reads it."""
+    line = object_of(
+        {
+            "feature": STRING,
+            "group": {"enum": list(Group)},
+            "unit": {"enum": list(Unit)},
+            "label": ref("Text"),
+            "value": {"type": ["number", "null"], "description": "null: not known"},
+            "contribution": {**NUMBER, "description": "log-odds; all of them and the base add up to the score"},
+        }
+    )
+    figures = dict.fromkeys(("recorded_at", "route", "caller", "role", "release"), STRING)
+    return object_of(
+        {
+            "decision": {"type": "object", "description": "the entry as it was answered, whatever release answered it"},
+            "record": {**INTEGER, "description": "its number in the log"},
+            "leaf": {**STRING, "description": "the hash of its entry"},
+            "checkpoint": {
+                "type": ["string", "null"],
+                "description": "signed over the record; null: within a second",
+            },
+            "figures": object_of(figures),
+            "explanation": list_of(line),
+        }
+    )
+
+
+def decision() -> Schema:
+    """Return the operation that reads one decision."""
+    told = of_the_log(read("decision", "One decision, explained feature by feature", "DecisionAnswer"))
+    told["parameters"] = [
+        {"name": "score_id", "in": "path", "required": True, "schema": STRING},
+        {
+            "name": "X-Repayrank-Reason",
+            "in": "header",
+            "required": True,
+            "schema": STRING,
+            "description": "why it is read; kept with the record of the reading",
+        },
+    ]
+    told["responses"]["410"] = {"description": HTTPStatus.GONE.phrase, **json_answer("Refusal")}
+    return told
+
+
+def of_the_log(told: Schema) -> Schema:
+    """Return an operation with what it answers where there is no log, or nothing of that name in it."""
+    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
+        told["responses"][str(int(status))] = {"description": status.phrase, **json_answer("Refusal")}
+    return told
+
+
+def receipt_headers() -> Schema:
+    """Return the headers that lead from an answer to its record."""
+    return {
+        "Repayrank-Record": {"schema": INTEGER, "description": "the number of its record"},
+        "Repayrank-Checkpoint": {"schema": INTEGER, "description": "records under the newest signed checkpoint"},
+    }
