@@ -30,7 +30,7 @@ from benchmarks.turns import Ratio
 from features.portfolios import open_portfolio
 from models.attribution import ADDITIVITY_BOUND
 from serving.asking import request_of
-from serving.child import answers, served, stop
+from serving.child import Child, answers, served, stop
 
 PORTS = {"mlflow": 5801, "bento": 5802}
 SECONDS, TURNS = 4.0, 3
@@ -46,6 +46,7 @@ class Server:
     url: str
     bodies: list[bytes]
     log_odds: Callable[[Any], float]
+    token: str = ""
 
 
 def results() -> Iterator[Result]:
@@ -57,14 +58,14 @@ def results() -> Iterator[Result]:
         model.mkdir()
         card.model.booster_.save_model(model / obvious.MODEL)
         (model / obvious.NAMES).write_text(json.dumps(list(card.catalog.names)))
-        ours = up.enter_context(served(here / "home", here / "ours.log")).address
+        ours = up.enter_context(served(here / "home", here / "ours.log", more=["--without-records"]))
         bento = up.enter_context(_bento(model, here / "bento.log"))
         mlflow = up.enter_context(_mlflow(model, here / "pyfunc", here / "mlflow.log"))
         yield from _ready_features(here / "book", list(card.catalog.names), ours, bento, mlflow)
         yield from _histories(here / "book", ours, bento)
 
 
-def _ready_features(folder: Path, names: list[str], ours: str, bento: str, mlflow: str) -> Iterator[Result]:
+def _ready_features(folder: Path, names: list[str], ours: Child, bento: str, mlflow: str) -> Iterator[Result]:
     matrix = features_of(folder).rows(np.arange(BODIES))
     rows = [
         {name: None if np.isnan(value) else value for name, value in zip(names, row, strict=True)}
@@ -73,7 +74,7 @@ def _ready_features(folder: Path, names: list[str], ours: str, bento: str, mlflo
     loan = {"product": "instalment", "currency": "CNY", "owed_minor": 100_000}
     servers = {
         "ours": Server(
-            f"{ours}/v1/score/features",
+            f"{ours.address}/v1/score/features",
             [
                 _json(
                     {
@@ -85,6 +86,7 @@ def _ready_features(folder: Path, names: list[str], ours: str, bento: str, mlflo
                 for place, row in enumerate(rows)
             ],
             lambda told: told["scores"][0]["log_odds"],
+            ours.tokens["engine"],
         ),
         "BentoML, pandas and shap.TreeExplainer": Server(
             f"{bento}/score", [_json({"features": row}) for row in rows], lambda told: told["log_odds"]
@@ -105,13 +107,18 @@ def _ready_features(folder: Path, names: list[str], ours: str, bento: str, mlflo
         yield _sooner(f"{what}: hundredth request, 32 callers", other, 15, seen, 32, "p99")
 
 
-def _histories(folder: Path, ours: str, bento: str) -> Iterator[Result]:
+def _histories(folder: Path, ours: Child, bento: str) -> Iterator[Result]:
     tables = open_portfolio(str(folder)).tables
     counted = tables.instalments.group_by("loan_id", maintain_order=True).agg(due=(_due()).sum())  # type: ignore[union-attr]
     loans = counted.filter(counted["due"] == FULL_HISTORY).get_column("loan_id").head(BODIES).to_list()
     asked = [request_of(tables, [loan], card=CARD, day=OBSERVED_ON, zone="UTC") for loan in loans]
     servers = {
-        "ours": Server(f"{ours}/v1/score", [_json(one) for one in asked], lambda told: told["scores"][0]["log_odds"]),
+        "ours": Server(
+            f"{ours.address}/v1/score",
+            [_json(one) for one in asked],
+            lambda told: told["scores"][0]["log_odds"],
+            ours.tokens["engine"],
+        ),
         _BENTO_HISTORY: Server(
             f"{bento}/score_history",
             [_json({"observation_date": one["observation_date"], "tables": one["tables"]}) for one in asked],
@@ -148,7 +155,9 @@ def _check_equal(servers: dict[str, Server]) -> None:
 
 def _asked(server: Server, place: int) -> Any:
     request = urllib.request.Request(  # noqa: S310 - an address of our own making
-        server.url, server.bodies[place % len(server.bodies)], {"content-type": "application/json"}
+        server.url,
+        server.bodies[place % len(server.bodies)],
+        {"content-type": "application/json", "authorization": f"Bearer {server.token}"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
@@ -160,7 +169,13 @@ def _turns(servers: dict[str, Server], callers: tuple[int, ...]) -> dict[tuple[s
     for turn in range(TURNS + 1):
         for count in callers:
             for name in list(servers)[:: 1 if turn % 2 else -1]:
-                told = load(servers[name].url, servers[name].bodies, callers=count, seconds=SECONDS)
+                told = load(
+                    servers[name].url,
+                    servers[name].bodies,
+                    callers=count,
+                    seconds=SECONDS,
+                    token=servers[name].token,
+                )
                 if turn:  # the first warms
                     seen.setdefault((name, count), []).append(told)
     return seen

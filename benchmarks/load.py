@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+import uuid
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,26 +21,30 @@ class Load:
     per_second: float
 
 
-def load(url: str, bodies: list[bytes], *, callers: int, seconds: float) -> Load:
+def load(url: str, bodies: list[bytes], *, callers: int, seconds: float, token: str = "") -> Load:
     """Return what so many callers see within some seconds.
+
+    Parameters
+    ----------
+    token : of our own service; each request then has a key of its own too
 
     Raises
     ------
     AssertionError : an answer that is not 200
     """
-    return asyncio.run(_load(url, bodies, callers, seconds))
+    return asyncio.run(_load(url, bodies, callers, seconds, token))
 
 
-async def _load(url: str, bodies: list[bytes], callers: int, seconds: float) -> Load:
+async def _load(url: str, bodies: list[bytes], callers: int, seconds: float, token: str) -> Load:
     began = time.perf_counter()
     until = began + seconds
-    taken = await asyncio.gather(*(_caller(url, bodies, first, callers, until) for first in range(callers)))
+    taken = await asyncio.gather(*(_caller(url, bodies, first, callers, until, token) for first in range(callers)))
     times = sorted(one for caller in taken for one in caller)
     took = time.perf_counter() - began
     return Load(statistics.median(times), times[int(SLOWEST_SHARE * (len(times) - 1))], len(times) / took)
 
 
-async def _caller(url: str, bodies: list[bytes], first: int, step: int, until: float) -> list[float]:
+async def _caller(url: str, bodies: list[bytes], first: int, step: int, until: float, token: str) -> list[float]:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     times: list[float] = []
@@ -48,6 +53,8 @@ async def _caller(url: str, bodies: list[bytes], first: int, step: int, until: f
         body = bodies[place % len(bodies)]
         place += step
         head = f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-type: application/json\r\n"
+        if token:
+            head += f"authorization: Bearer {token}\r\nidempotency-key: {uuid.uuid4()}\r\n"
         asked = time.perf_counter()
         writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         status, answer = await _answer(reader)
