@@ -1,5 +1,5 @@
 # The service alone: no MLflow, no SHAP, no compiler, no training code, no private key.
-# docker build -t repayrank . && docker run --rm -p 3000:3000 \
+# docker build -t repayrank . && docker run --rm -p 3000:3000 -v repayrank-state:/state \
 #   -v "$PWD/.repayrank/models:/store/models:ro" -v "$PWD/.repayrank/keys/trusted:/store/keys/trusted:ro" repayrank
 FROM python:3.11-slim
 
@@ -10,7 +10,8 @@ ENV PYTHONUNBUFFERED=1 \
     BENTOML_DO_NOT_TRACK=true \
     BENTOML_HOME=/tmp/bentoml \
     OMP_NUM_THREADS=1 \
-    REPAYRANK_HOME=/store
+    REPAYRANK_HOME=/store \
+    REPAYRANK_STATE=/state
 
 WORKDIR /app
 COPY constraints.txt ./
@@ -25,8 +26,10 @@ COPY serving ./serving
 # The project's other dependencies are for training.
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin repayrank
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin repayrank && install -d -o 10001 -m 0700 /state
 USER 10001
+# Decisions, keys and tokens outlive the container.
+VOLUME /state
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:3000/readyz', timeout=2)"]

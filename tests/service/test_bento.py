@@ -37,11 +37,21 @@ class Bento:
     tokens: dict[str, str]
 
 
+WITHOUT_THE_CHECKOUT = """
+import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "Editable" not in getattr(finder, "__name__", "")]
+"""
+"""Takes away what leads to a checkout that is installed as such: a bento that lacks a module would find it there."""
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment without our paths, so that only the bento's own code can be found."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "REPAYRANK_HOME"}}
+    (folder / "first").mkdir(exist_ok=True)
+    (folder / "first" / "sitecustomize.py").write_text(WITHOUT_THE_CHECKOUT)
     return {
         **kept,
+        "PYTHONPATH": str(folder / "first"),
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",
         "REPAYRANK_STATE": str(folder / "state"),
@@ -103,6 +113,28 @@ def test_it_answers_byte_for_byte_what_repayrank_serve_answers(
         theirs, ours = (asking(child, method, path, sent) for child in (bento, server))
         assert theirs.status == ours.status, path
         assert without_ids(theirs.body) == without_ids(ours.body), path
+
+
+def test_it_is_served_from_its_own_code(bento: Bento) -> None:
+    asked = "import serving, sys; sys.stdout.write(serving.__file__ or '')"
+    for folder, found in ((bento.folder / "src", True), (bento.folder, False)):
+        done = subprocess.run(
+            [sys.executable, "-c", asked],
+            cwd=folder,
+            env=environment(bento.folder.parent),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) == found, done.stderr
+
+
+def test_it_carries_every_module_that_serves(bento: Bento) -> None:
+    for package in ("features", "models", "serving"):
+        here = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".toml"}}
+        ours = {name for name in here if not name.startswith("features/portfolios/books")}
+        there = {str(path.relative_to(bento.folder / "src")) for path in (bento.folder / "src" / package).rglob("*")}
+        assert ours - there == set()
 
 
 def test_it_prints_nothing_of_what_was_sent(bento: Bento, asking: Callable[..., Any], good: dict[str, Any]) -> None:

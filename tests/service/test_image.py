@@ -111,6 +111,10 @@ def test_the_image_runs_as_nobody_in_particular_and_names_no_registry() -> None:
     assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
     assert not re.search(r"--index|--extra-index|https?://(?!127\.0\.0\.1)", DOCKERFILE + BENTOFILE)
     assert "curl" not in DOCKERFILE
+    # What it writes lies where it may write, and not in the container.
+    assert re.search(r"REPAYRANK_STATE=/state\b", DOCKERFILE)
+    assert "install -d -o 10001 -m 0700 /state" in DOCKERFILE
+    assert re.search(r"^VOLUME /state$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^FROM python:3\.11-slim$", DOCKERFILE, re.MULTILINE)
 
 
