@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from serving.refusals import Refusal
-
-AGAIN = ((b"retry-after", b"1"),)
+from serving.refusals import AGAIN, Refusal
 
 NOT_FOUND = Refusal(
     HTTPStatus.NOT_FOUND,

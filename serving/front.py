@@ -86,6 +86,8 @@ class Front:
         self._settings = Settings()
         self._loaded: Loaded | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._reviews: ThreadPoolExecutor | None = None
+        """Where a reviewer's reading searches the log, which may take long: scores do not wait for it."""
         self._in_use: Loaded | None = None
         """What is scored with, also for what has begun when the service stops; `_loaded` is None from then on."""
         self._queues: Mapping[str, Queue[Asked, Given]] = {}
@@ -120,6 +122,7 @@ class Front:
         self._settings, self._recorder, self._door = settings, recorder, door
         self._room = Room(settings.most_bytes_held)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="score")
+        self._reviews = ThreadPoolExecutor(1, thread_name_prefix="review")
         self._queues = {
             route: Queue(self._pool, partial(self._computed, route), _size, settings.threads, most)
             for route, (_, most) in SCORED.items()
@@ -144,8 +147,9 @@ class Front:
         if self._watch is not None:
             self._watch.stop()
         self._loaded = None
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        for pool in (self._pool, self._reviews):
+            if pool is not None:
+                pool.shutdown(wait=True)
         if self._recorder is not None:
             self._recorder.close()
 
@@ -259,7 +263,7 @@ class Front:
 
     async def _from_the_log(self, route: str, scope: Scope, caller: Caller) -> Answer:
         recorder = self._recorder
-        if recorder is None or self._pool is None:
+        if recorder is None or self._reviews is None:
             raise Refused(NO_LOG)
         if route == CHECKPOINT:
             return Answer(recorder.store.anchored[1], content_type=TEXT)
@@ -270,7 +274,7 @@ class Front:
             role=caller.role,
             reason=caller.reason or "",
         )
-        return Answer(written(await asyncio.get_running_loop().run_in_executor(self._pool, read)))
+        return Answer(written(await asyncio.get_running_loop().run_in_executor(self._reviews, read)))
 
 
 def _route(path: str) -> str:

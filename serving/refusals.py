@@ -31,6 +31,10 @@ STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
 }
 
 
+AGAIN = ((b"retry-after", b"1"),)
+"""Sent with every refusal that says nothing of the request itself: the same one may be taken a second later."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An error answer."""
@@ -69,7 +73,8 @@ def refusal_of(error: RepayrankError) -> Refusal:
             ],
             fault_count=error.total,
         )
-    return Refusal(status, code, error.found, error.where, error.expected, error.do)
+    headers = AGAIN if status is HTTPStatus.SERVICE_UNAVAILABLE else ()
+    return Refusal(status, code, error.found, error.where, error.expected, error.do, headers=headers)
 
 
 def unforeseen(incident: str) -> Refusal:

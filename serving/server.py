@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
 
         loaded = load(settings)
         door = Door.of(settings.written_to, ROUTES, to_stderr)
-        front.open(loaded, settings, opened_recorder(settings, loaded), door)
+        front.open(loaded, settings, opened_recorder(settings, loaded, to_stderr), door)
         server = uvicorn.Server(
             uvicorn.Config(
                 front.before(service.to_asgi()),

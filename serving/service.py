@@ -50,7 +50,7 @@ class Repayrank:
             settings = Settings.from_environment()
             loaded = load(settings)
             door = Door.of(settings.written_to, ROUTES, to_stderr)
-            front.open(loaded, settings, opened_recorder(settings, loaded), door)
+            front.open(loaded, settings, opened_recorder(settings, loaded, to_stderr), door)
         except RepayrankError as error:
             to_stderr({"refused": str(error)})
 

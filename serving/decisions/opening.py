@@ -13,6 +13,7 @@ from features.errors import ConfigurationRefused
 from models.trial import load_tried
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
+from serving.decisions.outbox import Log
 from serving.decisions.policies import keep_policy, policies_in
 from serving.decisions.recorder import Recorder
 from serving.openapi import release
@@ -25,8 +26,12 @@ from serving.subjects.subject import KEY_BYTES
 from serving.subjects.vault import Vault, open_vault
 
 
-def opened_recorder(settings: Settings, loaded: Loaded) -> Recorder | None:
+def opened_recorder(settings: Settings, loaded: Loaded, log: Log) -> Recorder | None:
     """Return what writes decisions down, with keys and a log made where there are none; None where none are recorded.
+
+    Parameters
+    ----------
+    log : takes a line where an event of another program cannot be written down
 
     Raises
     ------
@@ -52,7 +57,8 @@ def opened_recorder(settings: Settings, loaded: Loaded) -> Recorder | None:
             )
         undo.pop_all()
     archive = Archive(place, vault, settings.home, state)
-    return Recorder(store, archive, Cards(settings.home, policies_in(state), load_tried), _derived(keys), release())
+    cards = Cards(settings.home, policies_in(state), load_tried)
+    return Recorder(store, archive, cards, _derived(keys), release(), log)
 
 
 def opened_archive(

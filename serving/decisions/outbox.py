@@ -10,8 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -21,10 +20,14 @@ from features.errors import RepayrankError
 from serving.ids import score_ids
 from serving.records.anchors import sync_folder
 from serving.records.canonical import canonical_record
+from serving.records.errors import LogBusy, LogStopped
 from serving.records.store import Store
+
+Log = Callable[[Mapping[str, object]], None]
 
 SUFFIX = ".json"
 FOLDER_MODE = 0o700
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 def outbox_of(state: Path) -> Path:
@@ -56,14 +59,18 @@ def posted(folder: Path, event: str, record: Mapping[str, Any], now: datetime | 
 class Events:
     """Delivers what others leave, at a start and every few seconds after it.
 
+    A file that nobody can read stays where it is, is said once in the log, and holds up no other.
+
     Parameters
     ----------
     folder : of `outbox_of`
+    log : takes one line for each event that cannot be delivered
     seconds : between looks
     """
 
-    def __init__(self, folder: Path, store: Store, seconds: float = 2.0) -> None:
-        self._folder, self._store, self._seconds = folder, store, seconds
+    def __init__(self, folder: Path, store: Store, log: Log, seconds: float = SECONDS_BETWEEN_LOOKS) -> None:
+        self._folder, self._store, self._log, self._seconds = folder, store, log, seconds
+        self._said: set[tuple[str, str]] = set()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -75,24 +82,37 @@ class Events:
 
     def _run(self) -> None:
         while True:
-            # What the log cannot take now, or nobody can read, stays where it is.
-            with suppress(RepayrankError, OSError, ValueError, KeyError):
-                delivered(self._folder, self._store)
+            left = delivered(self._folder, self._store)
+            for path, error in left.items():
+                self._say(path, error)
+            self._said &= {(path.name, _kind(error)) for path, error in left.items()}
             if self._stopped.wait(self._seconds):
                 return
 
+    def _say(self, path: Path, error: Exception) -> None:
+        """Log once why an event waits; its name is ours, and its content is not repeated."""
+        if (path.name, _kind(error)) not in self._said:
+            self._said.add((path.name, _kind(error)))
+            self._log({"event waits": path.name, "folder": str(path.parent), "why": _kind(error)})
 
-def delivered(folder: Path, store: Store) -> int:
-    """Write what waits into the log, in order of time, and return how many events that were.
 
-    Raises
-    ------
-    LogBusy, LogStopped : the log takes nothing now; what is left waits on
-    """
-    paths = sorted(folder.glob(f"*{SUFFIX}"))
-    for path in paths:
-        content = path.read_bytes()
-        plain = json.loads(content)
-        store.write(f"outbox:{path.stem}", hashlib.sha256(content).digest(), plain["event"], plain["record"], b"")
-        path.unlink()
-    return len(paths)
+def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
+    """Write what waits into the log, in order of time, and return what stays with the reason of each."""
+    left: dict[Path, Exception] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            content = path.read_bytes()
+            plain = json.loads(content)
+            digest = hashlib.sha256(content).digest()
+            store.write(f"outbox:{path.stem}", digest, plain["event"], plain["record"], b"")
+            path.unlink()
+        except Exception as error:  # whatever is wrong with one file, the others are delivered
+            left[path] = error
+            if isinstance(error, LogBusy | LogStopped):
+                break  # the others would be told the same
+    return left
+
+
+def _kind(error: Exception) -> str:
+    """Return what an error is without what it quotes."""
+    return str(error) if isinstance(error, RepayrankError) else type(error).__name__

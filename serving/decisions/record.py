@@ -21,7 +21,7 @@ import numpy as np
 from features.declaration import Group
 from models.risk_model import Floats
 from serving.decisions.pieces import BEFORE_ABOVE, pieces
-from serving.decisions.shares import Share, asked_in_clear, names, shares
+from serving.decisions.shares import Share, asked_in_clear, names
 from serving.found import Found, written
 from serving.records.canonical import read_record
 from serving.records.errors import broken
@@ -90,17 +90,15 @@ class Part(NamedTuple):
     details: dict[int, Detail]
 
 
-def subjects_of(found: Found) -> list[Name]:
-    """Return all whom a request tells of, each once."""
-    return list(shares(found.plain))
-
-
-def sealed_record(found: Found, context: Context, subjects: Mapping[Name, Subject]) -> Sealed:
+def sealed_record(
+    found: Found, cut: Mapping[Name, Share], context: Context, subjects: Mapping[Name, Subject]
+) -> Sealed:
     """Return what is written of a request.
 
     Parameters
     ----------
-    subjects : of `subjects_of`, with their keys
+    cut : the request's `shares`
+    subjects : all whom it tells of, with their keys
     """
     owners = names(found.plain)
     whose = [subjects[owners[entry["loan_id"]]] for entry in found.entries]
@@ -132,7 +130,7 @@ def sealed_record(found: Found, context: Context, subjects: Mapping[Name, Subjec
                     )
                 ),
             }
-            for name, share in shares(found.plain).items()
+            for name, share in cut.items()
         ],
     }
     return Sealed(record, _sealed_answer(found, context, whose))

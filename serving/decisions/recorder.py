@@ -17,7 +17,7 @@ from features.errors import RepayrankError
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
 from serving.decisions.errors import erased
-from serving.decisions.outbox import Events, outbox_of
+from serving.decisions.outbox import Events, Log, outbox_of
 from serving.decisions.reading import explained
 from serving.decisions.record import (
     EVENT,
@@ -26,8 +26,8 @@ from serving.decisions.record import (
     opened_answer,
     pseudonyms_in,
     sealed_record,
-    subjects_of,
 )
+from serving.decisions.shares import Share, shares
 from serving.found import Found
 from serving.records.store import Recorded, Store
 from serving.subjects.subject import Name, Subject
@@ -88,16 +88,24 @@ class Recorder:
     ----------
     secret : 32 bytes that turn callers' keys and bodies into what the log shows
     release : version of this software
+    log : takes one line for each event of another program that cannot be written down
     """
 
     def __init__(
-        self, store: Store, archive: Archive, cards: Cards, secret: bytes, release: str, now: Now | None = None
+        self,
+        store: Store,
+        archive: Archive,
+        cards: Cards,
+        secret: bytes,
+        release: str,
+        log: Log,
+        now: Now | None = None,
     ) -> None:
         self.store, self._archive, self._cards = store, archive, cards
         self._secret, self._release = secret, release
         self._now = now or _utc_now
         self._vault, self._log = archive.vault, archive.place.origin
-        self._events = Events(outbox_of(archive.state), store)
+        self._events = Events(outbox_of(archive.state), store, log)
 
     @property
     def is_stopped(self) -> bool:
@@ -140,13 +148,15 @@ class Recorder:
         found = dict(zip(new, compute([asked[place].body for place in new]), strict=True)) if new else {}
         given |= {place: outcome for place, outcome in found.items() if isinstance(outcome, Exception)}
         computed = {place: outcome for place, outcome in found.items() if isinstance(outcome, Found)}
+        cuts = {place: shares(outcome.plain) for place, outcome in computed.items()}
         try:
-            subjects = self._subjects(computed.values())
+            subjects = self._subjects(cuts.values())
         except RepayrankError as error:
             return [given.get(place, error) for place in range(len(asked))]
         for place, outcome in computed.items():
-            context = self._context(route, asked[place], named[place])
-            given[place] = self._handed_in(asked[place].form(outcome), context, named[place], subjects)
+            form = asked[place].form(outcome)
+            kept = sealed_record(form, cuts[place], self._context(route, asked[place], named[place]), subjects)
+            given[place] = self._handed_in(form, kept, named[place])
         return [given[place] for place in range(len(asked))]
 
     def close(self) -> None:
@@ -181,14 +191,11 @@ class Recorder:
         except RepayrankError as error:
             return error
 
-    def _subjects(self, found: Iterable[Found]) -> Mapping[Name, Subject]:
-        names = list(dict.fromkeys(name for one in found for name in subjects_of(one)))
+    def _subjects(self, cuts: Iterable[Mapping[Name, Share]]) -> Mapping[Name, Subject]:
+        names = list(dict.fromkeys(name for cut in cuts for name in cut))
         return dict(zip(names, self._vault.subjects(names), strict=True)) if names else {}
 
-    def _handed_in(
-        self, found: Found, context: Context, name: _Named, subjects: Mapping[Name, Subject]
-    ) -> Given | Exception:
-        kept: Sealed = sealed_record(found, context, subjects)
+    def _handed_in(self, found: Found, kept: Sealed, name: _Named) -> Given | Exception:
         try:
             written = self.store.submit(name.key, name.digest, EVENT, kept.record, kept.answer)
         except RepayrankError as error:

@@ -146,14 +146,12 @@ def _difference(
         same = [piece.content for piece in pieces(again)] == [piece.content for piece in answer]
         if not same:
             return "the answer"
-    else:
-        then = {entry["loan_id"]: _alone(entry) for entry in entries(answer).values()}
-        if then != {entry["loan_id"]: _alone(entry) for entry in anew.entries}:
-            return "an entry of the answer"
-    places = {entry["loan_id"]: place for place, entry in entries(answer).items()}
+    # Loans that are left stand in the order in which they stood.
+    elif [_alone(entry) for entry in entries(answer).values()] != [_alone(entry) for entry in anew.entries]:
+        return "an entry of the answer"
     details = {place: detail for part in parts for place, detail in part.details.items()}
-    for entry, case in zip(anew.entries, anew.cases, strict=True):
-        detail = details[places[entry["loan_id"]]]
+    for place, case in zip(entries(answer), anew.cases, strict=True):
+        detail = details[place]
         if not _same_bits(detail.values, anew.assessment.values[case]):
             return "a feature"
         if not _same_bits(detail.contributions, anew.assessment.attribution.contributions[case]):

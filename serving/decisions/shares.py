@@ -6,6 +6,7 @@ on nothing that was sent about other borrowers, so the rest of a request can be 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -51,15 +52,19 @@ def put_together(clear: Mapping[str, Any], kept: Iterable[Share], order: Sequenc
     Parameters
     ----------
     clear : of `asked_in_clear`
-    order : loans in the order in which they were sent; those of other shares are passed over
+    order : loans in the order in which they were sent, a loan as often as it was; those of other shares are passed over
     """
-    place = {loan: number for number, loan in enumerate(order)}
+    places: dict[str, deque[int]] = {}
+    for number, loan in enumerate(order):
+        places.setdefault(loan, deque()).append(number)
     sent: dict[str, list[dict[str, Any]]] = {}
     for share in kept:
         for table, rows in share.items():
             sent.setdefault(table, []).extend(rows)
     for table in {LOANS, ROWS} & sent.keys():
-        sent[table].sort(key=lambda row: place[row[LOAN]])
+        # A share has its rows in the order sent, so the rows of a loan take its places one after another.
+        numbered = {places[row[LOAN]].popleft(): row for row in sent[table]}
+        sent[table] = [numbered[number] for number in sorted(numbered)]
     told = {key: value for key, value in clear.items() if key != TABLES}
     if TABLES in clear:
         return {**told, TABLES: {table: sent.get(table, []) for table in clear[TABLES]}}

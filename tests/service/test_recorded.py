@@ -7,6 +7,8 @@ import json
 import math
 import random
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -23,6 +25,7 @@ from serving.asking import request_of
 from serving.decisions.archive import Archive
 from serving.decisions.lookup import find
 from serving.decisions.opening import opened_archive, opened_recorder, opened_vault
+from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted
 from serving.decisions.pieces import pieces
 from serving.decisions.replay import Verdict, replayed_all
 from serving.front import Front
@@ -51,7 +54,7 @@ def recording(home: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def recorded(recording: Settings, loaded: Loaded, lines: list[Any]) -> Iterator[Front]:
     opened = Front(log=lines.append)
-    opened.open(loaded, recording, opened_recorder(recording, loaded))
+    opened.open(loaded, recording, opened_recorder(recording, loaded, lines.append))
     yield opened
     opened.close()
 
@@ -76,9 +79,9 @@ def ready_rows(loaded: Loaded, taiwan: Any, loan_ids: list[str]) -> dict[str, An
     from serving.requests import request_of as read
 
     asked = request_of(taiwan.tables, loan_ids, card="collection", day=taiwan.observed_on, zone=taiwan.zone)
-    assert isinstance(read(asked, loaded.cards, most_loans=100).history, History)
-    card = loaded.cards["collection"]
-    values = card.catalog.values(read(asked, loaded.cards, most_loans=100).history).values
+    card, history = loaded.cards["collection"], read(asked, loaded.cards, most_loans=100).history
+    assert isinstance(history, History)
+    values = card.catalog.values(history).values
     rows = [
         {
             "loan_id": loan,
@@ -112,7 +115,7 @@ def test_a_request_gets_its_first_answer_again_and_is_written_once(
         assert post(recorded, path, {**good, "observation_date": "2005-09-29"}, path).status == 422
     recorded.close()
     after = Front(log=lambda _: None)
-    after.open(loaded, recording, opened_recorder(recording, loaded))
+    after.open(loaded, recording, opened_recorder(recording, loaded, lambda _: None))
     assert post(after, "/v1/rank", good, "/v1/rank").body == again[0].body
     after.close()
 
@@ -141,6 +144,88 @@ def test_every_kind_of_request_is_replayed_to_the_bit(
     for score_id in ids[::7]:
         _, record, place = find(archive().place, score_id)
         assert record["decisions"][place]["score_id"] == score_id
+
+
+def test_a_loan_that_is_sent_twice_is_replayed_in_each_of_its_places(
+    recorded: Front,
+    taiwan: Any,
+    overdue_ids: list[str],
+    loaded: Loaded,
+    post: Callable[..., Any],
+    recording: Settings,
+    archive: Any,
+) -> None:
+    asked = ready_rows(loaded, taiwan, overdue_ids[:4])
+    one, two, three, four = asked["rows"]
+    # The same id with other features, around those of others.
+    asked["rows"] = [two, one, {**one, "features": three["features"]}, three, {**one, "features": four["features"]}]
+    told = post(recorded, "/v1/score/features", asked, "twice")
+    assert len({entry["log_odds"] for entry in told.plain["scores"]}) == 4
+    assert [(one.verdict, one.why) for one in replayed_all(archive())] == [(Verdict.EQUAL, "")]
+    with opened_vault(recording.home) as vault:
+        vault.erase(Name("loan", three["loan_id"]))
+    (left,) = replayed_all(archive())
+    assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
+
+
+def test_an_event_that_nobody_can_read_is_said_once_and_holds_up_no_other(
+    recorded: Front, recording: Settings, lines: list[Any], archive: Any
+) -> None:
+    outbox = outbox_of(recording.home)
+    first = posted(outbox, "hold:subject:placed", {"reason": "CANARYREASON"})
+    first.write_bytes(b'{"event": "hold:subject:placed", "CANARYEVENT')
+    unnamed = posted(outbox, "hold:subject:placed", {"reason": "CANARYREASON"})
+    unnamed.write_bytes(b'["CANARYEVENT"]')
+    good = posted(outbox, "hold:subject:placed", {"reason": "a court's order"})
+    until = time.monotonic() + 20
+    while good.exists() or len(lines) < 2:
+        assert time.monotonic() < until, "it was not delivered"
+        time.sleep(0.02)
+    time.sleep(2 * SECONDS_BETWEEN_LOOKS)
+    assert sorted(line["event waits"] for line in lines) == [first.name, unnamed.name]
+    assert "CANARY" not in json.dumps(lines)
+    assert first.exists()
+    recorded.close()
+    assert verify(archive().place).records == 1
+
+
+def test_a_log_that_cannot_be_written_to_says_when_to_come_again(
+    recorded: Front, good: dict[str, Any], post: Callable[..., Any], recording: Settings
+) -> None:
+    assert post(recorded, "/v1/score", good, "before").status == 200
+    assert recording.records is not None
+    (recording.records / "records.sqlite").rename(recording.records / "away")
+    told = post(recorded, "/v1/score", good, "after")
+    assert (told.status, told.plain["error"]["code"]) == (503, "log_stopped")
+    assert told.headers["retry-after"] == "1"
+
+
+def test_scores_do_not_wait_for_reviewers(
+    recorded: Front,
+    good: dict[str, Any],
+    post: Callable[..., Any],
+    in_process: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    score_id = post(recorded, "/v1/score", good, "first").plain["scores"][0]["score_id"]
+    searching, found = threading.Barrier(2), threading.Event()
+
+    def slow(*_: object, **__: object) -> dict[str, Any]:
+        searching.wait(20)
+        found.wait(20)
+        return {}
+
+    monkeypatch.setattr("serving.decisions.recorder.explained", slow)
+    asked = [threading.Thread(target=in_process, args=(recorded, "GET", f"/v1/decisions/{score_id}")) for _ in range(4)]
+    for one in asked:
+        one.start()
+    searching.wait(20)
+    assert post(recorded, "/v1/score", good, "second").status == 200
+    found.set()
+    for _ in asked[1:]:
+        searching.wait(20)
+    for one in asked:
+        one.join(20)
 
 
 CANARIES = {"loan_id": "CANARYLOAN7781", "borrower_id": "CANARYBORROWER4412"}
@@ -265,7 +350,7 @@ def test_decisions_of_five_versions_are_replayed_each_with_its_own(
         store.promote("collection", version)
         loaded = load(recording)
         front = Front(log=lambda _: None)
-        front.open(loaded, recording, opened_recorder(recording, loaded))
+        front.open(loaded, recording, opened_recorder(recording, loaded, lambda _: None))
         told = post(front, "/v1/score", request_for(*overdue_ids[:2]), version)
         assert {entry["model"]["version"] for entry in told.plain["scores"]} == {version}
         answers.add(tuple(entry["calibrated_log_odds"] for entry in told.plain["scores"]))
