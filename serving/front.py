@@ -54,8 +54,6 @@ SCORED: Mapping[str, tuple[Work, int]] = {
     "/v1/rank": (rank_each, 1),
 }
 """What computes the answers of a path, and how many requests it takes together."""
-HANDED_ON = frozenset({"/healthz"})
-"""What BentoML's own application may answer. Its page loads a tracker, and its documents describe none of our paths."""
 
 DECISIONS = "/v1/decisions/"
 DECISION = f"{DECISIONS}{{score_id}}"
@@ -154,10 +152,13 @@ class Front:
             self._recorder.close()
 
     def before(self, behind: App) -> App:
-        """Return the application with another one behind it, which gets its own life and the paths handed on."""
+        """Return the application with another one behind it, which is told when its life begins and ends, and no more.
+
+        BentoML's own page loads a tracker, and its documents describe none of our paths.
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] not in HANDED_ON:
+            if scope["type"] == "http":
                 await self(scope, receive, send)
             elif scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1003})

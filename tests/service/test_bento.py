@@ -109,6 +109,7 @@ def test_it_answers_byte_for_byte_what_repayrank_serve_answers(
         ("GET", "/", None),
         ("GET", "/docs.json", None),
         ("GET", "/schema.json", None),
+        ("GET", "/healthz", None),
     ):
         theirs, ours = (asking(child, method, path, sent) for child in (bento, server))
         assert theirs.status == ours.status, path

@@ -36,7 +36,7 @@ def test_it_answers_over_http(server: Child, asking: Callable[..., Any], good: d
 
 
 def test_none_of_bentomls_own_pages_is_reachable(server: Child, asking: Callable[..., Any]) -> None:
-    for path in ("/docs.json", "/schema.json", "/static_content/index.css", "/assets/x"):
+    for path in ("/docs.json", "/schema.json", "/healthz", "/static_content/index.css", "/assets/x"):
         assert asking(server, "GET", path).status == 403
         assert asking(server, "GET", path, headers={}).status == 401
     page = asking(server, "GET", "/").body
