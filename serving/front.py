@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 import time
@@ -304,9 +305,9 @@ def _size(asked: Asked) -> int:
 
 
 def _receipt(sequence: int | None, recorder: Recorder) -> Headers:
-    """Return what leads from an answer to its record, and how many records the newest signed checkpoint covers."""
-    signed = recorder.store.anchored[0].size
-    return ((b"repayrank-record", str(sequence).encode()), (b"repayrank-checkpoint", str(signed).encode()))
+    """Return what leads from an answer to its record, and the newest signed checkpoint as evidence."""
+    note = base64.b64encode(recorder.store.anchored[1])
+    return ((b"repayrank-record", str(sequence).encode()), (b"repayrank-checkpoint", note))
 
 
 READ = ("GET", "HEAD")

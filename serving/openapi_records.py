@@ -65,5 +65,8 @@ def receipt_headers() -> Schema:
     """Return the headers that lead from an answer to its record."""
     return {
         "Repayrank-Record": {"schema": INTEGER, "description": "the number of its record"},
-        "Repayrank-Checkpoint": {"schema": INTEGER, "description": "records under the newest signed checkpoint"},
+        "Repayrank-Checkpoint": {
+            "schema": {"type": "string", "contentEncoding": "base64"},
+            "description": "the newest signed checkpoint, for `repayrank audit verify --remembered`",
+        },
     }

@@ -30,6 +30,7 @@ from serving.decisions.pieces import pieces
 from serving.decisions.replay import Verdict, replayed_all
 from serving.front import Front
 from serving.records.audit import verify
+from serving.records.errors import AuditBroken
 from serving.score import ranked, scored
 from serving.settings import Settings, records_in
 from serving.state import Loaded, load
@@ -144,6 +145,40 @@ def test_every_kind_of_request_is_replayed_to_the_bit(
     for score_id in ids[::7]:
         _, record, place = find(archive().place, score_id)
         assert record["decisions"][place]["score_id"] == score_id
+
+
+def test_an_answer_is_evidence_against_a_log_that_is_set_back_together_with_its_checkpoints(
+    recorded: Front,
+    request_for: Callable[..., Any],
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    archive: Any,
+    recording: Settings,
+    loaded: Loaded,
+) -> None:
+    plain, place = request_for(overdue_ids[0]), archive().place
+    post(recorded, "/v1/score", plain, "first")
+    recorded.close()
+    kept = {path: path.read_bytes() for path in (*place.folder.iterdir(), place.anchors)}
+    after = Front(log=lambda _: None)
+    after.open(loaded, recording, opened_recorder(recording, loaded, lambda _: None))
+    until, number = time.monotonic() + 20, 0
+    while True:
+        told = post(after, "/v1/score", plain, f"later-{number}")
+        note = base64.b64decode(told.headers["repayrank-checkpoint"])
+        if int(note.splitlines()[1]) > 1:
+            break
+        assert time.monotonic() < until, "nothing was signed"
+        number += 1
+    after.close()
+    assert verify(place, [note]).records > 1
+    for path in place.folder.iterdir():
+        path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    assert verify(place).records == 1
+    with pytest.raises(AuditBroken, match="signed"):
+        verify(place, [note])
 
 
 def test_a_loan_that_is_sent_twice_is_replayed_in_each_of_its_places(
