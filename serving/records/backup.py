@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,21 +44,32 @@ def backup(place: Place, folder: Path) -> Report:
     AuditBroken : the log does not verify
     """
     _require_file(place)
+    with whole_folder(folder) as unfinished:
+        copy = _place_in(unfinished, place)
+        # Before the database: each of them is then about records that the copy has.
+        _copied(place.anchors, copy.anchors)
+        with reading(database_of(place)) as tables:
+            copy_database(tables, copy.database)
+        return verify(copy)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder under another name, which it exchanges for its own once all in it is on the disk.
+
+    Raises
+    ------
+    UsageError : there is one with that name
+    """
     if folder.exists():
         raise _is_there(folder, "a new folder")
     unfinished = folder.with_name(folder.name + UNFINISHED)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=FOLDER_MODE, parents=True)
-    copy = _place_in(unfinished, place)
-    # Before the database: each of them is then about records that the copy has.
-    _copied(place.anchors, copy.anchors)
-    with reading(database_of(place)) as tables:
-        copy_database(tables, copy.database)
-    report = verify(copy)
+    yield unfinished
     sync_folder(unfinished)
     unfinished.rename(folder)
     sync_folder(folder.parent)
-    return report
 
 
 def restore(folder: Path, place: Place, *, accept_loss: bool = False) -> Report:
