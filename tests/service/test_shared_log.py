@@ -5,8 +5,6 @@ REPAYRANK_SHARED_ROUNDS sets how many times a service is killed under load, the 
 
 from __future__ import annotations
 
-import http.client
-import io
 import json
 import os
 import random
@@ -15,18 +13,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 from postgresql_server import Server, started
+from running_services import Callers, Service, Told, audit, home_with_models, wait_until
 
-import repayrank
 from features.errors import ConfigurationRefused
-from serving.child import Child, served
 from serving.decisions.opening import opened_recorder, place_to_check, subjects_in
 from serving.records.opening import database_of
 from serving.records.tables import reading
@@ -41,49 +36,6 @@ CALLERS = 4
 AT_ONCE = 12
 BETWEEN_KILLS = 40
 ASKED_AGAIN = 20
-SECONDS = 60.0
-COME_AGAIN = (409, 503)
-
-
-class Told(NamedTuple):
-    status: int
-    record: str
-    body: bytes
-
-
-class Service:
-    """One of the services, which may be killed and started again."""
-
-    def __init__(self, home: Path, url: str, log: Path) -> None:
-        self._home, self._url, self._log, self._stack = home, url, log, ExitStack()
-        self.child: Child
-
-    def start(self) -> None:
-        more = ("--state", str(self._home))
-        child = served(self._home, self._log, roles=("engine", "admin"), database_url=self._url, more=more)
-        self.child = self._stack.enter_context(child)
-
-    def kill(self) -> None:
-        self.child.process.kill()
-        self.child.process.wait()
-        self.stop()
-
-    def stop(self) -> None:
-        self._stack.close()
-
-    def printed(self) -> str:
-        return self._log.read_text()
-
-    def ask(self, path: str, token: str, body: bytes | None = None, key: str = "") -> Told:
-        connection = http.client.HTTPConnection(str(urlsplit(self.child.address).netloc), timeout=SECONDS)
-        headers = {"authorization": f"Bearer {token}"}
-        headers |= {"idempotency-key": key, "content-type": "application/json"} if key else {}
-        try:
-            connection.request("POST" if key else "GET", path, body, headers)
-            answer = connection.getresponse()
-            return Told(answer.status, answer.getheader("repayrank-record", ""), answer.read())
-        finally:
-            connection.close()
 
 
 class Pair(NamedTuple):
@@ -107,21 +59,12 @@ def database() -> Iterator[Server]:
     server.remove()
 
 
-def home_with_models(home: Path, folder: Path) -> Path:
-    """Return a home with the models of all tests, and nothing else of theirs."""
-    folder.mkdir()
-    (folder / "models").symlink_to(home / "models")
-    (folder / "keys").mkdir(mode=0o700)
-    (folder / "keys" / "trusted").symlink_to(home / "keys" / "trusted")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def pair(home: Path, database: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Start both at once where nothing is: one of them makes keys, vault and log."""
     folder, url = tmp_path_factory.mktemp("shared"), database.new()
     state = home_with_models(home, folder / "home")
-    both = [Service(state, url, folder / f"service-{number}.log") for number in range(2)]
+    both = [Service(state, folder / f"service-{number}.log", url) for number in range(2)]
     starting = [threading.Thread(target=service.start) for service in both]
     for thread in starting:
         thread.start()
@@ -133,14 +76,6 @@ def pair(home: Path, database: Server, tmp_path_factory: pytest.TempPathFactory)
         service.stop()
 
 
-def audit(*words: str) -> str:
-    """Return what a verb of the command line prints."""
-    with redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as done:
-        repayrank.main(["audit", *words])
-    assert not done.value.code
-    return printed.getvalue()
-
-
 def checked(pair: Pair, *words: str) -> Any:
     return json.loads(audit(*words, *pair.there, "--json"))
 
@@ -148,13 +83,6 @@ def checked(pair: Pair, *words: str) -> Any:
 def signed(service: Service, token: str) -> int:
     """Return how many records the newest checkpoint covers, by what a service says."""
     return int(service.ask("/v1/audit/checkpoint", token).body.split(b"\n")[1])
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < end, "not within the time"
-        time.sleep(0.02)
 
 
 def test_the_same_request_at_two_services_at_once_is_written_once_and_answered_with_the_same_bytes(
@@ -179,70 +107,6 @@ def test_the_same_request_at_two_services_at_once_is_written_once_and_answered_w
     assert [len(set(answers)) for answers in told.values()] == [1] * AT_ONCE
     assert len({answers[0].record for answers in told.values()}) == AT_ONCE
     assert checked(pair, "verify")["records"] == before + AT_ONCE
-
-
-class Callers:
-    """Threads that ask either service until they are told to end, each again under its key until it is answered."""
-
-    def __init__(self, pair: Pair, bodies: list[bytes]) -> None:
-        self.told: dict[int, Told] = {}
-        self.told_by = [0, 0]
-        self._pair, self._bodies, self._ended = pair, bodies, threading.Event()
-        self._working = [threading.Thread(target=self._work, args=(number,)) for number in range(CALLERS)]
-        for thread in self._working:
-            thread.start()
-
-    def again(self, number: int, at: int) -> Told:
-        body = self._bodies[number % len(self._bodies)]
-        return self._pair.services[at].ask("/v1/score", self._pair.engine, body, f"caller-{number}")
-
-    def _work(self, number: int) -> None:
-        chosen = random.Random(SEED + number)
-        while not self._ended.is_set():
-            at = chosen.randrange(2)
-            try:
-                told = self.again(number, at)
-            except (OSError, http.client.HTTPException):
-                continue  # killed meanwhile: whether it was written, the next answer under the key tells
-            assert told.status in {200, *COME_AGAIN}, told
-            if told.status == 200:
-                self.told[number] = told
-                self.told_by[at] += 1
-                number += CALLERS
-
-    def end(self) -> None:
-        self._ended.set()
-        for thread in self._working:
-            thread.join()
-
-
-def test_a_service_that_is_killed_leaves_answering_and_signing_to_the_other_and_nothing_is_lost_or_doubled(
-    pair: Pair, request_for: Callable[..., Any], overdue_ids: list[str]
-) -> None:
-    print(f"seed {SEED}")  # noqa: T201
-    before = checked(pair, "verify")["records"]
-    callers = Callers(pair, [json.dumps(request_for(loan)).encode() for loan in overdue_ids[:50]])
-    for number in range(ROUNDS):
-        killed, left = number % 2, 1 - number % 2
-        wait_until(lambda: min(callers.told_by) > BETWEEN_KILLS)
-        pair.services[killed].kill()
-        at = time.monotonic()
-        after = max(int(told.record) for told in list(callers.told.values()))
-        callers.told_by = [0, 0]
-        wait_until(lambda: signed(pair.services[left], pair.admin) > after)  # noqa: B023
-        print(f"signed by the other {time.monotonic() - at:.2f} s after")  # noqa: T201
-        wait_until(lambda: callers.told_by[left] > BETWEEN_KILLS)  # noqa: B023
-        pair.services[killed].start()
-    callers.end()
-    records = [int(told.record) for told in callers.told.values()]
-    assert len(set(records)) == len(records)
-    whole = checked(pair, "verify")["records"]
-    # A request whose connection was cut may be on record, unanswered.
-    assert before + len(records) <= whole <= before + len(records) + CALLERS
-    for number in random.Random(SEED).sample(sorted(callers.told), ASKED_AGAIN):
-        assert [callers.again(number, at) for at in range(2)] == [callers.told[number]] * 2
-    replayed = checked(pair, "replay", "--sample", str(ASKED_AGAIN))
-    assert (replayed["equal"], replayed["differs"], replayed["impossible"]) == (ASKED_AGAIN, 0, 0)
 
 
 def test_neither_service_prints_where_the_log_is(pair: Pair) -> None:
@@ -274,6 +138,38 @@ def test_what_the_command_line_does_to_a_borrower_is_on_record_once_and_holds_at
     wait_until(lambda: events()["erase:subject:done"] > 0)
     assert {name: events()[name] for name in [*expected, "erase:subject:done"]} == {**expected, "erase:subject:done": 1}
     checked(pair, "verify")
+
+
+def test_a_service_that_is_killed_leaves_answering_and_signing_to_the_other_and_nothing_is_lost_or_doubled(
+    pair: Pair, request_for: Callable[..., Any], overdue_ids: list[str]
+) -> None:
+    print(f"seed {SEED}")  # noqa: T201
+    before = checked(pair, "verify")["records"]
+    callers = Callers(
+        pair.services, pair.engine, [json.dumps(request_for(loan)).encode() for loan in overdue_ids[:50]], CALLERS, SEED
+    )
+    for number in range(ROUNDS):
+        killed, left = number % 2, 1 - number % 2
+        wait_until(lambda: min(callers.told_by) > BETWEEN_KILLS)
+        pair.services[killed].kill()
+        at = time.monotonic()
+        after = max(int(told.record) for told in list(callers.told.values()))
+        callers.told_by = [0, 0]
+        wait_until(lambda: signed(pair.services[left], pair.admin) > after)  # noqa: B023
+        print(f"signed by the other {time.monotonic() - at:.2f} s after")  # noqa: T201
+        wait_until(lambda: callers.told_by[left] > BETWEEN_KILLS)  # noqa: B023
+        if number + 1 < ROUNDS:
+            pair.services[killed].start()
+    callers.end()
+    records = [int(told.record) for told in callers.told.values()]
+    assert len(set(records)) == len(records)
+    whole = checked(pair, "verify")["records"]
+    # A request whose connection was cut may be on record, unanswered.
+    assert before + len(records) <= whole <= before + len(records) + CALLERS
+    for number in random.Random(SEED).sample(sorted(callers.told), ASKED_AGAIN):
+        assert callers.again(number, left) == callers.told[number]
+    replayed = checked(pair, "replay", "--sample", str(ASKED_AGAIN))
+    assert (replayed["equal"], replayed["differs"], replayed["impossible"]) == (ASKED_AGAIN, 0, 0)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
