@@ -24,7 +24,16 @@ from serving.ids import score_ids
 from serving.records.opening import Place
 from serving.records.store import Store, open_store
 from serving.server import main as serve
-from serving.settings import DATABASE_URL, DEFAULT_LOG_NAME, OFF, RECORDS, STATE, Settings, require_no_password
+from serving.settings import (
+    DATABASE_URL,
+    DEFAULT_LOG_NAME,
+    OFF,
+    RECORDS,
+    STATE,
+    Settings,
+    log_chosen,
+    require_no_password,
+)
 from serving.subjects.keys import LOG, LOG_PUBLIC, SUBJECTS, Keys, created_keys
 from serving.subjects.subject import Name
 from serving.subjects.vault import DATABASE as VAULT
@@ -286,6 +295,8 @@ def test_two_places_for_one_log_are_refused_and_so_is_a_place_where_nothing_is_t
             Settings.from_environment({DATABASE_URL: url, **given})
     assert Settings.from_environment({RECORDS: OFF}).log_told == OFF
     assert Settings.from_environment({}).records is not None
+    assert log_chosen(kept.home, Path(OFF), None) == log_chosen(kept.home, None, url, without=True) == (None, None)
+    assert log_chosen(kept.home, None, url) == (None, url)
     monkeypatch.setenv(DATABASE_URL, url)
     for words in (("audit", "verify"), ("serve",)):
         code, text = told(*words, "--home", kept.home, "--records", "elsewhere")

@@ -109,6 +109,27 @@ def test_the_same_request_at_two_services_at_once_is_written_once_and_answered_w
     assert checked(pair, "verify")["records"] == before + AT_ONCE
 
 
+def test_while_the_database_is_away_both_say_so_and_both_go_on_by_themselves_when_it_is_back(
+    pair: Pair, database: Server, request_for: Callable[..., Any], overdue_ids: list[str]
+) -> None:
+    body = json.dumps(request_for(overdue_ids[300])).encode()
+    database.stop("immediate")
+    try:
+        for service in pair.services:
+            assert service.ask("/v1/score", pair.engine, body, "while-away").status == 503
+            assert service.ask("/readyz", pair.engine).status == 503
+            assert service.ask("/livez", pair.engine).status == 200
+    finally:
+        database.start()
+    up = time.monotonic()
+    for service in pair.services:
+        wait_until(lambda: service.ask("/readyz", pair.engine).status == 200)  # noqa: B023
+    print(f"both ready {time.monotonic() - up:.2f} s after the server was up")  # noqa: T201
+    told = {service.ask("/v1/score", pair.engine, body, "while-away") for service in pair.services}
+    assert [one.status for one in told] == [200]
+    checked(pair, "verify")
+
+
 def test_neither_service_prints_where_the_log_is(pair: Pair) -> None:
     for service in pair.services:
         assert '"records":"postgresql"' in service.printed()
