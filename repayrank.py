@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
-from serving.audit_verbs import CheckpointsOption, LogNameOption, RecordsOption, StateOption, audit_app
+from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.token_verbs import token_app
+from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -384,6 +385,7 @@ def serve(
     policy: PolicyOption = None,
     state: StateOption = None,
     records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
     without_records: Annotated[
@@ -397,15 +399,17 @@ def serve(
     Example: `repayrank serve --home .repayrank --port 3000`
     """
     from serving.server import run
-    from serving.settings import Settings, records_in
+    from serving.settings import Settings, log_chosen
 
     _require_folder(home)
+    log = log_chosen(state or home, records, database_url, without=without_records)
     run(
         Settings(
             home=home,
             state=state,
             policy=policy,
-            records=None if without_records else records or records_in(state or home),
+            records=log.folder,
+            database_url=log.url,
             anchors=checkpoints,
             log_name=log_name,
             host=host,

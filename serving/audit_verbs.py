@@ -1,47 +1,34 @@
-"""`repayrank audit`: are the decisions of record whole, can they be computed anew, and who is erased."""
+"""`repayrank audit`: are the decisions of record whole, and can they be computed anew."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from features.errors import UsageError
-from serving.settings import ANCHORS, DEFAULT_HOME, DEFAULT_LOG_NAME, HOME, LOG_NAME, RECORDS, STATE
-
-if TYPE_CHECKING:
-    from serving.decisions.archive import Archive
-    from serving.subjects.subject import Name
-    from serving.subjects.vault import Vault
-
-audit_app = typer.Typer(
-    help="Verify, replay, prove and export the decisions of record; erase a borrower.", no_args_is_help=True
+from serving.backup_verbs import audit_backup, audit_restore
+from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME
+from serving.subject_verbs import audit_erase, audit_hold, audit_release
+from serving.verb_options import (
+    CheckpointsOption,
+    DatabaseUrlOption,
+    HomeOption,
+    JsonOption,
+    KeyOption,
+    LogNameOption,
+    RecordsOption,
+    StateOption,
+    counted,
 )
 
-HomeOption = Annotated[Path, typer.Option("--home", envvar=HOME, help="Folder of models, keys and decisions.")]
-StateOption = Annotated[
-    Path | None,
-    typer.Option("--state", envvar=STATE, help="Folder of what the service writes; the home by default."),
-]
-RecordsOption = Annotated[
-    Path | None, typer.Option("--records", envvar=RECORDS, help="Folder of the decision log; by default in the state.")
-]
-CheckpointsOption = Annotated[
-    Path | None,
-    typer.Option("--checkpoints", envvar=ANCHORS, help="File of signed checkpoints; by default in the state."),
-]
-LogNameOption = Annotated[str, typer.Option("--log-name", envvar=LOG_NAME, help="The log's name.")]
+audit_app = typer.Typer(
+    help="Verify, replay, prove, export and copy the decisions of record; erase a borrower.", no_args_is_help=True
+)
 ScoreIdArgument = Annotated[str, typer.Argument(metavar="SCORE_ID", help="The score_id of an answer.")]
-BorrowerOption = Annotated[str | None, typer.Option("--borrower", help="The borrower_id that was sent.")]
-LoanOption = Annotated[
-    str | None, typer.Option("--loan", help="The loan_id, where features came ready and no borrower was named.")
-]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the record; name no person.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @audit_app.command("verify")
@@ -49,8 +36,10 @@ def audit_verify(
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
     records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
+    key: KeyOption = None,
     remembered: Annotated[
         list[Path] | None, typer.Option("--remembered", help="A checkpoint that was kept elsewhere; may be repeated.")
     ] = None,
@@ -58,24 +47,29 @@ def audit_verify(
 ) -> None:
     """Check every record, every hash and every signature; exit code 13 names the first that does not hold.
 
+    Reads only, and needs no secret: the log, its checkpoints and its public key.
+
     Example: `repayrank audit verify --remembered last-month.txt`
     """
+    from serving.decisions.opening import place_to_check
     from serving.records.audit import verify
+    from serving.subjects.keys import fingerprint
 
-    archive = _archive(home, state, records, checkpoints, log_name)
-    report = verify(archive.place, [path.read_bytes() for path in remembered or []])
+    place = place_to_check(state or home, records, checkpoints, log_name, database_url, key)
+    report = verify(place, [path.read_bytes() for path in remembered or []])
     told: dict[str, Any] = {
         "records": report.records,
         "signed": report.signed,
         "checkpoints": report.checkpoints,
         "root": report.root.hex(),
+        "key": fingerprint(place.trusted[0]),
     }
     if as_json:
         typer.echo(json.dumps(told))
     else:
         typer.echo(
-            f"whole: {_count(report.records, 'record')}, {report.signed:,} of them under "
-            f"{_count(report.checkpoints, 'signed checkpoint')}; root {told['root']}"
+            f"whole: {counted(report.records, 'record')}, {report.signed:,} of them under "
+            f"{counted(report.checkpoints, 'signed checkpoint')}; root {told['root']}; key {told['key']}"
         )
 
 
@@ -89,6 +83,7 @@ def audit_replay(
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
     records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
     as_json: JsonOption = False,
@@ -100,6 +95,7 @@ def audit_replay(
     Example: `repayrank audit replay --sample 100`
     """
     from serving.decisions.lookup import find, sampled
+    from serving.decisions.opening import opened_archive
     from serving.decisions.replay import Verdict, replayed_all
     from serving.records.errors import broken
 
@@ -107,7 +103,7 @@ def audit_replay(
         raise UsageError(
             "both SCORE_ID and --sample", where="the command line", expected="one of them", do="leave one out"
         )
-    archive = _archive(home, state, records, checkpoints, log_name)
+    archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
     wanted: set[int] | None = None
     if score_id:
         wanted = {find(archive.place, one)[0].entry.sequence for one in score_id}
@@ -127,10 +123,10 @@ def audit_replay(
         typer.echo(json.dumps(told))
     else:
         typer.echo(
-            f"{_count(told['decisions'], 'decision')} of {_count(len(outcomes), 'request')} computed anew with "
+            f"{counted(told['decisions'], 'decision')} of {counted(len(outcomes), 'request')} computed anew with "
             f"{', '.join(f'{name} ({count:,})' for name, count in sorted(by_model.items())) or 'no model'}: "
-            f"{_count(by_verdict[Verdict.EQUAL], 'request')} equal to the bit, {told['differs']:,} different, "
-            f"{told['impossible']:,} not possible; {_count(told['erased'], 'decision')} erased"
+            f"{counted(by_verdict[Verdict.EQUAL], 'request')} equal to the bit, {told['differs']:,} different, "
+            f"{told['impossible']:,} not possible; {counted(told['erased'], 'decision')} erased"
         )
     faults = [one for one in outcomes if one.verdict in {Verdict.DIFFERS, Verdict.IMPOSSIBLE}]
     if faults:
@@ -149,20 +145,23 @@ def audit_receipt(
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
     records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
+    key: KeyOption = None,
 ) -> None:
     """Write the proof that one decision is in the log, for somebody who has only the log's public key.
 
     Example: `repayrank audit receipt 01K... --out receipt.json`
     """
     from serving.decisions.lookup import find
+    from serving.decisions.opening import place_to_check
     from serving.records.audit import receipt
     from serving.records.export import receipt_bytes
 
-    archive = _archive(home, state, records, checkpoints, log_name)
-    row, _, _ = find(archive.place, score_id)
-    out.write_bytes(receipt_bytes(receipt(archive.place, row.entry.sequence)))
+    place = place_to_check(state or home, records, checkpoints, log_name, database_url, key)
+    row, _, _ = find(place, score_id)
+    out.write_bytes(receipt_bytes(receipt(place, row.entry.sequence)))
     typer.echo(f"receipt     {out}: record {row.entry.sequence}")
 
 
@@ -172,124 +171,27 @@ def audit_export(
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
     records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
+    key: KeyOption = None,
 ) -> None:
     """Write the whole log with a program that verifies it without this software; personal content stays sealed.
 
     Example: `repayrank audit export decisions-2026`
     """
+    from serving.decisions.opening import place_to_check
     from serving.records.export import export
 
-    count = export(_archive(home, state, records, checkpoints, log_name).place, folder)
-    typer.echo(f"exported    {folder}: {_count(count, 'record')}; check it with: python {folder / 'alone.py'} {folder}")
+    place = place_to_check(state or home, records, checkpoints, log_name, database_url, key)
+    count = export(place, folder)
+    typer.echo(
+        f"exported    {folder}: {counted(count, 'record')}; check it with: python {folder / 'alone.py'} {folder}"
+    )
 
 
-@audit_app.command("erase")
-def audit_erase(
-    reason: ReasonOption,
-    borrower: BorrowerOption = None,
-    loan: LoanOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    state: StateOption = None,
-) -> None:
-    """Destroy the key of a borrower: what was sent and answered about them can be read by nobody any more.
-
-    The log stays whole and verifies; scores, bands and the names of reasons stay under a pseudonym that leads to
-    nobody. A legal hold refuses it.
-
-    Example: `repayrank audit erase --borrower B-1 --reason "request of the borrower, case 17"`
-    """
-    from serving.decisions.outbox import outbox_of, posted
-    from serving.subjects.errors import HeldByLaw
-
-    name = _name(borrower, loan)
-    with _vault(state or home) as vault:
-        subject = {"subject": _pseudonym(vault, name), "reason": reason}
-        posted(outbox_of(state or home), "erase:subject:ordered", subject)
-        try:
-            vault.erase(name)
-        except HeldByLaw:
-            posted(outbox_of(state or home), "erase:subject:refused", subject)
-            raise
-        posted(outbox_of(state or home), "erase:subject:done", subject)
-    typer.echo("erased: nothing that was sent or answered about this subject can be read any more")
-
-
-@audit_app.command("hold")
-def audit_hold(
-    reason: ReasonOption,
-    borrower: BorrowerOption = None,
-    loan: LoanOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    state: StateOption = None,
-) -> None:
-    """Put a legal hold on a borrower, which refuses erasure until it is released.
-
-    Example: `repayrank audit hold --borrower B-1 --reason "court order 12/2026"`
-    """
-    from serving.decisions.outbox import outbox_of, posted
-
-    name = _name(borrower, loan)
-    with _vault(state or home) as vault:
-        vault.hold(name, reason, datetime.now(UTC).date())
-        posted(outbox_of(state or home), "hold:subject:placed", {"subject": _pseudonym(vault, name), "reason": reason})
-    typer.echo("held: erasure is refused until the hold is released")
-
-
-@audit_app.command("release")
-def audit_release(
-    reason: ReasonOption,
-    borrower: BorrowerOption = None,
-    loan: LoanOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    state: StateOption = None,
-) -> None:
-    """Release a legal hold; the reason is that of the hold.
-
-    Example: `repayrank audit release --borrower B-1 --reason "court order 12/2026"`
-    """
-    from serving.decisions.outbox import outbox_of, posted
-
-    name = _name(borrower, loan)
-    with _vault(state or home) as vault:
-        vault.release(name, reason)
-        posted(
-            outbox_of(state or home), "hold:subject:released", {"subject": _pseudonym(vault, name), "reason": reason}
-        )
-    typer.echo("released: the subject may be erased")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
-
-
-def _name(borrower: str | None, loan: str | None) -> Name:
-    from serving.subjects.subject import Name
-
-    if (borrower is None) == (loan is None):
-        raise UsageError(
-            "no subject, or two", where="the command line", expected="--borrower or --loan", do="name one of them"
-        )
-    return Name("loan", loan) if borrower is None and loan is not None else Name("borrower", borrower or "")
-
-
-def _pseudonym(vault: Vault, name: Name) -> str:
-    from serving.subjects.errors import unknown
-
-    pseudonym = vault.pseudonym_of(name)
-    if pseudonym is None:
-        raise unknown()
-    return pseudonym.hex()
-
-
-def _vault(state: Path) -> Vault:
-    from serving.decisions.opening import opened_vault
-
-    return opened_vault(state)
-
-
-def _archive(home: Path, state: Path | None, records: Path | None, checkpoints: Path | None, log_name: str) -> Archive:
-    from serving.decisions.opening import opened_archive
-
-    return opened_archive(home, state, records, checkpoints, log_name)
+audit_app.command("backup")(audit_backup)
+audit_app.command("restore")(audit_restore)
+audit_app.command("erase")(audit_erase)
+audit_app.command("hold")(audit_hold)
+audit_app.command("release")(audit_release)

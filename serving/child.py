@@ -18,6 +18,7 @@ from typing import Any
 
 from features.errors import ConfigurationRefused
 from serving.access.tokens import create, tokens_file
+from serving.settings import DATABASE_URL
 
 SECONDS_TO_START = 90.0
 SECONDS_TO_STOP = 40.0
@@ -45,6 +46,7 @@ def served(
     port: int = 0,
     policy: Path | None = None,
     roles: Sequence[str] = ("engine",),
+    database_url: str | None = None,
     more: Sequence[str] = (),
 ) -> Iterator[Child]:
     """Start the service, wait until it is ready, and stop it at the end.
@@ -55,6 +57,7 @@ def served(
     log : receives all that the service prints
     port : 0 takes a free one
     roles : for each a token is made that is good for a day
+    database_url : of a log in PostgreSQL; one in our own environment is not for the child
     more : further arguments of `python -m serving.server`
 
     Raises
@@ -65,7 +68,9 @@ def served(
     command += [*([] if policy is None else ["--policy", str(policy)]), *more]
     tokens = {role: create(tokens_file(home), name="demonstration", role=role, days=1).text for role in roles}
     ours = str(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
+    environment = {name: value for name, value in os.environ.items() if name != DATABASE_URL}
+    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
+    environment |= {DATABASE_URL: database_url} if database_url else {}
     with log.open("wb") as stream:
         # Its own session: Ctrl-C in the terminal reaches the parent alone, which then stops the child in good order.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -13,7 +14,14 @@ from pathlib import Path
 
 from features.compilation import keep_nothing
 from features.errors import ConfigurationRefused, RepayrankError
-from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME, Settings, records_in
+from serving.settings import (
+    DATABASE_URL,
+    DEFAULT_HOME,
+    DEFAULT_LOG_NAME,
+    Settings,
+    log_chosen,
+    require_no_password,
+)
 
 SECONDS_TO_FINISH = 30
 """How long requests that have begun may take after the service is told to stop."""
@@ -60,7 +68,7 @@ def run(settings: Settings) -> None:
             {
                 "serving": _address(listener),
                 "cards": {name: card.version for name, card in front.cards.items()},
-                "records": "off" if settings.records is None else str(settings.records),
+                "records": settings.log_told,
                 **door.told(),
                 "seconds": round(time.perf_counter() - began, 2),
             }
@@ -121,17 +129,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=Settings.port)
     parser.add_argument("--state", type=Path)
     parser.add_argument("--records", type=Path)
+    parser.add_argument("--database-url", help=f"without a password; with one in {DATABASE_URL}")
     parser.add_argument("--checkpoints", type=Path)
     parser.add_argument("--log-name", default=DEFAULT_LOG_NAME)
     parser.add_argument("--without-records", action="store_true")
     given = parser.parse_args(arguments)
     try:
+        named = given.database_url and require_no_password(given.database_url)
+        log = log_chosen(
+            given.state or given.home,
+            given.records,
+            named or os.environ.get(DATABASE_URL),
+            without=given.without_records,
+        )
         run(
             Settings(
                 home=given.home,
                 state=given.state,
                 policy=given.policy,
-                records=None if given.without_records else given.records or records_in(given.state or given.home),
+                records=log.folder,
+                database_url=log.url,
                 anchors=given.checkpoints,
                 log_name=given.log_name,
                 host=given.host,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, urlsplit
 
-from features.errors import ConfigurationRefused
+from features.errors import ConfigurationRefused, UsageError
 
 HOME, CARDS, POLICY = "REPAYRANK_HOME", "REPAYRANK_CARDS", "REPAYRANK_POLICY"
 STATE, RECORDS = "REPAYRANK_STATE", "REPAYRANK_RECORDS"
 ANCHORS, LOG_NAME = "REPAYRANK_CHECKPOINTS", "REPAYRANK_LOG_NAME"
+DATABASE_URL = "REPAYRANK_DATABASE_URL"
 OFF = "off"
 """What `REPAYRANK_RECORDS` says where nothing is to be recorded."""
 DEFAULT_LOG_NAME = "repayrank/decisions"
@@ -30,7 +33,9 @@ class Settings:
     state : folder of all that is written: tokens, secrets, subjects, decisions, checkpoints; None for the home
     policy : a policy file, or None for the one that ships with the release
     cards : the cards to answer; empty for every card that has a champion
-    records : folder of the decision log; None where no decision is recorded
+    records : folder of the decision log
+    database_url : postgresql://user@host/database where the log is in PostgreSQL, to which several processes may write.
+        Where neither is given no decision is recorded
     anchors : file of the log's signed checkpoints; None for one in the state. It belongs on another disk, or with
         another owner: whoever can change both log and checkpoints can take back the newest decisions
     log_name : the log's name, which its checkpoints carry; given once for its life
@@ -49,6 +54,7 @@ class Settings:
     policy: Path | None = None
     cards: tuple[str, ...] = ()
     records: Path | None = None
+    database_url: str | None = field(default=None, repr=False)
     anchors: Path | None = None
     log_name: str = DEFAULT_LOG_NAME
     host: str = "127.0.0.1"
@@ -78,11 +84,17 @@ class Settings:
             raise ConfigurationRefused(
                 "; ".join(faults), where="service settings", expected="usable limits", do="correct the settings named"
             )
+        require_one_log(self.records, self.database_url)
 
     @property
     def written_to(self) -> Path:
         """Where all lies that the service writes."""
         return self.state or self.home
+
+    @property
+    def log_told(self) -> str:
+        """Where decisions are recorded, in a word: of a database neither address nor user."""
+        return "postgresql" if self.database_url else str(self.records or OFF)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -90,15 +102,75 @@ class Settings:
         given = os.environ if environment is None else environment
         home = Path(given[HOME]) if given.get(HOME) else _home_beside_the_code()
         state = Path(given[STATE]) if given.get(STATE) else home
+        log = log_chosen(state, Path(given[RECORDS]) if given.get(RECORDS) else None, given.get(DATABASE_URL))
         return cls(
             home=home,
             state=state,
-            records=None if given.get(RECORDS) == OFF else Path(given.get(RECORDS) or records_in(state)),
+            records=log.folder,
+            database_url=log.url,
             anchors=Path(given[ANCHORS]) if given.get(ANCHORS) else None,
             log_name=given.get(LOG_NAME) or DEFAULT_LOG_NAME,
             policy=Path(given[POLICY]) if given.get(POLICY) else None,
             cards=tuple(name.strip() for name in given.get(CARDS, "").split(",") if name.strip()),
         )
+
+
+class Log(NamedTuple):
+    """Where decisions are recorded: a folder or a database, or neither."""
+
+    folder: Path | None
+    url: str | None
+
+
+def log_chosen(state: Path, records: Path | None, url: str | None, *, without: bool = False) -> Log:
+    """Return where decisions are recorded, by what the operator said.
+
+    Raises
+    ------
+    ConfigurationRefused : two places, or a database and that nothing is to be recorded
+    """
+    if without:
+        return Log(None, None)
+    require_one_log(records, url)
+    if url:
+        return Log(None, url)
+    return Log(None if str(records) == OFF else records or records_in(state), None)
+
+
+def require_one_log(records: Path | None, url: str | None) -> None:
+    """Refuse a folder beside a database.
+
+    Raises
+    ------
+    ConfigurationRefused : both are given
+    """
+    if records is not None and url:
+        raise ConfigurationRefused(
+            "two places for one log, or a place and that there is none",
+            where=f"{RECORDS} or --records, and {DATABASE_URL} or --database-url",
+            expected="one of them",
+            do="leave the other out",
+        )
+
+
+def require_no_password(url: str) -> str:
+    """Return a database's URL that came from the command line, which every user of the machine can read.
+
+    Raises
+    ------
+    UsageError : there is a password in it
+    """
+    with suppress(ValueError):  # what cannot be read is refused when it is used
+        parts = urlsplit(url)
+        if parts.password is not None or any("password" in name for name, _ in parse_qsl(parts.query)):
+            raise UsageError(
+                "a password on the command line, where every user of the machine can read it",
+                where="--database-url",
+                expected="a URL without a password",
+                do=f"put the whole URL into the environment ({DATABASE_URL}), or the password into ~/.pgpass "
+                "(PGPASSFILE), and take another password: this one may have been read",
+            )
+    return url
 
 
 def records_in(state: Path) -> Path:

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from serving.audit_verbs import HomeOption, StateOption
+from serving.access.token_text import DAYS
 from serving.settings import DEFAULT_HOME
+from serving.verb_options import HomeOption, StateOption
 
 token_app = typer.Typer(help="Give out tokens for the service, list them, end them.", no_args_is_help=True)
-
-DAYS = 90
 
 
 @token_app.command("create")

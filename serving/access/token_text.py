@@ -21,6 +21,8 @@ from serving.access.why import NotLetIn, Why
 from serving.ids import CROCKFORD, LENGTH, crockford, score_ids
 
 BEGINS = b"rr_"
+DAYS = 90
+"""For how long a token is good unless something else is said."""
 SECRET_BYTES = 32
 SECRET_LENGTH = 52
 """Characters of five bits for 256 bits."""

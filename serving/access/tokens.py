@@ -21,13 +21,13 @@ import msgspec
 from features.errors import ConfigurationRefused, UsageError
 from serving.access.files import SECRET, read_guarded
 from serving.access.roles import HOLDERS, Role
-from serving.access.token_text import Token
+from serving.access.token_text import DAYS, Token
 from serving.access.why import NotLetIn, Why
 from serving.records.anchors import sync_folder
 
 FORMAT = 1
 FOLDER, FILE = "access", "tokens.json"
-DAYS, MOST_DAYS = 90, 366
+MOST_DAYS = 366
 LONGEST_NAME = 64
 OWNER_ONLY, FOLDER_OWNER_ONLY = 0o600, 0o700
 

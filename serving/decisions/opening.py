@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -17,13 +18,14 @@ from serving.decisions.outbox import Log
 from serving.decisions.policies import keep_policy, policies_in
 from serving.decisions.recorder import Recorder
 from serving.openapi import release
+from serving.records.errors import AuditBroken
 from serving.records.opening import Place
-from serving.records.store import open_store
-from serving.settings import DEFAULT_LOG_NAME, Settings, records_in
+from serving.records.store import Store, open_store
+from serving.settings import DEFAULT_LOG_NAME, Settings, records_in, require_one_log
 from serving.state import Loaded
-from serving.subjects.keys import Keys, created_keys, read_keys
+from serving.subjects.keys import LOG_PUBLIC, Keys, created_keys, read_keys, read_public_key
 from serving.subjects.subject import KEY_BYTES
-from serving.subjects.vault import Vault, open_vault
+from serving.subjects.vault import DATABASE, Vault, open_vault
 
 
 def opened_recorder(settings: Settings, loaded: Loaded, log: Log) -> Recorder | None:
@@ -35,26 +37,29 @@ def opened_recorder(settings: Settings, loaded: Loaded, log: Log) -> Recorder | 
 
     Raises
     ------
-    LogOwned : another process writes to the log
-    ConfigurationRefused : a key or a file is not what it should be
+    LogOwned : another process writes to the log, which is in SQLite
+    ConfigurationRefused : a key or a file is not what it should be, or a log has decisions and the vault is not there
     AuditBroken : the log is not the one that was signed
     """
-    if settings.records is None:
+    if settings.records is None and settings.database_url is None:
         return None
     state = settings.written_to
     keys = created_keys(secrets_in(state))
-    place = place_of(state, keys, settings.records, settings.anchors, settings.log_name)
+    place = place_of(
+        state, keys.log_public, settings.records, settings.anchors, settings.log_name, settings.database_url
+    )
     keep_policy(policies_in(state), loaded.policy, settings.policy)
     with ExitStack() as undo:
-        vault = undo.enter_context(open_vault(subjects_in(state), keys.subjects))
-        store = undo.enter_context(open_store(place, keys.log, time.monotonic))
-        if vault.is_new and store.size:
+        # The log first: whoever wrote the decisions that it shows had a vault before.
+        store = undo.enter_context(_opened_store(place, keys, state))
+        if store.size and not _has_vault(state):
             raise ConfigurationRefused(
-                "a new vault of subjects beside a log that has decisions",
+                "no vault of subjects beside a log that has decisions",
                 where=str(subjects_in(state)),
                 expected="the vault that the log was written with: without it no decision in it can be read",
-                do="bring the vault back from its copy, and remove the empty one",
+                do="bring the vault back from its copy",
             )
+        vault = undo.enter_context(open_vault(subjects_in(state), keys.subjects))
         undo.pop_all()
     archive = Archive(place, vault, settings.home, state)
     cards = Cards(settings.home, policies_in(state), load_tried)
@@ -67,6 +72,7 @@ def opened_archive(
     records: Path | None = None,
     anchors: Path | None = None,
     log_name: str = DEFAULT_LOG_NAME,
+    database_url: str | None = None,
 ) -> Archive:
     """Return a log for reading, also while a service writes to it; see `serving.settings` for where it lies.
 
@@ -76,7 +82,7 @@ def opened_archive(
     """
     state = state or home
     keys = read_keys(secrets_in(state))
-    place = place_of(state, keys, records or records_in(state), anchors, log_name)
+    place = place_of(state, keys.log_public, records, anchors, log_name, database_url)
     return Archive(place, open_vault(subjects_in(state), keys.subjects), home, state)
 
 
@@ -90,9 +96,58 @@ def opened_vault(state: Path) -> Vault:
     return open_vault(subjects_in(state), read_keys(secrets_in(state)).subjects)
 
 
-def place_of(state: Path, keys: Keys, records: Path, anchors: Path | None, log_name: str) -> Place:
-    """Return where a log lies; its checkpoints lie beside its folder unless another place is named."""
-    return Place(records, anchors or state / "checkpoints" / "decisions.txt", log_name, (keys.log_public,))
+def place_to_check(
+    state: Path, records: Path | None, anchors: Path | None, log_name: str, database_url: str | None, key: Path | None
+) -> Place:
+    """Return where a log lies, for whoever may read it and has its public key, and no secret.
+
+    Parameters
+    ----------
+    key : a file with the log's public key; None for the one that lies beside the secrets
+
+    Raises
+    ------
+    ConfigurationRefused : there is no such key
+    """
+    public = read_public_key(key or secrets_in(state) / LOG_PUBLIC)
+    return place_of(state, public, records, anchors, log_name, database_url)
+
+
+def place_of(
+    state: Path,
+    public: Ed25519PublicKey,
+    records: Path | None,
+    anchors: Path | None,
+    log_name: str,
+    database_url: str | None = None,
+) -> Place:
+    """Return where a log lies: in the state, with its checkpoints beside its folder, unless others are named.
+
+    Raises
+    ------
+    ConfigurationRefused : a folder is named beside a database
+    """
+    require_one_log(records, database_url)
+    beside = state / "checkpoints" / "decisions.txt"
+    return Place(records or records_in(state), anchors or beside, log_name, (public,), database_url or None)
+
+
+def _opened_store(place: Place, keys: Keys, state: Path) -> Store:
+    try:
+        return open_store(place, keys.log, time.monotonic)
+    except AuditBroken as error:
+        if place.url is None or _has_vault(state):
+            raise
+        raise ConfigurationRefused(
+            f"a state folder from which nothing was written to this log ({error.found})",
+            where=str(state),
+            expected="the keys, the vault and the checkpoints of the processes that write to it: they share one state",
+            do="name theirs with --state and --checkpoints, or name another log",
+        ) from error
+
+
+def _has_vault(state: Path) -> bool:
+    return (subjects_in(state) / DATABASE).exists()
 
 
 def secrets_in(state: Path) -> Path:

@@ -62,7 +62,7 @@ class Anchors:
             if is_new:
                 sync_folder(path.parent)
             size = os.fstat(self._file).st_size
-            raw, begun = _end(self._file, size, origin)
+            raw, begun = _end(self._file, size, origin, CHECKED_AT_START)
             notes, unfinished = split(raw)
             _require_one_at_most(unfinished, path, origin)
             checked = read_notes(notes[-CHECKED_AT_START:], path, origin, tuple(trusted))
@@ -131,7 +131,7 @@ def read_last(path: Path, origin: str, trusted: Iterable[Ed25519PublicKey]) -> t
     """
     try:
         with path.open("rb") as stream:
-            raw, _ = _end(stream.fileno(), os.fstat(stream.fileno()).st_size, origin)
+            raw, _ = _end(stream.fileno(), os.fstat(stream.fileno()).st_size, origin, 1)
     except OSError as error:
         raise broken(f"checkpoints that cannot be read ({error.strerror})", str(path)) from error
     notes, unfinished = split(raw)
@@ -211,9 +211,14 @@ def _longest_note(origin: str) -> int:
     return 2 * len(origin) + NOTE_BYTES_BESIDE_ORIGINS
 
 
-def _end(file: int, size: int, origin: str) -> tuple[bytes, bool]:
-    """Return the end of the file from the beginning of a note on, and whether something came before it."""
-    read = min(size, (CHECKED_AT_START + 2) * _longest_note(origin))
+def _end(file: int, size: int, origin: str, notes: int) -> tuple[bytes, bool]:
+    """Return the end of the file from the beginning of a note on, and whether something came before it.
+
+    Parameters
+    ----------
+    notes : whole ones that are in it, where the file has as many; one that is cut and an unfinished one may be beside
+    """
+    read = min(size, (notes + 2) * _longest_note(origin))
     raw = os.pread(file, read, size - read)
     if read == size:
         return raw, False

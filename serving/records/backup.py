@@ -13,20 +13,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from features.errors import ConfigurationRefused, UsageError
 from serving.records.anchors import read_anchors, sync_folder
 from serving.records.audit import Report, verify
+from serving.records.checkpoint import Checkpoint
 from serving.records.errors import broken
 from serving.records.opening import Place, database_of
 from serving.records.sqlite import copy_database
-from serving.records.tables import reading
+from serving.records.tables import read_head, reading
 
 CHECKPOINTS = "checkpoints.txt"
 UNFINISHED = ".unfinished"
+Signed = tuple[Checkpoint, bytes]
+"""A checkpoint and its note."""
+
 FOLDER_MODE = 0o700
 OWNER_ONLY = 0o600
 
@@ -43,21 +48,32 @@ def backup(place: Place, folder: Path) -> Report:
     AuditBroken : the log does not verify
     """
     _require_file(place)
+    with whole_folder(folder) as unfinished:
+        copy = _place_in(unfinished, place)
+        # Before the database: each of them is then about records that the copy has.
+        _copied(place.anchors, copy.anchors)
+        with reading(database_of(place)) as tables:
+            copy_database(tables, copy.database)
+        return verify(copy)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder under another name, which it exchanges for its own once all in it is on the disk.
+
+    Raises
+    ------
+    UsageError : there is one with that name
+    """
     if folder.exists():
         raise _is_there(folder, "a new folder")
     unfinished = folder.with_name(folder.name + UNFINISHED)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=FOLDER_MODE, parents=True)
-    copy = _place_in(unfinished, place)
-    # Before the database: each of them is then about records that the copy has.
-    _copied(place.anchors, copy.anchors)
-    with reading(database_of(place)) as tables:
-        copy_database(tables, copy.database)
-    report = verify(copy)
+    yield unfinished
     sync_folder(unfinished)
     unfinished.rename(folder)
     sync_folder(folder.parent)
-    return report
 
 
 def restore(folder: Path, place: Place, *, accept_loss: bool = False) -> Report:
@@ -74,11 +90,11 @@ def restore(folder: Path, place: Place, *, accept_loss: bool = False) -> Report:
     Raises
     ------
     UsageError : a log is there, or the log is in PostgreSQL
+    LogOwned : a service writes there
     AuditBroken : the backup does not verify, or the checkpoints are of another history
     ConfigurationRefused : decisions would be lost, and it was not said that they may be
     """
     _require_file(place)
-    report = verify(_place_in(folder, place))
     place.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     place.anchors.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     with ExitStack() as undo:
@@ -89,21 +105,28 @@ def restore(folder: Path, place: Place, *, accept_loss: bool = False) -> Report:
         # Also a write-ahead log that was left alone: SQLite would take it for the restored file's.
         for found in set(place.folder.glob(f"{place.database.name}*")) - {copy}:
             raise _is_there(found, "a place without a log")
-        _require_continued(folder, place, report, accept_loss=accept_loss)
+        left = read_anchors(place.anchors, place.origin, place.trusted) if place.anchors.exists() else []
+        report = _verified(_place_in(folder, place), left)
+        _leave_checkpoints(folder, place, report, left, accept_loss=accept_loss)
         _copied(_place_in(folder, place).database, copy)
         copy.rename(place.database)
         sync_folder(place.folder)
         return verify(place)
 
 
-def _require_continued(folder: Path, place: Place, report: Report, *, accept_loss: bool) -> None:
+def _verified(copy: Place, left: list[Signed]) -> Report:
+    """Return what was checked of a backup, also against those of the checkpoints that are about records it has."""
+    with reading(database_of(copy)) as tables:
+        size = read_head(tables).tree.size
+    return verify(copy, [note for checkpoint, note in left if checkpoint.size <= size])
+
+
+def _leave_checkpoints(folder: Path, place: Place, report: Report, left: list[Signed], *, accept_loss: bool) -> None:
     """Leave checkpoints at the place that the backup has the records of."""
-    if not place.anchors.exists():
+    if not left:
         _copied(folder / CHECKPOINTS, place.anchors)
         sync_folder(place.anchors.parent)
         return
-    left = read_anchors(place.anchors, place.origin, place.trusted)
-    verify(_place_in(folder, place), [note for checkpoint, note in left if checkpoint.size <= report.records])
     lost = left[-1][0].size - report.records
     if lost <= 0:
         return
@@ -112,7 +135,7 @@ def _require_continued(folder: Path, place: Place, report: Report, *, accept_los
             f"a backup of {report.records} decisions where {left[-1][0].size} were signed: {lost} would be lost",
             where=str(folder),
             expected=f"a backup with all that {place.anchors} tells of",
-            do="look for a newer one; to go on without those decisions, say that the loss is accepted",
+            do="look for a newer one; to go on without those decisions, say that the loss is accepted (--accept-loss)",
         )
     kept = place.anchors.with_name(f"{place.anchors.name}.{left[-1][0].size}-signed")
     if kept.exists():

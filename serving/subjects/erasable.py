@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from features.errors import ConfigurationRefused
@@ -108,6 +108,30 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> None:
     """Write all that is in the file once more, and nothing else."""
     connection.execute("VACUUM")
     overwrite_journal(path)
+
+
+def copy(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the database into a new file and return once it is on the disk.
+
+    The caller keeps all other processes from writing meanwhile.
+
+    Raises
+    ------
+    ConfigurationRefused : it cannot be written
+    OSError : likewise
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as target:
+            target.execute(f"PRAGMA synchronous = {EXTRA}")
+            connection.backup(target)
+    except sqlite3.Error as error:
+        raise ConfigurationRefused(
+            f"a copy that cannot be written ({error.sqlite_errorname})",
+            where=str(path),
+            expected="a disk that can be written and has space",
+            do="make space, or name a folder elsewhere",
+        ) from error
 
 
 def is_left(path: Path, parts: Sequence[bytes]) -> bool:

@@ -10,6 +10,7 @@ unreadable. A copy of them belongs in a safe place, away from copies of the vaul
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -78,6 +79,33 @@ def read_keys(folder: Path) -> Keys:
     if not isinstance(stated, Ed25519PublicKey) or stated != private.public_key():
         raise _refused(f"a public key that does not belong to {LOG}", folder / LOG_PUBLIC)
     return Keys(subjects, private, stated)
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """Return the key that a log is checked with; it may be another user's, as an auditor's copy of ours is.
+
+    Raises
+    ------
+    ConfigurationRefused : there is none, or others than its owner can put another in its place
+    """
+    try:
+        with path.open("rb") as stream:
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+            key = load_pem_public_key(stream.read(MOST_BYTES))
+    except OSError as error:
+        raise _no_public_key(f"a key that cannot be read ({error.strerror})", path) from error
+    except (ValueError, UnsupportedAlgorithm):
+        raise _no_public_key("no public key", path) from None
+    if mode & OTHERS_WRITE:
+        raise _no_public_key(f"the mode {mode:04o}, by which others could put another key in its place", path)
+    if not isinstance(key, Ed25519PublicKey):
+        raise _no_public_key("a public key of another kind", path)
+    return key
+
+
+def fingerprint(key: Ed25519PublicKey) -> str:
+    """Return by what people compare a public key with the one that was published: SHA-256 over its DER form."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def created_keys(folder: Path) -> Keys:
@@ -173,6 +201,15 @@ def _private(pem: bytes, path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise _refused("a private key of another kind", path)
     return key
+
+
+def _no_public_key(found: str, path: Path) -> ConfigurationRefused:
+    return ConfigurationRefused(
+        found,
+        where=str(path),
+        expected=f"the log's public key in PEM ({LOG_PUBLIC} among the secrets), which its owner alone can change",
+        do="name a copy of it with --key",
+    )
 
 
 def _refused(found: str, path: Path) -> ConfigurationRefused:

@@ -187,7 +187,7 @@ class Vault:
         UsageError : the reason cannot be written
         VaultBusy, VaultStopped : it may not be done
         """
-        _require_reason(reason, name)
+        require_reason(reason, name)
         lookup = self._secret.lookup(name)
         with self._using() as deadline, self._writing(deadline), self._changing():
             pseudonym = self._known(lookup).pseudonym
@@ -228,6 +228,17 @@ class Vault:
         with self._using(), self._lasting():
             found = self._connection.execute("SELECT pseudonym, reason, day FROM holds ORDER BY day, reason").fetchall()
         return [Hold(pseudonym, reason, date.fromisoformat(day)) for pseudonym, reason, day in found]
+
+    def copy(self, path: Path) -> None:
+        """Write all that the vault has now into a new file, in which those who are erased later stay.
+
+        Raises
+        ------
+        ConfigurationRefused : it cannot be written
+        VaultBusy, VaultStopped : the vault cannot be read now
+        """
+        with self._using() as deadline, self._writing(deadline):
+            erasable.copy(self._connection, path)
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -398,12 +409,18 @@ def open_vault(folder: Path, master: bytes, busy_seconds: float = BUSY_SECONDS) 
             raise refusal_to_open(error, folder) from error
 
 
-def _require_reason(reason: str, name: Name) -> None:
+def require_reason(reason: str, name: Name) -> None:
+    """Refuse a reason that could not be erased with the person whom it is about.
+
+    Raises
+    ------
+    UsageError : it is not one line, or has the person's id in it
+    """
     names_them = re.search(rf"(?<!\w){re.escape(name.id)}(?!\w)", reason)
     if not 0 < len(reason) <= LONGEST_REASON or not reason.isprintable() or names_them:
         raise UsageError(
             "a reason that cannot be written",
-            where="the reason of a legal hold",
+            where="the reason",
             expected=f"one line of at most {LONGEST_REASON} characters, without the id of the person",
             do="give the number of the case, for example",
         )

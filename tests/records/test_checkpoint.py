@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import ConfigurationRefused
+from serving.records.anchors import read_anchors, read_last
 from serving.records.checkpoint import Checkpoint, key_id, opened, require_origin, signed
 from serving.records.errors import AuditBroken
 
@@ -111,3 +112,22 @@ def test_both_keys_are_believed_while_one_replaces_the_other():
 def test_a_name_that_cannot_stand_in_a_checkpoint_is_refused(origin):
     with pytest.raises(ConfigurationRefused):
         require_origin(origin)
+
+
+@given(
+    st.text("ab./", min_size=1, max_size=80),
+    st.lists(st.integers(0, 10**3) | st.integers(0, 2**60), min_size=1, max_size=12),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([0, 1, 60]),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_newest_checkpoint_is_found_without_the_others_whatever_a_crash_left_behind_it(
+    tmp_path_factory, origin, sizes, begun, zeros
+):
+    notes = [signed(Checkpoint(origin, size, hashlib.sha256(b"%d" % size).digest()), KEY) for size in sorted(sizes)]
+    path = tmp_path_factory.mktemp("anchors") / "checkpoints.txt"
+    unfinished = notes[-1][: int(begun * len(notes[-1]))]
+    path.write_bytes(
+        b"".join(note + b"\n" for note in notes) + unfinished + bytes(zeros if len(unfinished) < 100 else 0)
+    )
+    assert read_last(path, origin, TRUSTED) == read_anchors(path, origin, TRUSTED)[-1]
