@@ -120,8 +120,8 @@ def _faults_of_row(place: int, row: object, card: FittedCard) -> Iterator[Fault]
         yield Fault(ROWS, place, None, f"an object with the keys {', '.join(OF_A_ROW)} and no other")
         return
     owed, currency = row["owed_minor"], row["currency"]
-    if not isinstance(row["loan_id"], str) or not row["loan_id"]:
-        yield Fault(ROWS, place, "loan_id", "a text that is not empty")
+    if not isinstance(row["loan_id"], str) or not row["loan_id"] or columns.printable(row["loan_id"]) is None:
+        yield Fault(ROWS, place, "loan_id", f"{columns.expected(pl.String())}, and not empty")
     if row["product"] not in PRODUCTS:
         yield Fault(ROWS, place, "product", f"one of {', '.join(PRODUCTS)}")
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency) or currency == NO_CURRENCY:
