@@ -192,7 +192,10 @@ def _features(loaded: Loaded) -> Schema:
         {"title": f"card {name}", **object_of(dict.fromkeys(card.catalog.names, ref("FeatureValue")))}
         for name, card in loaded.cards.items()
     ]
-    description = "each feature that the card reads and no other, see /v1/features; null: not known"
+    description = (
+        "each feature that the card reads and no other, see /v1/features; null: not known; a number beyond "
+        f"{columns.EXACT} is written with a point or an exponent"
+    )
     return {**(told[0] if len(told) == 1 else {"anyOf": told}), "description": description}
 
 
