@@ -67,6 +67,10 @@ TOO_MANY = Refusal(
 )
 
 
+NO_REQUEST = "none"
+"""The route under which refusals are logged that answer no request."""
+
+
 class _NotTaken(Exception):
     """Ends the parser's work; why is told by `refusal`."""
 
@@ -92,6 +96,8 @@ class Impatient(HttpToolsProtocol):
         self._unheard = 0
         """Bytes since the parser last found anything."""
         self._deaf = False
+        self._again = b""
+        """The headers of a request that asks for another protocol, without the one that does."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -108,8 +114,9 @@ class Impatient(HttpToolsProtocol):
         """Answer a caller who has sent all and closed that way; true keeps the other way open."""
         if self._is_idle() or self._has_headers:
             return None
-        self._deaf = True
-        self.cycle.keep_alive = False
+        if not self._deaf:
+            self._deaf = True
+            self.cycle.keep_alive = False
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -136,8 +143,12 @@ class Impatient(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                # The parser stops behind the request. Nobody changes the protocol: the next request follows.
-                data = data[upgrade.args[0] :]
+                # The parser stops behind the headers, and would take the body for another protocol. Nobody offers
+                # one: the request is read again by a new parser, without the header that asks for it.
+                data = self._again + data[upgrade.args[0] :]
+                self._again = b""
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             else:
                 return
 
@@ -167,6 +178,9 @@ class Impatient(HttpToolsProtocol):
         self._unheard = 0
         if not _has_one_sense(self.headers, self.parser.get_http_version()):
             raise _NotTaken(MALFORMED)
+        if self.parser.should_upgrade():
+            self._again = self._without_upgrade()
+            return
         self._heard()
         super().on_headers_complete()
         self._has_headers = True
@@ -178,6 +192,8 @@ class Impatient(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Be ready for the next request."""
+        if self._again:
+            return
         self._unheard = 0
         self._has_headers = False
         super().on_message_complete()
@@ -201,6 +217,14 @@ class Impatient(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_work = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _without_upgrade(self) -> bytes:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise _NotTaken(MALFORMED)
+        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def _take(self, count: int) -> None:
         self._unheard = 0
@@ -282,13 +306,13 @@ def _has_one_sense(headers: list[tuple[bytes, bytes]], version: str) -> bool:
     hosts, encodings = names.count(b"host"), [value for name, value in headers if name == b"transfer-encoding"]
     if version == "1.0":  # it has no transfer encodings, and need not name a host
         return hosts <= 1 and not encodings
-    return hosts == 1 and all(value.lower() == b"chunked" for value in encodings)
+    return version == "1.1" and hosts == 1 and all(value.lower() == b"chunked" for value in encodings)
 
 
 def _refusing(refusal: Refusal) -> App:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         request_id = score_ids(1)[0]
-        to_stderr({"route": "none", "status": int(refusal.status), "code": refusal.code, "id": request_id})
+        to_stderr({"route": NO_REQUEST, "status": int(refusal.status), "ms": 0.0, "id": request_id})
         await send_answer(send, refused(refusal), request_id)
 
     return app
