@@ -114,7 +114,9 @@ async def json_body(
     Gone : the caller hung up
     """
     headers = dict(scope["headers"])
-    kind, _, parameter = headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    # Said twice it is said in two ways: of two types a proxy may have looked at the other.
+    kind, _, parameter = (kinds[0] if len(kinds) == 1 else b"").decode("latin-1").lower().partition(";")
     charset = parameter.strip().removeprefix("charset=").strip('"')
     if kind.strip() != JSON.decode() or charset not in {"", "utf-8", "utf8"} or b"content-encoding" in headers:
         # A browser sends other types to any site without asking; requiring this one closes that door.

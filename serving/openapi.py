@@ -17,10 +17,10 @@ from models.fitted_card import FittedCard
 from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
 from serving import columns, own_columns, requests
-from serving.ids import CROCKFORD, LENGTH
 from serving.openapi_forms import (
     INTEGER,
     NUMBER,
+    OF_A_TOKEN,
     STRING,
     Schema,
     json_answer,
@@ -28,10 +28,11 @@ from serving.openapi_forms import (
     object_of,
     read,
     ref,
+    refusals,
     text,
     without_token,
 )
-from serving.openapi_records import decision, explained_answer, of_the_log, receipt_headers
+from serving.openapi_records import ID, decision, explained_answer, of_the_log, receipt_headers
 from serving.ready import MOST
 from serving.records.entry import KEY
 from serving.settings import Settings
@@ -65,10 +66,14 @@ def document(loaded: Loaded, settings: Settings) -> Schema:
             "/v1/rank": {"post": _scored(loaded, "rank", "Put loans in order of work, each with why", "RankAnswer")},
             "/v1/features": {"get": read("features", "The feature dictionary", "FeaturesAnswer")},
             "/v1/openapi.json": {"get": read("openapi", "This document", "AnyObject")},
-            "/readyz": {"get": _ready()},
+            "/readyz": {
+                "get": without_token(
+                    read("readyz", "Whether scores can be asked for", "ReadyAnswer"), HTTPStatus.SERVICE_UNAVAILABLE
+                )
+            },
             "/livez": {"get": without_token(read("livez", "Whether the process is alive", "AliveAnswer"))},
             "/metrics": {"get": text("metrics", "Counters in Prometheus' text form", "text/plain")},
-            "/": {"get": without_token(text("page", "A page for people", "text/html"))},
+            "/": {"get": without_token(text("page", "A page for people", "text/html"), HTTPStatus.SERVICE_UNAVAILABLE)},
             "/v1/models": {"get": read("models", "The cards that are answered", "ModelsAnswer")},
             "/v1/audit/checkpoint": {"get": of_the_log(text("checkpoint", "The newest checkpoint", "text/plain"))},
             "/v1/decisions/{score_id}": {"get": decision()},
@@ -99,6 +104,7 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
     return {
         "Request": _request(loaded, settings),
         "ReadyRequest": _ready_request(loaded, settings),
+        "FeatureValue": {"type": ["number", "null"], "maximum": MOST, "minimum": -MOST},
         **{
             _row_name(name): _facts(loaded) if name == FACTS else _row(schema)
             for name, schema in _declared(loaded).items()
@@ -164,15 +170,11 @@ def _request(loaded: Loaded, settings: Settings) -> Schema:
 def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
     row = object_of(
         {
-            "loan_id": {**STRING, "minLength": 1},
+            "loan_id": {**STRING, "minLength": 1, "maxLength": columns.LONGEST_TEXT},
             "product": {"enum": list(PRODUCTS)},
             "currency": {**STRING, "pattern": f"^(?!{NO_CURRENCY}$)[A-Z]{{3}}$"},
             "owed_minor": {**INTEGER, "minimum": 0, "maximum": MOST_MONEY, "description": "at risk, in minor units"},
-            "features": {
-                "type": "object",
-                "additionalProperties": {"type": ["number", "null"], "maximum": MOST, "minimum": -MOST},
-                "description": "each feature that the card reads and no other, see /v1/features; null: not known",
-            },
+            "features": _features(loaded),
         }
     )
     return object_of(
@@ -182,6 +184,19 @@ def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
             "rows": list_of(row, minItems=1, maxItems=settings.most_loans),
         }
     )
+
+
+def _features(loaded: Loaded) -> Schema:
+    """Return the features that a card reads; of several cards each reads its own."""
+    told = [
+        {"title": f"card {name}", **object_of(dict.fromkeys(card.catalog.names, ref("FeatureValue")))}
+        for name, card in loaded.cards.items()
+    ]
+    description = (
+        "each feature that the card reads and no other, see /v1/features; null: not known; a number beyond "
+        f"{columns.EXACT} is written with a point or an exponent"
+    )
+    return {**(told[0] if len(told) == 1 else {"anyOf": told}), "description": description}
 
 
 def _declared(loaded: Loaded) -> dict[str, type[Table]]:
@@ -264,7 +279,7 @@ def _entry(loaded: Loaded) -> Schema:
     part = object_of({"contribution": {**NUMBER, "description": "log-odds; positive raises risk"}})
     policy = loaded.policy
     return {
-        "score_id": {**STRING, "pattern": f"^[{CROCKFORD}]{{{LENGTH}}}$", "description": "quote it; sorts by time"},
+        "score_id": {**ID, "description": "quote it; sorts by time"},
         "loan_id": STRING,
         "observation_date": DAY,
         "default_probability": {**NUMBER, "minimum": 0, "maximum": 1, "description": "calibrated"},
@@ -373,17 +388,14 @@ def _summary(loaded: Loaded) -> Schema:
 
 def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str = "Request") -> Schema:
     statuses = (
+        *OF_A_TOKEN,
         HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.CONFLICT,
         HTTPStatus.GONE,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.SERVICE_UNAVAILABLE,
     )
     return {
         "operationId": name,
@@ -407,7 +419,7 @@ def _scored(loaded: Loaded, name: str, summary: str, answer: str, request: str =
         },
         "responses": {
             "200": {"description": "the answer; it is on record", **json_answer(answer), "headers": receipt_headers()},
-            **{str(int(status)): {"description": status.phrase, **json_answer("Refusal")} for status in statuses},
+            **refusals(*statuses),
         },
     }
 
@@ -419,9 +431,3 @@ def _examples(loaded: Loaded) -> Schema:
             for name, card in loaded.cards.items()
         }
     }
-
-
-def _ready() -> Schema:
-    told = without_token(read("readyz", "Whether scores can be asked for", "ReadyAnswer"))
-    told["responses"]["503"] = {"description": HTTPStatus.SERVICE_UNAVAILABLE.phrase, **json_answer("Refusal")}
-    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 Schema = dict[str, Any]
@@ -37,25 +38,53 @@ def object_of(properties: Schema, *, optional: tuple[str, ...] = (), description
     return told if description is None else {**told, "description": description}
 
 
-def read(name: str, summary: str, answer: str) -> Schema:
-    """Return an operation that reads JSON."""
+OF_A_TOKEN = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What whoever needs a token may be told instead of an answer."""
+
+RETRY_AFTER: Schema = {"Retry-After": {"schema": {**INTEGER, "minimum": 1}, "description": "seconds"}}
+HEADERS: dict[HTTPStatus, Schema] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"schema": {"const": "Bearer"}, "required": True}},
+    HTTPStatus.CONFLICT: RETRY_AFTER,
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": {**RETRY_AFTER["Retry-After"], "required": True}},
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
+}
+
+
+def refusals(*statuses: HTTPStatus) -> Schema:
+    """Return the answers that are refusals, by status."""
     return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": {"description": "the answer", **json_answer(answer)}},
+        str(int(status)): {
+            "description": status.phrase,
+            **json_answer("Refusal"),
+            **({"headers": HEADERS[status]} if status in HEADERS else {}),
+        }
+        for status in sorted(statuses)
     }
+
+
+def read(name: str, summary: str, answer: str) -> Schema:
+    """Return an operation that reads JSON with a token."""
+    return _operation(name, summary, json_answer(answer))
 
 
 def text(name: str, summary: str, kind: str) -> Schema:
-    """Return an operation that reads text."""
-    content = {kind: {"schema": STRING}}
+    """Return an operation that reads text with a token."""
+    return _operation(name, summary, {"content": {kind: {"schema": STRING}}})
+
+
+def without_token(told: Schema, *statuses: HTTPStatus) -> Schema:
+    """Return an operation that asks for no token, and is refused with these statuses alone."""
+    return {**told, "security": [], "responses": {"200": told["responses"]["200"], **refusals(*statuses)}}
+
+
+def _operation(name: str, summary: str, content: Schema) -> Schema:
     return {
         "operationId": name,
         "summary": summary,
-        "responses": {"200": {"description": "the answer", "content": content}},
+        "responses": {"200": {"description": "the answer", **content}, **refusals(*OF_A_TOKEN)},
     }
-
-
-def without_token(told: Schema) -> Schema:
-    """Return an operation that asks for no token."""
-    return {**told, "security": []}

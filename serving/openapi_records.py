@@ -6,7 +6,11 @@ from http import HTTPStatus
 
 from features.declaration import Group
 from features.words import Unit
-from serving.openapi_forms import INTEGER, NUMBER, STRING, Schema, json_answer, list_of, object_of, read, ref
+from serving.access.door import LEAST_REASON, LONGEST_REASON
+from serving.ids import CROCKFORD, LENGTH
+from serving.openapi_forms import INTEGER, NUMBER, STRING, Schema, list_of, object_of, read, ref, refusals
+
+ID: Schema = {**STRING, "pattern": f"^[{CROCKFORD}]{{{LENGTH}}}$"}
 
 
 def explained_answer() -> Schema:
@@ -41,23 +45,25 @@ def decision() -> Schema:
     """Return the operation that reads one decision."""
     told = of_the_log(read("decision", "One decision, explained feature by feature", "DecisionAnswer"))
     told["parameters"] = [
-        {"name": "score_id", "in": "path", "required": True, "schema": STRING},
+        {"name": "score_id", "in": "path", "required": True, "schema": ID},
         {
             "name": "X-Repayrank-Reason",
             "in": "header",
             "required": True,
-            "schema": STRING,
-            "description": "why it is read; kept with the record of the reading",
+            "schema": {**STRING, "minLength": LEAST_REASON, "maxLength": LONGEST_REASON},
+            "description": (
+                "why it is read, in printable UTF-8, not counting spaces before and behind; kept with the record of "
+                "the reading"
+            ),
         },
     ]
-    told["responses"]["410"] = {"description": HTTPStatus.GONE.phrase, **json_answer("Refusal")}
+    told["responses"] |= refusals(HTTPStatus.BAD_REQUEST, HTTPStatus.GONE)
     return told
 
 
 def of_the_log(told: Schema) -> Schema:
     """Return an operation with what it answers where there is no log, or nothing of that name in it."""
-    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
-        told["responses"][str(int(status))] = {"description": status.phrase, **json_answer("Refusal")}
+    told["responses"] |= refusals(HTTPStatus.NOT_FOUND)
     return told
 
 

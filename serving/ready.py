@@ -120,8 +120,8 @@ def _faults_of_row(place: int, row: object, card: FittedCard) -> Iterator[Fault]
         yield Fault(ROWS, place, None, f"an object with the keys {', '.join(OF_A_ROW)} and no other")
         return
     owed, currency = row["owed_minor"], row["currency"]
-    if not isinstance(row["loan_id"], str) or not row["loan_id"]:
-        yield Fault(ROWS, place, "loan_id", "a text that is not empty")
+    if not isinstance(row["loan_id"], str) or not row["loan_id"] or columns.printable(row["loan_id"]) is None:
+        yield Fault(ROWS, place, "loan_id", f"{columns.expected(pl.String())}, and not empty")
     if row["product"] not in PRODUCTS:
         yield Fault(ROWS, place, "product", f"one of {', '.join(PRODUCTS)}")
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency) or currency == NO_CURRENCY:
@@ -142,6 +142,12 @@ def _faults_of_features(place: int, given: object, card: FittedCard) -> Iterator
         if given.keys() - wanted:
             yield Fault(ROWS, place, "features", "only features that the card reads; see GET /v1/features")
     for name, value in given.items():
-        number = type(value) is float or type(value) is int
-        if value is not None and not (number and -MOST <= value <= MOST) and name in wanted:
-            yield Fault(ROWS, place, name, "a number, or null if not known")
+        if value is not None and name in wanted and not _is_number(value):
+            yield Fault(ROWS, place, name, f"a number, or null if not known; without a point up to {columns.EXACT}")
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a number that a feature can be and that is kept to the last digit."""
+    if type(value) is int:
+        return abs(value) <= columns.EXACT
+    return isinstance(value, float) and abs(value) <= MOST

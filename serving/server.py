@@ -58,6 +58,7 @@ def run(settings: Settings) -> None:
                 front.before(service.to_asgi()),
                 lifespan="on",
                 http=Impatient,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
