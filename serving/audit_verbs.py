@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import UsageError
+from serving.retention_verbs import audit_expire
 from serving.settings import ANCHORS, DEFAULT_HOME, DEFAULT_LOG_NAME, HOME, LOG_NAME, RECORDS, STATE
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 audit_app = typer.Typer(
     help="Verify, replay, prove and export the decisions of record; erase a borrower.", no_args_is_help=True
 )
+
+audit_app.command("expire")(audit_expire)
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar=HOME, help="Folder of models, keys and decisions.")]
 StateOption = Annotated[
