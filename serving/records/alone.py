@@ -267,7 +267,7 @@ def spans_of(number: int, record: str, keys: list[bytes], name: str) -> list[Spa
     require(sha256(plain["policy"].encode()).hex() == plain["policy_sha256"], "its policy is not the one it names")
     terms = tomllib.loads(plain["policy"])["terms"]
     today, given = date.fromisoformat(plain["today"]), datetime.fromisoformat(plain["recorded_at"])
-    require(today <= (given.astimezone(UTC) - BACK).date(), "it was given before its day")
+    require(given.tzinfo is not None and today <= (given.astimezone(UTC) - BACK).date(), "it was given too early")
     spans = [Span(a, b, kind, date.fromisoformat(day), today, number) for kind, a, b, day in plain["spans"]]
     require(sum(span.last - span.first + 1 for span in spans) == plain["records"], "it says another number of records")
     for before, span in pairwise([Span(-1, -1, "", date.min, today, number), *spans]):
@@ -348,7 +348,7 @@ def check_export(folder: Path, keys: list[bytes], origin: str | None, kept: Path
 
 
 def leaf_of(text: str, number: int, previous: bytes) -> tuple[bytes, str, str | None]:
-    """Return leaf hash, event and record of a line that is whole and follows the one before; a gone one has no record."""
+    """Return leaf hash, event and record of a line that is whole and follows the one before; a gone one has no more."""
     if text.startswith('{"leaf"'):
         line = in_one_form(text, GONE_FIELDS)
         leaf = bytes.fromhex(line["leaf"])

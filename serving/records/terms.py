@@ -19,7 +19,6 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -69,6 +68,7 @@ class Terms:
 
     terms: tuple[Term, ...]
     text: str = field(repr=False)
+    _known: dict[str, int | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def digest(self) -> str:
@@ -77,7 +77,10 @@ class Terms:
 
     def months(self, kind: str) -> int | None:
         """Return for how many months a kind of record is kept, or None where no term speaks of it."""
-        return max((term.months for term in self.terms if any(_fits(one, kind) for one in term.kinds)), default=None)
+        if kind not in self._known:
+            spoken = [term.months for term in self.terms if any(_fits(one, kind) for one in term.kinds)]
+            self._known[kind] = max(spoken, default=None)
+        return self._known[kind]
 
     def last_day(self, kind: str, day: date) -> date:
         """Return the last day on which a record must be kept.
@@ -162,7 +165,6 @@ def terms_from(raw: bytes, *, where: str) -> Terms:
     return Terms(written.terms, text)
 
 
-@cache
 def _fits(pattern: str, kind: str) -> bool:
     words = zip(pattern.split(":"), kind.split(":"), strict=True)
     return all(asked in {"*", word} for asked, word in words)
