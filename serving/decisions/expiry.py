@@ -25,7 +25,7 @@ from features.errors import DataRefused, UsageError
 from serving.decisions.archive import Archive
 from serving.records.audit import checked_rows, followed_orders, verify
 from serving.records.dropping import held_alone
-from serving.records.expiry import DONE, MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
+from serving.records.expiry import MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
 from serving.records.opening import Place, database_of
 from serving.records.tables import Row, Tables, reading, require_log
 from serving.records.terms import Terms, day_everywhere, day_of
@@ -104,9 +104,8 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
         destroyed = archive.vault.erase_all(plan.subjects)
         log.drop(plan.runs)
         if log.has_traces:
-            log.overwrite()
-            done = {"recorded_at": now.isoformat(), "records": plan.records.total(), "subjects": destroyed}
-            log.write(DONE, [done])
+            # Of a run that was cut off these are the numbers of the rest.
+            log.finish({"recorded_at": now.isoformat(), "records": plan.records.total(), "keys": destroyed})
     verify(archive.place)
     return _told(plan, destroyed, places)
 

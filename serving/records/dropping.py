@@ -19,6 +19,7 @@ from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.entry import Asked, Entry
 from serving.records.errors import owned
+from serving.records.expiry import DONE
 from serving.records.limits import Limits
 from serving.records.opening import Opened, Place, database_of, opened_log
 from serving.records.tables import Head, Row, head_values, unusable
@@ -79,14 +80,15 @@ class Alone:
         """Whether bytes of dropped rows may be left in the files."""
         return self._tables.metadata().get(TRACES) == YES
 
-    def overwrite(self) -> None:
-        """Leave no bytes of dropped rows in the files.
+    def finish(self, done: Mapping[str, Any]) -> None:
+        """Leave no bytes of dropped rows in the files, and write down that it is done.
 
         Raises
         ------
         LogBusy : somebody reads the log; the rows are dropped, and the next run finishes
         """
         self._tables.overwrite_dropped()
+        self.write(DONE, [done])
         self._tables.begin()
         self._tables.write_metadata({TRACES: NO})
         self._tables.commit()
