@@ -11,6 +11,7 @@ import typer
 
 from features.errors import UsageError
 from serving.backup_verbs import audit_backup, audit_restore
+from serving.retention_verbs import audit_expire
 from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME
 from serving.subject_verbs import audit_erase, audit_hold, audit_release
 from serving.verb_options import (
@@ -195,3 +196,4 @@ audit_app.command("restore")(audit_restore)
 audit_app.command("erase")(audit_erase)
 audit_app.command("hold")(audit_hold)
 audit_app.command("release")(audit_release)
+audit_app.command("expire")(audit_expire)

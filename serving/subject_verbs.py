@@ -107,7 +107,7 @@ def _meant(state: Path, borrower: str | None, loan: str | None, reason: str) -> 
     from serving.decisions.opening import opened_vault
     from serving.decisions.outbox import outbox_of, posted
     from serving.subjects.errors import unknown
-    from serving.subjects.vault import require_reason
+    from serving.subjects.holds import require_reason
 
     name = _name(borrower, loan)
     require_reason(reason, name)

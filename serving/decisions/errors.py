@@ -1,4 +1,4 @@
-"""How a decision of record is refused: erased, or never there."""
+"""How a decision of record is refused: erased, dropped at the end of its term, or never there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from features.errors import DataRefused
 
 class Erased(DataRefused):
     """What is asked for was erased together with the borrower whom it was about."""
+
+
+class Expired(Erased):
+    """What is asked for is of a time whose records were dropped at the end of their terms."""
 
 
 class NoSuchDecision(DataRefused):
@@ -20,6 +24,16 @@ def erased() -> Erased:
         where="the decision log",
         expected="a decision about borrowers of whom no one was erased since",
         do="nothing can bring it back; send a request under a new key if there is still a reason to",
+    )
+
+
+def expired() -> Expired:
+    """Return the error for a decision that is not kept any more."""
+    return Expired(
+        "an id of a time from which records were dropped at the end of their terms",
+        where="the decision log",
+        expected="a decision that is still kept",
+        do="nothing can bring it back; if there was such a decision, it has been kept for as long as it had to be",
     )
 
 

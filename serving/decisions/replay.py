@@ -1,7 +1,8 @@
 """A decision computed anew from its record alone, and compared with what was answered, to the bit.
 
 Rows that were sent come from the record, the model from its version and fingerprint, the policy from its digest. What
-has been erased since cannot be computed any more; the rest of the same request still can.
+has been erased since cannot be computed any more; the rest of the same request still can. What was dropped at the
+end of its term is counted.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from serving.decisions.record import (
 )
 from serving.decisions.shares import put_together
 from serving.found import Found, written
-from serving.records.audit import checked_rows, row_at
+from serving.records.audit import checked_rows, followed_orders, row_at
 from serving.records.opening import database_of
-from serving.records.tables import Row, reading
+from serving.records.tables import Row, reading, require_log
 from serving.score import ranked, scored, scored_ready
 from serving.settings import Settings
 from serving.state import Loaded
@@ -42,11 +43,16 @@ NO_LIMITS = Settings(most_loans=2**31)
 """A record was a request once: what it may hold was decided then."""
 
 
+NO_MODEL = "none, their terms being over"
+"""In place of the model of a record of which nothing but a hash is left."""
+
+
 class Verdict(StrEnum):
     """What a replay showed."""
 
     EQUAL = "equal"
     ERASED = "erased"
+    EXPIRED = "expired"
     DIFFERS = "differs"
     IMPOSSIBLE = "impossible"
 
@@ -79,10 +85,15 @@ def replayed_all(archive: Archive, wanted: Iterable[int] | None = None) -> Itera
     """
     cards = Cards(archive.home, policies_in(archive.state))
     with reading(database_of(archive.place)) as tables:
+        require_log(tables, archive.place.origin)
+        following = followed_orders(tables, archive.place)
         rows = checked_rows(tables, archive.place) if wanted is None else (row_at(tables, one) for one in wanted)
         for row in rows:
-            if row.entry.asked.event == EVENT:
-                yield replayed(archive, row, cards)
+            if isinstance(row, Row):
+                if row.entry.asked.event == EVENT:
+                    yield replayed(archive, row, cards)
+            elif following.kind_of(row) == EVENT:
+                yield Replayed(row.sequence, Verdict.EXPIRED, 0, 0, NO_MODEL)
 
 
 def replayed(archive: Archive, row: Row, cards: Cards) -> Replayed:

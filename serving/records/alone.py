@@ -18,6 +18,7 @@ How a log is built, so that this can be checked by reading:
     root         the hash over all leaves, split at the largest power of two below their number
     checkpoint   name of the log, number of records, root; signed with Ed25519         c2sp.org/tlog-checkpoint
     proof        the hashes beside the way from one leaf to the root                    RFC 9162 section 2.1.3
+    order        a record by which the key lets older ones go, by the policy in it; their leaf hashes are left
 
 Needs Python 3.11 and the package `cryptography`, for Ed25519 alone.
 """
@@ -29,8 +30,13 @@ import base64
 import hashlib
 import json
 import sys
+import tomllib
+from bisect import bisect_right, insort
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -41,7 +47,11 @@ DECISION = "repayrank-decision/1"
 FIGURES = ("default_probability", "points", "band", "base", "log_odds", "calibrated_log_odds", "quadrant")
 PARTS = ("ability", "willingness", "circumstances")
 ENTRY_FIELDS = {"answer_sha256", "body_sha256", "event", "key", "previous", "record_sha256", "sequence"}
-LINE_FIELDS = {"answer", "entry", "record"}
+LINE_FIELDS, GONE_FIELDS = {"answer", "entry", "record"}, {"leaf", "sequence"}
+ORDERED, DONE, ORDER_FORMAT = "expire:records:ordered", "expire:records:done", "repayrank-expiry/1"
+ORDER_FIELDS = {"format", "origin", "policy", "policy_sha256", "recorded_at", "records", "signature", "spans", "today"}
+# A day counts from when it has begun in the zone furthest ahead, and is over once it is in the one furthest back.
+AHEAD, BACK = timedelta(hours=14), timedelta(hours=12)
 RECEIPT_FIELDS = {"checkpoint", "entry", "format", "proof", "record"}
 # An Ed25519 public key in PEM is these bytes and then the key's own 32 (RFC 8410 section 4).
 KEY_PREFIX, KEY_BYTES, KEY_ID_BYTES, HASH_BYTES = bytes.fromhex("302a300506032b6570032100"), 32, 4, 32
@@ -124,6 +134,15 @@ def keys_of(path: Path) -> list[bytes]:
     return keys
 
 
+def has_signed(key: bytes, signature: bytes, content: bytes) -> bool:
+    """Return whether a key signed something."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def checkpoint_of(note: str, keys: list[bytes]) -> Stated:
     """Return what a checkpoint states, once one of the keys is found to have signed it."""
     text, blank, signatures = note.rpartition("\n\n")
@@ -144,10 +163,8 @@ def checkpoint_of(note: str, keys: list[bytes]) -> Stated:
         key = by_id.get(made[:KEY_ID_BYTES]) if name == origin else None
         if key is None:  # a witness's, which this does not know
             continue
-        try:
-            Ed25519PublicKey.from_public_bytes(key).verify(made[KEY_ID_BYTES:], text.encode())
-        except InvalidSignature:
-            raise DoesNotHold(f"the signature of the checkpoint over {size} records does not hold") from None
+        holds = has_signed(key, made[KEY_ID_BYTES:], text.encode())
+        require(holds, f"the signature of the checkpoint over {size} records does not hold")
         signed = True
     require(signed, f"the checkpoint over {size} records is not signed by the key")
     return stated
@@ -189,6 +206,104 @@ def in_one_form(text: str, fields: set[str]) -> dict[str, Any]:
     return dict(plain)
 
 
+class Span(NamedTuple):
+    """A run of records of one kind that an order lets go; the term of the last is counted from `day`."""
+
+    first: int
+    last: int
+    kind: str
+    day: date
+    today: date
+    order: int
+
+
+class Orders:
+    """The orders of a log: which records they let go, and whether they may."""
+
+    def __init__(self, found: list[tuple[int, str]], keys: list[bytes], name: str, signed: int) -> None:
+        self.spans: list[Span] = []
+        self.days: list[date] = []
+        self.gone = 0
+        for number, record in found:
+            try:
+                self.spans += spans_of(number, record, keys, name) if number < signed else []
+            except (DoesNotHold, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise DoesNotHold(f"record {number}: an order to let records go: {told(error)}") from None
+        self.spans.sort()
+        for before, span in pairwise(self.spans):
+            require(before.last < span.first, f"record {span.order}: a second order to let record {span.first} go")
+
+    def check(self, number: int, event: str, record: str | None) -> None:
+        """Go on only when the next record is there, or is gone and was let go."""
+        at = bisect_right(self.spans, number, key=lambda span: span.first)
+        span = self.spans[at - 1] if at and number <= self.spans[at - 1].last else None
+        day = made_on(record) if record is not None and self.spans else None
+        fault = (
+            f"record {span.order}: an order to let record {number} go, which is another than it says" if span else ""
+        )
+        if record is None:
+            require(span is not None, f"record {number}: it is gone, and no signed order lets it go")
+            self.gone += 1
+        elif span is not None:
+            require(event == span.kind and day is not None and day <= span.day, fault)
+        self.saw(day)
+        if span is not None and number == span.last:
+            require(all(seen <= span.day for seen in self.days[: bisect_right(self.days, span.today)][-1:]), fault)
+            self.saw(span.day)
+
+    def saw(self, day: date | None) -> None:
+        """Remember a day on which a record was made."""
+        if day is not None and day not in self.days[-1:] and day not in self.days:
+            insort(self.days, day)
+
+
+def spans_of(number: int, record: str, keys: list[bytes], name: str) -> list[Span]:
+    """Return what an order lets go, once the key is found to have signed it, and its own policy to allow it."""
+    plain = in_one_form(record, ORDER_FIELDS)
+    signature = from_base64(plain.pop("signature"))
+    content = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    require(plain["format"] == ORDER_FORMAT and plain["origin"] == name, "it is of another log")
+    require(any(has_signed(key, signature, content) for key in keys), "it is not signed by the key")
+    require(sha256(plain["policy"].encode()).hex() == plain["policy_sha256"], "its policy is not the one it names")
+    terms = tomllib.loads(plain["policy"])["terms"]
+    today, given = date.fromisoformat(plain["today"]), datetime.fromisoformat(plain["recorded_at"])
+    require(given.tzinfo is not None and today <= (given.astimezone(UTC) - BACK).date(), "it was given too early")
+    spans = [Span(a, b, kind, date.fromisoformat(day), today, number) for kind, a, b, day in plain["spans"]]
+    require(sum(span.last - span.first + 1 for span in spans) == plain["records"], "it says another number of records")
+    for before, span in pairwise([Span(-1, -1, "", date.min, today, number), *spans]):
+        in_order = before.last < span.first <= span.last < number and before.day <= span.day
+        require(in_order, f"record {span.first} is not in order")
+        months = [term["months"] for term in terms for asked in term["kinds"] if fnmatchcase(span.kind, asked)]
+        is_over = span.kind not in {ORDERED, DONE} and bool(months) and end_of_term(span.day, max(months)) < today
+        require(is_over, f"record {span.last} must still be kept by its own policy")
+    return spans
+
+
+def end_of_term(day: date, months: int) -> date:
+    """Return the last day of a term: that of the same number, or the first after a month that is too short."""
+    month = 12 * day.year + day.month - 1 + months
+    try:
+        return date(month // 12, month % 12 + 1, day.day)
+    except ValueError:
+        return date((month + 1) // 12, (month + 1) % 12 + 1, 1)
+
+
+def made_on(record: str) -> date | None:
+    """Return the day on which a record was made, by the clock furthest ahead; None where it does not say when."""
+    try:
+        made = datetime.fromisoformat(json.loads(record)["recorded_at"])
+        return (made.astimezone(UTC) + AHEAD).date() if made.tzinfo else None
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
+def orders_in(path: Path) -> list[tuple[int, str]]:
+    """Return the orders of an export, with their places."""
+    with path.open("rb") as stream:
+        likely = [(number, json.loads(raw)) for number, raw in enumerate(stream) if ORDERED.encode() in raw]
+    return [(at, str(line["record"])) for at, line in likely if json.loads(line["entry"])["event"] == ORDERED]
+
+
 def is_signed(tree: Tree, size: int, roots: dict[int, set[bytes]]) -> bool:
     """Return whether the tree has the root that was signed for its size, if one was."""
     return size not in roots or roots[size] == {tree.root()}
@@ -204,27 +319,24 @@ def check_export(folder: Path, keys: list[bytes], origin: str | None, kept: Path
     roots: dict[int, set[bytes]] = {}
     for _, size, root in stated:
         roots.setdefault(size, set()).add(root)
+    signed = max(roots)
+    orders = Orders(orders_in(folder / "records.jsonl"), keys, name, signed)
     tree, previous, number = Tree(), sha256(f"{FORMAT}\n{name}\n".encode()), 0
     require(is_signed(tree, 0, roots), "the checkpoint over no records has another root")
     with (folder / "records.jsonl").open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             try:
-                line = in_one_form(raw.decode().removesuffix("\n"), LINE_FIELDS)
-                entry = entry_of(line["entry"], line["record"])
-                answer = sha256(from_base64(line["answer"])).hex()
-                require(answer == entry["answer_sha256"], "an answer whose digest is not the one in its entry")
-                require(entry["sequence"] == number - 1, "an entry with another number than its place")
-                require(entry["previous"] == previous.hex(), "an entry that does not follow the one before it")
+                previous, event, record = leaf_of(raw.decode().removesuffix("\n"), number - 1, previous)
             except (DoesNotHold, ValueError, TypeError, AttributeError) as error:
                 raise DoesNotHold(f"record {number - 1}: {told(error)}") from None
-            previous = sha256(b"\x00", line["entry"].encode())
+            orders.check(number - 1, event, record)
             tree.add(previous)
             require(is_signed(tree, number, roots), f"the first {number} records are not those that were signed")
-    signed = max(roots)
     require(signed <= number, f"record {number}: the end of the log, where {signed} records were signed")
     checked = [
         f"log {name}",
         f"{number} records: each has the content its entry names and follows the one before",
+        *[f"{orders.gone} of them are gone, each let go by a signed order when its term was over"][: orders.gone],
         f"{count} checkpoints: each is signed and has the root of its records",
         f"root over all records {tree.root().hex()}",
     ]
@@ -233,6 +345,25 @@ def check_export(folder: Path, keys: list[bytes], origin: str | None, kept: Path
     if signed < number:
         checked.append(f"note: the last {number - signed} records are not signed yet")
     return checked
+
+
+def leaf_of(text: str, number: int, previous: bytes) -> tuple[bytes, str, str | None]:
+    """Return leaf hash, event and record of a line that is whole and follows the one before; a gone one has no more."""
+    if text.startswith('{"leaf"'):
+        line = in_one_form(text, GONE_FIELDS)
+        leaf = bytes.fromhex(line["leaf"])
+        require(len(leaf) == HASH_BYTES and leaf.hex() == line["leaf"], "a leaf that is not a hash")
+        require(
+            type(line["sequence"]) is int and line["sequence"] == number, "a line with another number than its place"
+        )
+        return leaf, "", None
+    line = in_one_form(text, LINE_FIELDS)
+    entry = entry_of(line["entry"], line["record"])
+    answer = sha256(from_base64(line["answer"])).hex()
+    require(answer == entry["answer_sha256"], "an answer whose digest is not the one in its entry")
+    require(entry["sequence"] == number, "an entry with another number than its place")
+    require(entry["previous"] == previous.hex(), "an entry that does not follow the one before it")
+    return sha256(b"\x00", line["entry"].encode()), entry["event"], line["record"]
 
 
 def check_receipt(path: Path, keys: list[bytes], origin: str | None, answer: Path | None) -> list[str]:
@@ -306,7 +437,7 @@ def main(arguments: list[str]) -> int:
             checked = check_export(given.path, keys, given.origin, given.kept)
         else:
             checked = check_receipt(given.path, keys, given.origin, given.answer)
-    except (DoesNotHold, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (DoesNotHold, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         sys.stdout.write(f"DOES NOT HOLD: {told(error)}\n")
         return BROKEN
     for key in keys:

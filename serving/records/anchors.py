@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from features.errors import ConfigurationRefused
 from serving.records.checkpoint import Checkpoint, opened
-from serving.records.errors import AuditBroken, LogOwned, broken
+from serving.records.errors import AuditBroken, broken, owned
 
 BLANK = b"\n\n"
 CHECKED_AT_START = 1_000
@@ -184,12 +184,7 @@ def hold(file: int, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise LogOwned(
-            "another process that writes to this log",
-            where=str(path),
-            expected="one writer",
-            do="stop the other process, or give this one a log of its own",
-        ) from None
+        raise owned(str(path)) from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The proof that the log is what was written and signed: every record, every hash and every checkpoint, read again.
 
-Reads only, also while the service writes. The first damage is named with the number of its record.
+Reads only, also while the service writes. The first damage is named with the number of its record. Of a record that was
+dropped at the end of its term the leaf hash is left, and a signed order that names it (`serving.records.expiry`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from itertools import chain
 from serving.records.anchors import read_anchors, read_last
 from serving.records.checkpoint import opened
 from serving.records.entry import beginning
-from serving.records.errors import AuditBroken, broken
+from serving.records.errors import AuditBroken, broken, expired
+from serving.records.expiry import Following, Named, orders_in
 from serving.records.merkle import Node, Tree, consistency_proof, inclusion_proof, is_consistent
 from serving.records.opening import Place, database_of
-from serving.records.tables import Head, Row, Tables, read_head, reading, require_log, stored_nodes
+from serving.records.tables import Gone, Head, Row, Tables, read_head, reading, require_log, stored_nodes
 
 BATCH = 512
 """Records whose leaves go into the tree together."""
@@ -31,12 +33,16 @@ class Report:
     signed : how many of them a checkpoint covers; the rest, of the last second, could still be cut off unseen
     checkpoints : with their signatures
     root : over all records
+    expired : how many were dropped at the end of their terms, each by a signed order
+    ordered : how many are ordered to go and are still there, because a run was cut off or a legal hold was placed
     """
 
     records: int
     signed: int
     checkpoints: int
     root: bytes
+    expired: int = 0
+    ordered: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,13 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
         stated.setdefault(checkpoint.size, set()).add(checkpoint.root)
     with reading(database_of(place)) as tables:
         require_log(tables, place.origin)
-        head = _head_of(tables, place, stated)
+        following = followed_orders(tables, place, max(stated))
+        head = _head_of(tables, place, stated, following)
         if read_head(tables) != head:
             raise broken("metadata that tell of another state than the records", tables.where)
         tables.require_sound()
-    return Report(head.tree.size, max(stated), len(kept), head.tree.root())
+    expired = following.gone.total()
+    return Report(head.tree.size, max(stated), len(kept), head.tree.root(), expired, following.waiting)
 
 
 def receipt(place: Place, sequence: int) -> Receipt:
@@ -109,6 +117,7 @@ def receipt(place: Place, sequence: int) -> Receipt:
     Raises
     ------
     AuditBroken : there is no such record, no checkpoint covers it yet, or the log around it is damaged
+    Expired : it was dropped at the end of its term
     """
     checkpoint, note = read_last(place.anchors, place.origin, place.trusted)
     if not 0 <= sequence < checkpoint.size:
@@ -146,7 +155,25 @@ def continuation(place: Place, earlier: bytes) -> Continuation:
     return Continuation(old.size, new.size, tuple(proof), note)
 
 
-def checked_rows(tables: Tables, place: Place) -> Iterator[Row]:
+def followed_orders(tables: Tables, place: Place, signed: int = 0) -> Following:
+    """Return what goes along a log and refuses what was dropped without an order.
+
+    Parameters
+    ----------
+    tables : from which something was read, so that they show one state of the log
+    signed : records that a checkpoint covers, as far as is known; the newest is looked at as well
+
+    Raises
+    ------
+    AuditBroken : an order is none, is not signed, or breaks its own policy
+    """
+    # After the state of the log was fixed: whoever drops signs the order first.
+    newest, _ = read_last(place.anchors, place.origin, place.trusted)
+    orders = orders_in(tables, place.origin, place.trusted)
+    return Following(Named(order for order in orders if order.sequence < max(signed, newest.size)))
+
+
+def checked_rows(tables: Tables, place: Place) -> Iterator[Row | Gone]:
     """Yield all rows in order; each follows the one before and has the leaf hash of its content.
 
     Raises
@@ -156,7 +183,7 @@ def checked_rows(tables: Tables, place: Place) -> Iterator[Row]:
     previous = beginning(place.origin)
     for sequence, row in enumerate(tables.rows()):
         _require_in_place(row, sequence)
-        if row.entry.previous != previous:
+        if isinstance(row, Row) and row.entry.previous != previous:
             raise _damaged(sequence, "a record that does not follow the one before it")
         previous = row.leaf
         yield row
@@ -168,26 +195,29 @@ def row_at(tables: Tables, sequence: int) -> Row:
     Raises
     ------
     AuditBroken : there is none, or it has not
+    Expired : it was dropped at the end of its term
     """
     row = next(tables.rows(sequence), None)
     _require_in_place(row, sequence)
-    assert row is not None
+    if not isinstance(row, Row):
+        raise expired(sequence)
     return row
 
 
-def _require_in_place(row: Row | None, sequence: int) -> None:
-    if row is None or row.entry.sequence != sequence:
+def _require_in_place(row: Row | Gone | None, sequence: int) -> None:
+    if row is None or row.sequence != sequence:
         raise _damaged(sequence, "another record, or none, in its place")
-    if row.entry.leaf() != row.leaf:
+    if isinstance(row, Row) and row.entry.leaf() != row.leaf:
         raise _damaged(sequence, "a record whose content is not what its hash was made of")
 
 
-def _head_of(tables: Tables, place: Place, stated: dict[int, set[bytes]]) -> Head:
+def _head_of(tables: Tables, place: Place, stated: dict[int, set[bytes]], following: Following) -> Head:
     """Return the state that follows from all rows, after comparing each root that was signed and each node kept."""
     tree, last, kept = Tree(), beginning(place.origin), []
     _require_root(tree, stated)
     waiting: list[bytes] = []
     for row in checked_rows(tables, place):
+        following.saw(row)
         waiting.append(row.leaf)
         last = row.leaf
         size = tree.size + len(waiting)

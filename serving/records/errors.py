@@ -19,6 +19,10 @@ class LogOwned(ConfigurationRefused):
     """Another process writes to the log; two writers would each continue a history of their own."""
 
 
+class Expired(DataRefused):
+    """A record was dropped at the end of its term; its place and leaf hash are left."""
+
+
 class LogBusy(RepayrankError):
     """The log takes no more at the moment; nothing was written, and the same request may come again."""
 
@@ -38,6 +42,26 @@ def broken(found: str, where: str, *, expected: str = "the log as it was written
         where=where,
         expected=expected,
         do="keep all files as they are, restore the last copy that verifies beside them and compare the two",
+    )
+
+
+def owned(where: str) -> LogOwned:
+    """Return the error for a log that another process writes to."""
+    return LogOwned(
+        "another process that writes to this log",
+        where=where,
+        expected="one writer",
+        do="stop the other process, or give this one a log of its own",
+    )
+
+
+def expired(sequence: int) -> Expired:
+    """Return the error for a record that is not there any more."""
+    return Expired(
+        "a record whose term is over, and of which nothing but its hash is left",
+        where=f"record {sequence}",
+        expected="a record that is still kept",
+        do="nothing can bring it back; the order to drop it is of record: repayrank audit export",
     )
 
 

@@ -1,6 +1,7 @@
 """The log as files that an auditor can take along and check without us: records, checkpoints and the public key.
 
-    records.jsonl      a line a record: {"answer":base64,"entry":text,"record":text}; the texts are the hashed bytes
+    records.jsonl      a line a record: {"answer":base64,"entry":text,"record":text}; the texts are the hashed bytes.
+                       Of a record that was dropped at the end of its term {"leaf":hex,"sequence":number}
     checkpoints.txt    the signed notes, each followed by an empty line
     public.pem         the keys that signed them, to be compared with what the lender published
 
@@ -19,10 +20,10 @@ from cryptography.hazmat.primitives import serialization
 from features.errors import UsageError
 from models.artefact import canonical
 from serving.records import alone
-from serving.records.anchors import read_anchors
-from serving.records.audit import Receipt, checked_rows
+from serving.records.anchors import read_anchors, read_last
+from serving.records.audit import Receipt, checked_rows, followed_orders
 from serving.records.opening import Place, database_of
-from serving.records.tables import Row, reading, require_log
+from serving.records.tables import Gone, Row, read_head, reading, require_log
 
 RECORDS, CHECKPOINTS, PUBLIC, VERIFIER = "records.jsonl", "checkpoints.txt", "public.pem", "alone.py"
 RECEIPT_FORMAT = "repayrank-receipt/1"
@@ -42,14 +43,19 @@ def export(place: Place, folder: Path) -> int:
         raise UsageError(
             "a folder that is there already", where=str(folder), expected="a new folder", do="name another one"
         ) from None
-    notes = [note for _, note in read_anchors(place.anchors, place.origin, place.trusted)]
-    (folder / CHECKPOINTS).write_bytes(b"".join(note + b"\n" for note in notes))
+    kept = read_anchors(place.anchors, place.origin, place.trusted)
     (folder / PUBLIC).write_bytes(public_pem(place))
     shutil.copyfile(alone.__file__, folder / VERIFIER)
     count = 0
     with reading(database_of(place)) as tables, (folder / RECORDS).open("wb") as stream:
         require_log(tables, place.origin)
+        # An order that was signed meanwhile may have taken rows away that were there before.
+        newest = read_last(place.anchors, place.origin, place.trusted)
+        kept += [newest] * (kept[-1][0].size < newest[0].size <= read_head(tables).tree.size)
+        (folder / CHECKPOINTS).write_bytes(b"".join(note + b"\n" for _, note in kept))
+        following = followed_orders(tables, place, kept[-1][0].size)
         for row in checked_rows(tables, place):
+            following.saw(row)
             stream.write(_line(row))
             count += 1
         stream.flush()
@@ -76,7 +82,9 @@ def receipt_bytes(receipt: Receipt) -> bytes:
     )
 
 
-def _line(row: Row) -> bytes:
+def _line(row: Row | Gone) -> bytes:
+    if isinstance(row, Gone):
+        return canonical({"leaf": row.leaf.hex(), "sequence": row.sequence}) + b"\n"
     asked = row.entry.asked
     plain = {
         "answer": base64.b64encode(asked.answer).decode(),

@@ -28,6 +28,7 @@ from serving.records.sqlite import MEBIBYTE, Connect, SqliteDatabase, connect_wr
 from serving.records.tables import (
     Database,
     Head,
+    Row,
     Tables,
     head_values,
     read_head,
@@ -261,6 +262,8 @@ def _continued(tables: Tables, place: Place, tree: Tree) -> Head:
     previous = stored_nodes(tables)(0, tree.size - 1) if tree.size else beginning(place.origin)
     leaves = []
     for sequence, row in enumerate(tables.rows(tree.size), start=tree.size):
+        if not isinstance(row, Row):  # only what was signed may be dropped
+            raise broken("a record that was dropped before it was signed", f"record {sequence}")
         found = (row.entry.sequence, row.entry.previous, row.entry.leaf())
         if found != (sequence, previous, row.leaf):
             raise broken("a record that was changed, or one that is missing before it", f"record {sequence}")

@@ -2,6 +2,7 @@
 
     sequence    a batch holds a lock of its transaction: nobody else appends until it has ended, and then all see it
     signing     one process holds a lock of its session and signs; when it goes away, another takes over
+    alone       all that write share a lock; whoever drops records takes it for itself, so that nobody writes meanwhile
     lasting     fsync, full_page_writes and synchronous_commit are read back before anything is written
     in doubt    a batch whose COMMIT got no answer is ended on the server before anybody looks for its records
 
@@ -25,9 +26,21 @@ from psycopg.rows import TupleRow
 
 from features.errors import ConfigurationRefused
 from serving.records.entry import FORMAT, beginning
-from serving.records.errors import broken
+from serving.records.errors import broken, owned
 from serving.records.merkle import Node
-from serving.records.tables import Fault, Known, Row, beginning_of, columns, row_of
+from serving.records.postgresql_form import FORMS, SELECT_FORM
+from serving.records.tables import (
+    Fault,
+    Gone,
+    Known,
+    Row,
+    Tables,
+    beginning_of,
+    columns,
+    gone_of,
+    in_order,
+    row_of,
+)
 
 OLDEST_VERSION = 140000
 """The first that ends another session and waits for it (pg_terminate_backend with a time)."""
@@ -43,57 +56,16 @@ LOWEST = -(2**63)
 LASTING = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": {"on", "remote_apply"}}
 """What each setting must be for a commit to last; synchronous_commit may wait for a standby beside."""
 
-FORM = (
-    "metadata PRIMARY KEY (name)",
-    "metadata rp",
-    "metadata.name text NOT NULL",
-    "metadata.value bytea NOT NULL",
-    "records PRIMARY KEY (sequence)",
-    "records UNIQUE (key)",
-    "records rp",
-    "records.answer bytea NOT NULL",
-    "records.body_sha256 bytea NOT NULL",
-    "records.event text NOT NULL",
-    "records.key text NOT NULL",
-    "records.leaf bytea NOT NULL",
-    "records.previous bytea NOT NULL",
-    "records.record bytea NOT NULL",
-    "records.sequence bigint NOT NULL",
-    "subtrees PRIMARY KEY (level, position)",
-    "subtrees rp",
-    "subtrees.hash bytea NOT NULL",
-    "subtrees.level bigint NOT NULL",
-    "subtrees.position bigint NOT NULL",
+SELECT_COLUMNS = "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
+SELECT_RECORDS = f"{SELECT_COLUMNS} WHERE sequence >= %s ORDER BY sequence"
+SELECT_EVENT = f"{SELECT_COLUMNS} WHERE event = %s ORDER BY sequence"
+SELECT_EXPIRED = "SELECT sequence, leaf FROM expired_records WHERE sequence >= %s ORDER BY sequence"
+SELECT_LEAVES = "SELECT leaf FROM records WHERE sequence >= %s AND sequence < %s ORDER BY sequence"
+SELECT_ALL_LEAVES = (
+    "SELECT leaf FROM (SELECT sequence, leaf FROM records WHERE sequence >= %s AND sequence < %s UNION ALL"
+    " SELECT sequence, leaf FROM expired_records WHERE sequence >= %s AND sequence < %s) AS leaves ORDER BY sequence"
 )
-"""Ordinary tables that are logged (r, p), their columns and constraints, and no trigger, rule or index beside."""
-
-SELECT_FORM = """
-WITH ours AS (
-    SELECT oid, relname::text, relkind, relpersistence, relrowsecurity FROM pg_class
-    WHERE oid IN (to_regclass('metadata'), to_regclass('records'), to_regclass('subtrees'))
-)
-SELECT relname || ' ' || relkind::text || relpersistence::text || CASE WHEN relrowsecurity THEN ' secured' ELSE '' END
-    FROM ours
-UNION ALL
-SELECT relname || '.' || attname || ' ' || format_type(atttypid, atttypmod)
-    || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END || CASE WHEN atthasdef THEN ' default' ELSE '' END
-    FROM ours JOIN pg_attribute ON attrelid = ours.oid WHERE attnum > 0 AND NOT attisdropped
-UNION ALL
-SELECT relname || ' ' || replace(pg_get_constraintdef(pg_constraint.oid), '"', '')
-    FROM ours JOIN pg_constraint ON conrelid = ours.oid WHERE contype <> 'n'
-UNION ALL
-SELECT relname || ' trigger' FROM ours JOIN pg_trigger ON tgrelid = ours.oid
-UNION ALL
-SELECT relname || ' rule' FROM ours JOIN pg_rewrite ON ev_class = ours.oid
-UNION ALL
-SELECT relname || ' index' FROM ours JOIN pg_index ON indrelid = ours.oid
-    WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-    OR NOT indisvalid OR NOT indisready
-"""
-SELECT_RECORDS = (
-    "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
-    " WHERE sequence >= %s ORDER BY sequence"
-)
+SELECT_NODES = "SELECT hash FROM subtrees WHERE level = %s AND position >= %s AND position < %s ORDER BY position"
 COPY_RECORDS = (
     "COPY records (sequence, leaf, previous, key, body_sha256, event, record, answer) FROM STDIN (FORMAT BINARY)"
 )
@@ -123,6 +95,7 @@ class PostgresTables(psycopg.Connection[TupleRow]):
 
     where: str
     sequencing: int
+    _can_drop: bool | None = None
 
     def begin(self) -> None:
         """Begin to write once whoever wrote before has ended."""
@@ -145,7 +118,7 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         ------
         AuditBroken : there are some
         """
-        if tuple(sorted(line for (line,) in self.execute(SELECT_FORM))) != FORM:
+        if tuple(sorted(line for (line,) in self.execute(SELECT_FORM))) not in FORMS:
             raise broken("tables of another form", self.where, expected=f"the tables of {FORMAT}")
 
     def require_sound(self) -> None:
@@ -178,21 +151,32 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         )
         return {key: Known(*values) for key, *values in found}
 
-    def rows(self, begin: int | None = None) -> Iterator[Row]:
-        """Yield the rows in order of their sequence, within a transaction."""
-        with self.cursor("rows", binary=True) as cursor:
-            cursor.itersize = ROWS_AT_ONCE
-            for values in cursor.execute(SELECT_RECORDS, [LOWEST if begin is None else begin]):
-                yield row_of(values, self.where)
+    def rows(self, begin: int | None = None) -> Iterator[Row | Gone]:
+        """Yield the rows in order of their sequence, dropped ones too, within a transaction."""
+        first = LOWEST if begin is None else begin
+        return in_order(self.kept(first), self.gone(first))
+
+    def kept(self, begin: int) -> Iterator[Row]:
+        """Yield the rows that were not dropped in order of their sequence, within a transaction."""
+        return (row_of(values, self.where) for values in self._streamed("rows", SELECT_RECORDS, begin))
+
+    def gone(self, begin: int) -> Iterator[Gone]:
+        """Yield what is left of the rows that were dropped, within a transaction."""
+        found = self._streamed("expired", SELECT_EXPIRED, begin) if self._may_have_dropped() else iter(())
+        return (gone_of(values, self.where) for values in found)
+
+    def of_event(self, event: str) -> Iterator[Row]:
+        """Yield the rows of an event, within a transaction."""
+        return (row_of(values, self.where) for values in self._streamed("events", SELECT_EVENT, event))
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return leaves, or nodes of a kept level."""
-        if level == 0:
-            query = "SELECT leaf FROM records WHERE sequence >= %s AND sequence < %s ORDER BY sequence"
-            found = self.execute(query, [begin, end], binary=True)
+        if level:
+            found = self.execute(SELECT_NODES, [level, begin, end], binary=True)
+        elif self._may_have_dropped():
+            found = self.execute(SELECT_ALL_LEAVES, [begin, end, begin, end], binary=True)
         else:
-            query = "SELECT hash FROM subtrees WHERE level = %s AND position >= %s AND position < %s ORDER BY position"
-            found = self.execute(query, [level, begin, end], binary=True)
+            found = self.execute(SELECT_LEAVES, [begin, end], binary=True)
         return [value for (value,) in found]
 
     def subtrees(self) -> Iterator[tuple[object, ...]]:
@@ -216,6 +200,26 @@ class PostgresTables(psycopg.Connection[TupleRow]):
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             [list(values), list(values.values())],
         )
+
+    def drop(self, first: int, last: int) -> None:
+        """Keep the leaf alone of the rows between two places."""
+        between = "FROM records WHERE sequence BETWEEN %s AND %s"
+        self.execute(f"INSERT INTO expired_records (sequence, leaf) SELECT sequence, leaf {between}", [first, last])
+        self.execute(f"DELETE {between}", [first, last])
+
+    def overwrite_dropped(self) -> None:
+        """Write the table anew; the server's own write-ahead log and backups go by their own rules."""
+        self.execute("VACUUM FULL records")
+
+    def _streamed(self, name: str, query: str, value: int | str) -> Iterator[TupleRow]:
+        with self.cursor(name, binary=True) as cursor:
+            cursor.itersize = ROWS_AT_ONCE
+            yield from cursor.execute(query, [value])
+
+    def _may_have_dropped(self) -> bool:
+        if self._can_drop is None:
+            self._can_drop = self.execute("SELECT to_regclass('expired_records') IS NOT NULL").fetchone() == (True,)
+        return self._can_drop
 
 
 class PostgresDatabase:
@@ -259,10 +263,29 @@ class PostgresDatabase:
         found = self._writer.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone()
         return found == (True,)
 
+    def require_alone(self) -> None:
+        """Keep other sessions from writing; those of releases that could not drop do not keep to it.
+
+        Raises
+        ------
+        LogOwned : there is one
+        """
+        assert self._writer is not None
+        lock = lock_of("writers", self._origin, self._writer)
+        if self._writer.execute("SELECT pg_try_advisory_lock(%s)", [lock]).fetchone() != (True,):
+            raise owned(self.where)
+
+    def make_room_for_dropped(self, tables: Tables) -> None:
+        """Take the steps of the migration that are left."""
+        assert isinstance(tables, PostgresTables)
+        _migrate(self._url, tables.sequencing, self._origin)
+        tables._can_drop = True
+
     def leave_signing(self) -> None:
         """Let another session sign."""
         assert self._writer is not None
         self._writer.execute("SELECT pg_advisory_unlock_all()")
+        self._share(self._writer)
 
     def leave(self) -> None:
         """Close the session that writes."""
@@ -275,24 +298,25 @@ class PostgresDatabase:
         return self._writer.execute("SELECT to_regclass('metadata')").fetchone() == (None,)
 
     def writer(self, busy_seconds: float) -> PostgresTables:
-        """Return the session that writes, with the tables as the newest migration makes them.
+        """Return the session that writes; where there are no tables, with those that the newest migration makes.
 
         Raises
         ------
         ConfigurationRefused : the tables are those of another release
         """
-        from serving.records.migrations import VERSION_TABLE, newest  # SQLAlchemy takes a while to import
+        from serving.records.migrations import VERSION_TABLE, steps  # SQLAlchemy takes a while to import
 
         assert self._writer is not None
         if self.is_new():
-            _create(self._url, self._writer.sequencing, self._origin)
+            _migrate(self._url, self._writer.sequencing, self._origin)
         if self._writer.execute("SELECT to_regclass(%s)", [VERSION_TABLE]).fetchone() != (None,):
             found = self._writer.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608 - ours
-            if found != [(newest(),)]:
+            # Tables of an earlier release serve until something is to be dropped.
+            if found not in [[(step,)] for step in steps()]:
                 raise ConfigurationRefused(
                     "tables of another release",
                     where=self.where,
-                    expected=f"migration {newest()}",
+                    expected=f"migration {' or '.join(steps())}",
                     do="run the release that made them, or migrate them with this one while nothing writes",
                 )
         return self._writer
@@ -324,6 +348,7 @@ class PostgresDatabase:
                 ("statement_timeout", "0"),
             ):
                 tables.execute("SELECT set_config(%s, %s, false)", [name, value])
+            self._share(tables)
             if self._before is not None:
                 tables.execute(
                     "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity"
@@ -339,6 +364,10 @@ class PostgresDatabase:
             tables.close()
             raise
         return tables
+
+    def _share(self, tables: PostgresTables) -> None:
+        """Be one of several that write, unless one is alone."""
+        tables.execute("SELECT pg_advisory_lock_shared(%s)", [lock_of("writers", self._origin, tables)])
 
     def _connected(self, seconds: float, target_session_attrs: str) -> PostgresTables:
         tables = PostgresTables.connect(
@@ -374,8 +403,8 @@ class PostgresDatabase:
         tables.execute("SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)")
 
 
-def _create(url: str, lock: int, origin: str) -> None:
-    """Make the tables of an empty log, all or none; nothing where another process has made them meanwhile."""
+def _migrate(url: str, lock: int, origin: str) -> None:
+    """Make the tables or those that are missing, all or none; nothing where another process has made them meanwhile."""
     from sqlalchemy import NullPool, create_engine, text
     from sqlalchemy.exc import DBAPIError
 

@@ -30,6 +30,12 @@ RECORDS = Table(
     Column("answer", LargeBinary(), nullable=False),
     UniqueConstraint("key"),
 )
+EXPIRED_RECORDS = Table(
+    "expired_records",
+    METADATA,
+    Column("sequence", NUMBER, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary(), nullable=False),
+)
 SUBTREES = Table(
     "subtrees",
     METADATA,

@@ -2,7 +2,8 @@
 
 Write-ahead log with synchronous=FULL: a commit returns after its sync (https://sqlite.org/pragma.html). Only the
 writer's connection moves the write-ahead log into the file: with two that did, the releases before 3.51.3 could corrupt
-it (https://sqlite.org/wal.html). Deleted content is overwritten (secure_delete).
+it (https://sqlite.org/wal.html). Deleted content is overwritten (secure_delete), and what a page that was rearranged
+may keep of it in its unused part goes when the file is written anew.
 """
 
 from __future__ import annotations
@@ -11,17 +12,31 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from features.errors import ConfigurationRefused
 from serving.records.anchors import hold, sync_folder
 from serving.records.entry import FORMAT, beginning
-from serving.records.errors import broken
+from serving.records.errors import broken, busy
 from serving.records.merkle import Node
-from serving.records.tables import Fault, Known, Row, Tables, beginning_of, columns, row_of, unreadable
+from serving.records.tables import (
+    Fault,
+    Gone,
+    Known,
+    Row,
+    Tables,
+    beginning_of,
+    columns,
+    gone_of,
+    in_order,
+    row_of,
+    unreadable,
+)
 
+EXPIRED = "CREATE TABLE expired_records (sequence INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT"
 SCHEMA = (
+    EXPIRED,
     "CREATE TABLE metadata (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE records (sequence INTEGER PRIMARY KEY, leaf BLOB NOT NULL, previous BLOB NOT NULL,"
     " key TEXT NOT NULL UNIQUE, body_sha256 BLOB NOT NULL, event TEXT NOT NULL, record BLOB NOT NULL,"
@@ -29,14 +44,24 @@ SCHEMA = (
     "CREATE TABLE subtrees (level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL,"
     " PRIMARY KEY (level, position)) STRICT, WITHOUT ROWID",
 )
+FORMS = (SCHEMA, SCHEMA[1:])
+"""A log in which nothing was ever dropped may be one of a release that could not drop."""
+
 INSERT_RECORD = (
     "INSERT INTO records (sequence, leaf, previous, key, body_sha256, event, record, answer)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-SELECT_RECORDS = (
-    "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
-    " WHERE sequence >= ? ORDER BY sequence"
+SELECT_COLUMNS = "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
+SELECT_RECORDS = f"{SELECT_COLUMNS} WHERE sequence >= ? ORDER BY sequence"
+SELECT_EVENT = f"{SELECT_COLUMNS} WHERE event = ? ORDER BY sequence"
+SELECT_EXPIRED = "SELECT sequence, leaf FROM expired_records WHERE sequence >= ? ORDER BY sequence"
+SELECT_LEAVES = "SELECT leaf FROM records WHERE sequence >= ? AND sequence < ? ORDER BY sequence"
+SELECT_ALL_LEAVES = (
+    "SELECT leaf FROM (SELECT sequence, leaf FROM records WHERE sequence >= ?1 AND sequence < ?2 UNION ALL"
+    " SELECT sequence, leaf FROM expired_records WHERE sequence >= ?1 AND sequence < ?2) ORDER BY sequence"
 )
+SELECT_NODES = "SELECT hash FROM subtrees WHERE position >= ? AND position < ? AND level = ? ORDER BY position"
+TEMPORARY = "SQLITE_TMPDIR"
 LOWEST = -(2**63)
 OWNER_ONLY = 0o600
 FULL = 2
@@ -71,6 +96,7 @@ class SqliteTables(sqlite3.Connection):
     """A connection to the file; what is said of `serving.records.tables.Tables` holds."""
 
     where: str
+    _can_drop: bool | None = None
 
     def begin(self) -> None:
         """Begin to write; the lock is the file's."""
@@ -88,7 +114,7 @@ class SqliteTables(sqlite3.Connection):
         AuditBroken : there are some
         """
         found = self.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").fetchall()
-        if tuple(statement for (statement,) in found) != SCHEMA:
+        if tuple(statement for (statement,) in found) not in FORMS:
             raise broken("tables of another form", self.where, expected=f"the tables of {FORMAT}")
 
     def require_sound(self) -> None:
@@ -115,19 +141,33 @@ class SqliteTables(sqlite3.Connection):
         )
         return {key: Known(*values) for key, *values in found}
 
-    def rows(self, begin: int | None = None) -> Iterator[Row]:
-        """Yield the rows in order of their sequence."""
-        for values in self.execute(SELECT_RECORDS, (LOWEST if begin is None else begin,)):
+    def rows(self, begin: int | None = None) -> Iterator[Row | Gone]:
+        """Yield the rows in order of their sequence, dropped ones too."""
+        first = LOWEST if begin is None else begin
+        return in_order(self.kept(first), self.gone(first))
+
+    def kept(self, begin: int) -> Iterator[Row]:
+        """Yield the rows that were not dropped, in order of their sequence."""
+        for values in self.execute(SELECT_RECORDS, (begin,)):
+            yield row_of(values, self.where)
+
+    def gone(self, begin: int) -> Iterator[Gone]:
+        """Yield what is left of the rows that were dropped."""
+        if self._may_have_dropped():
+            for values in self.execute(SELECT_EXPIRED, (begin,)):
+                yield gone_of(values, self.where)
+
+    def of_event(self, event: str) -> Iterator[Row]:
+        """Yield the rows of an event."""
+        for values in self.execute(SELECT_EVENT, (event,)):
             yield row_of(values, self.where)
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return leaves, or nodes of a kept level."""
-        found = self.execute(
-            "SELECT leaf FROM records WHERE sequence >= ? AND sequence < ? ORDER BY sequence"
-            if level == 0
-            else "SELECT hash FROM subtrees WHERE position >= ? AND position < ? AND level = ? ORDER BY position",
-            (begin, end) if level == 0 else (begin, end, level),
-        )
+        if level:
+            found = self.execute(SELECT_NODES, (begin, end, level))
+        else:
+            found = self.execute(SELECT_ALL_LEAVES if self._may_have_dropped() else SELECT_LEAVES, (begin, end))
         return [value for (value,) in found]
 
     def subtrees(self) -> Iterator[tuple[object, ...]]:
@@ -146,6 +186,37 @@ class SqliteTables(sqlite3.Connection):
             "INSERT INTO metadata (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             values.items(),
         )
+
+    def drop(self, first: int, last: int) -> None:
+        """Keep the leaf alone of the rows between two places."""
+        between = "FROM records WHERE sequence BETWEEN ? AND ?"
+        self.execute(f"INSERT INTO expired_records (sequence, leaf) SELECT sequence, leaf {between}", (first, last))
+        self.execute(f"DELETE {between}", (first, last))
+
+    def overwrite_dropped(self) -> None:
+        """Write the file anew, then move all of the write-ahead log into it.
+
+        Raises
+        ------
+        LogBusy : somebody reads the log
+        """
+        with _temporary_files_in(Path(self.where).parent):
+            self.execute("VACUUM")
+        reads_on, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if reads_on:
+            raise busy("a program that reads the log, so that its write-ahead log could not be emptied")
+
+    def make_room_for_dropped(self) -> None:
+        """Make the table of dropped rows where there is none."""
+        if not self._may_have_dropped():
+            self.execute(EXPIRED)
+            self._can_drop = True
+
+    def _may_have_dropped(self) -> bool:
+        if self._can_drop is None:
+            asked = "SELECT count(*) FROM sqlite_schema WHERE name = 'expired_records'"
+            self._can_drop = self.execute(asked).fetchone() == (1,)
+        return self._can_drop
 
 
 Connect = Callable[[Path, float], SqliteTables]
@@ -180,6 +251,14 @@ class SqliteDatabase:
                 raise
             self._held = lock
         return True
+
+    def require_alone(self) -> None:
+        """Nobody else could write: the lock is held."""
+
+    def make_room_for_dropped(self, tables: Tables) -> None:
+        """Make the table of dropped rows where there is none."""
+        assert isinstance(tables, SqliteTables)
+        tables.make_room_for_dropped()
 
     def leave_signing(self) -> None:
         """Nobody else could sign."""
@@ -289,6 +368,20 @@ def create(tables: SqliteTables, origin: str) -> None:
         tables.execute(statement)
     tables.write_metadata(beginning_of(origin, beginning(origin)))
     tables.commit()
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let SQLite put what it writes meanwhile beside the log, where there is room and nobody else reads."""
+    before = os.environ.get(TEMPORARY)
+    os.environ[TEMPORARY] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[TEMPORARY]
+        else:
+            os.environ[TEMPORARY] = before
 
 
 def _connected(name: str | Path, path: Path, *, uri: bool = False, timeout: float = 5.0) -> SqliteTables:

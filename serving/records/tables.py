@@ -1,8 +1,10 @@
 """What the log asks of a database, so that SQLite and PostgreSQL keep the same log and each is one module.
 
-    records     one row a decision, in order
-    subtrees    every eighth level of inner nodes of the tree: a proof reads some hundred hashes, not all
-    metadata    format, name, number of records, peaks of the tree and the last leaf: a start reads these, not all rows
+    records            one row a decision, in order
+    expired_records    of each record whose term is over its place and leaf hash; made when it is first needed
+    subtrees           every eighth level of inner nodes of the tree: a proof reads some hundred hashes, not all
+    metadata           format, name, number of records, peaks of the tree and the last leaf, which a start reads instead
+                       of all rows
 
 A `Database` is where the tables are: it opens them and knows what its errors mean. `Tables` are one open connection,
 for one thread at a time. Either raises what its driver raises, which is among `Database.errors`.
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from heapq import merge
 from typing import NamedTuple, Protocol
 
 from features.errors import ConfigurationRefused, RepayrankError
@@ -56,6 +59,18 @@ class Row(NamedTuple):
     """A row as it was read: the entry, and the leaf hash that stands beside it."""
 
     entry: Entry
+    leaf: bytes
+
+    @property
+    def sequence(self) -> int:
+        """The record's place."""
+        return self.entry.sequence
+
+
+class Gone(NamedTuple):
+    """What is left of a record that was dropped at the end of its term: the log's hashes are made with its leaf."""
+
+    sequence: int
     leaf: bytes
 
 
@@ -101,8 +116,17 @@ class Tables(Protocol):
     def known(self, keys: list[str]) -> dict[str, Known]:
         """Return what was written before under any of the keys."""
 
-    def rows(self, begin: int | None = None) -> Iterator[Row]:
-        """Yield the rows in order of their sequence, from one on or from the lowest there is."""
+    def rows(self, begin: int | None = None) -> Iterator[Row | Gone]:
+        """Yield the rows in order of their sequence, dropped ones too, from one on or from the lowest there is."""
+
+    def kept(self, begin: int) -> Iterator[Row]:
+        """Yield the rows that were not dropped in order of their sequence, from one on."""
+
+    def gone(self, begin: int) -> Iterator[Gone]:
+        """Yield what is left of the rows that were dropped, in order of their sequence, from one on."""
+
+    def of_event(self, event: str) -> Iterator[Row]:
+        """Yield the rows of an event in order of their sequence, after looking at all rows."""
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return the leaves (level 0) or the nodes of a kept level from position `begin` up to `end`, in order."""
@@ -115,6 +139,17 @@ class Tables(Protocol):
 
     def write_metadata(self, values: dict[str, bytes]) -> None:
         """Put values under their names."""
+
+    def drop(self, first: int, last: int) -> None:
+        """Keep of the rows between two places, both included, the leaf alone."""
+
+    def overwrite_dropped(self) -> None:
+        """Leave no bytes of dropped rows in the tables' files; outside of a transaction.
+
+        Raises
+        ------
+        LogBusy : somebody reads the log
+        """
 
 
 class Database(Protocol):
@@ -143,6 +178,17 @@ class Database(Protocol):
         LogOwned : another process writes to it
         ConfigurationRefused : the database cannot keep what is promised
         """
+
+    def require_alone(self) -> None:
+        """Keep all other writers out until `leave`.
+
+        Raises
+        ------
+        LogOwned : there is one
+        """
+
+    def make_room_for_dropped(self, tables: Tables) -> None:
+        """Make the table of dropped rows in a log that does not have it yet, or nothing."""
 
     def leave_signing(self) -> None:
         """Let another process sign."""
@@ -319,6 +365,25 @@ def columns(row: Row) -> tuple[int, bytes, bytes, str, bytes, str, bytes, bytes]
     )
 
 
+def in_order(kept: Iterator[Row], gone: Iterator[Gone]) -> Iterator[Row | Gone]:
+    """Yield the rows of two tables, each in order, as one."""
+    both: list[Iterator[Row | Gone]] = [kept, gone]
+    return merge(*both, key=_place)
+
+
+def gone_of(values: tuple[object, ...], where: str) -> Gone:
+    """Return a dropped row from its place and leaf.
+
+    Raises
+    ------
+    AuditBroken : a value of another kind than was written
+    """
+    sequence, leaf = values
+    if not isinstance(sequence, int) or not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
+        raise broken("a value of another kind than was written", f"{where}, record {sequence}")
+    return Gone(sequence, leaf)
+
+
 def row_of(values: tuple[object, ...], where: str) -> Row:
     """Return a row from values in the order of the columns.
 
@@ -334,3 +399,7 @@ def row_of(values: tuple[object, ...], where: str) -> Row:
     ):
         raise broken("a value of another kind than was written", f"{where}, record {sequence}")
     return Row(Entry(sequence, Asked(key, body, event, record, answer), previous), leaf)
+
+
+def _place(row: Row | Gone) -> int:
+    return row.sequence

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
@@ -28,7 +27,7 @@ from threading import Lock
 from typing import Literal, NamedTuple, Self
 from weakref import WeakValueDictionary
 
-from features.errors import DataRefused, UsageError
+from features.errors import DataRefused
 from serving.records.anchors import hold as flocked
 from serving.records.anchors import sync_folder
 from serving.records.errors import LogOwned
@@ -47,6 +46,7 @@ from serving.subjects.errors import (
     stopped,
     unknown,
 )
+from serving.subjects.holds import Hold, require_reason
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
 Column = Literal["lookup", "pseudonym"]
@@ -60,21 +60,12 @@ BETWEEN_TRIES_SECONDS = 0.002
 
 ASKED_TOGETHER = 5_000
 """Of at most 32,766 values in one statement (https://sqlite.org/limits.html)."""
-LONGEST_REASON = 200
 
 
 class Erased(NamedTuple):
     """A subject that is no more; what the log has under the pseudonym cannot be read again."""
 
     pseudonym: bytes
-
-
-class Hold(NamedTuple):
-    """What must be kept, why, and since what day."""
-
-    pseudonym: bytes
-    reason: str
-    day: date
 
 
 _LOCKS: WeakValueDictionary[tuple[int, int], Lock] = WeakValueDictionary()
@@ -107,6 +98,7 @@ class Vault:
         self._files = self._files_now()
         self._alone = _lock_of(self._files[0])
         self._stopped: str | None = None
+        self._still = False
 
     @property
     def is_stopped(self) -> bool:
@@ -163,16 +155,63 @@ class Vault:
         VaultBusy : nothing was erased
         VaultStopped : it may be erased, and traces may be left in the files until the vault is opened again
         """
-        return self._erase("lookup", self._secret.lookup(name))
+        with self._using() as deadline, self._writing(deadline):
+            with self._changing():
+                row = self._known(self._secret.lookup(name))
+                held = self._holds_of(row.pseudonym)
+                if held:
+                    raise held_by_law(len(held))
+                self._connection.execute("DELETE FROM subjects WHERE lookup = ?", (row.lookup,))
+                was_cut_short = tables.begin_erasure(self._connection)
+            with self._lasting(may_come_again=False):
+                erasable.overwrite_journal(self._path)
+                if was_cut_short or erasable.is_left(self._path, row.parts()):
+                    erasable.write_anew(self._connection, self._path)
+                    if erasable.is_left(self._path, row.parts()):
+                        raise OSError("an erased row is still in the file")
+                tables.end_erasure(self._connection)
+        return Erased(row.pseudonym)
 
-    def erase_pseudonym(self, pseudonym: bytes) -> Erased:
-        """Destroy a subject whose name is not known here, as at the end of the time for which records are kept.
+    def erase_all(self, pseudonyms: Collection[bytes]) -> int:
+        """Destroy the subjects that are there, as at the end of their terms, all or none; return how many were.
+
+        The file is written anew instead of searched for each of them.
 
         Raises
         ------
-        As `erase`
+        HeldByLaw : a legal hold is on some of them; nothing was erased
+        VaultBusy, VaultStopped : as `erase`
         """
-        return self._erase("pseudonym", pseudonym)
+        if not pseudonyms:
+            return 0
+        asked = [(pseudonym,) for pseudonym in sorted(pseudonyms)]
+        with self._using() as deadline, self._writing(deadline):
+            with self._changing():
+                held = {pseudonym for (pseudonym,) in self._connection.execute("SELECT pseudonym FROM holds")}
+                if held.intersection(pseudonyms):
+                    raise held_by_law(len(held.intersection(pseudonyms)))
+                erased = self._connection.executemany("DELETE FROM subjects WHERE pseudonym = ?", asked).rowcount
+                tables.begin_erasure(self._connection)
+            with self._lasting(may_come_again=False):
+                erasable.overwrite_journal(self._path)
+                erasable.write_anew(self._connection, self._path)
+                tables.end_erasure(self._connection)
+        return max(erased, 0)
+
+    @contextmanager
+    def kept_still(self) -> Iterator[None]:
+        """Let no other process write until this is done, so that no hold is placed on whom it is about to erase.
+
+        Raises
+        ------
+        VaultBusy : another process is writing
+        """
+        with self._writing(time.monotonic() + self._busy_seconds):
+            self._still = True
+            try:
+                yield
+            finally:
+                self._still = False
 
     def hold(self, name: Name, reason: str, day: date) -> None:
         """Put a subject under a legal hold, besides those it is under; one with the same reason keeps its first day.
@@ -252,26 +291,8 @@ class Vault:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _erase(self, column: Column, value: bytes) -> Erased:
-        with self._using() as deadline, self._writing(deadline):
-            with self._changing():
-                row = self._known(value, column)
-                held = self._holds_of(row.pseudonym)
-                if held:
-                    raise held_by_law(len(held))
-                self._connection.execute("DELETE FROM subjects WHERE lookup = ?", (row.lookup,))
-                was_cut_short = tables.begin_erasure(self._connection)
-            with self._lasting(may_come_again=False):
-                erasable.overwrite_journal(self._path)
-                if was_cut_short or erasable.is_left(self._path, row.parts()):
-                    erasable.write_anew(self._connection, self._path)
-                    if erasable.is_left(self._path, row.parts()):
-                        raise OSError("an erased row is still in the file")
-                tables.end_erasure(self._connection)
-        return Erased(row.pseudonym)
-
-    def _known(self, value: bytes, column: Column = "lookup") -> Row:
-        rows = self._rows(column, [value])
+    def _known(self, lookup: bytes) -> Row:
+        rows = self._rows("lookup", [lookup])
         self._opened(rows)
         if not rows:
             raise unknown()
@@ -329,6 +350,9 @@ class Vault:
     @contextmanager
     def _writing(self, deadline: float) -> Iterator[None]:
         """Keep all other processes from writing, and from overwriting the journal."""
+        if self._still:
+            yield
+            return
         _take(self._lock_file, self._lock_path, deadline)
         try:
             yield
@@ -407,23 +431,6 @@ def open_vault(folder: Path, master: bytes, busy_seconds: float = BUSY_SECONDS) 
             return Vault(folder, secret, connection, lock_file, busy_seconds, undo.pop_all(), is_new=is_new)
         except (OSError, *UNREADABLE) as error:
             raise refusal_to_open(error, folder) from error
-
-
-def require_reason(reason: str, name: Name) -> None:
-    """Refuse a reason that could not be erased with the person whom it is about.
-
-    Raises
-    ------
-    UsageError : it is not one line, or has the person's id in it
-    """
-    names_them = re.search(rf"(?<!\w){re.escape(name.id)}(?!\w)", reason)
-    if not 0 < len(reason) <= LONGEST_REASON or not reason.isprintable() or names_them:
-        raise UsageError(
-            "a reason that cannot be written",
-            where="the reason",
-            expected=f"one line of at most {LONGEST_REASON} characters, without the id of the person",
-            do="give the number of the case, for example",
-        )
 
 
 def _take(lock_file: int, path: Path, deadline: float) -> None:

@@ -34,7 +34,7 @@ from subject_vaults import (
 )
 
 from serving.subjects import erasable
-from serving.subjects.errors import HeldByLaw, SubjectUnknown, VaultStopped
+from serving.subjects.errors import HeldByLaw, SubjectUnknown, VaultBusy, VaultStopped
 from serving.subjects.subject import Row
 from serving.subjects.tables import UNFINISHED
 from serving.subjects.vault import DATABASE
@@ -173,20 +173,41 @@ def test_one_that_the_law_keeps_is_not_erased_until_every_hold_is_released(folde
         assert vault.subjects(names(2)) == before[1:]
 
 
-def test_one_whose_name_is_not_known_is_erased_by_its_pseudonym(folder):
+def test_many_whose_names_are_not_known_are_erased_together_or_none_of_them(folder):
     with opened(folder) as vault:
-        told = vault.subjects(names(*range(50)))
-        secrets = secrets_of(row_of(folder, name(1)))
+        told = vault.subjects(names(*range(300)))
+        gone = [at for at in range(300) if at % 3]
+        secrets = {
+            f"{number} {what}": value
+            for number in gone[:40]
+            for what, value in secrets_of(row_of(folder, name(number))).items()
+            if what.endswith(" 8")
+        }
+        pseudonyms = [told[number].pseudonym for number in gone]
         vault.hold(name(1), "case 7", DAY)
         with pytest.raises(HeldByLaw):
-            vault.erase_pseudonym(told[1].pseudonym)
+            vault.erase_all(pseudonyms)
+        assert vault.subjects(names(*range(300))) == told
         vault.release(name(1))
-        assert vault.erase_pseudonym(told[1].pseudonym).pseudonym == told[1].pseudonym
-        with pytest.raises(SubjectUnknown):
-            vault.erase_pseudonym(told[1].pseudonym)
-        assert vault.pseudonym_of(name(1)) is None
-        assert vault.subjects(names(0, *range(2, 50))) == [told[0], *told[2:]]
+        assert vault.erase_all([*pseudonyms, bytes(16)]) == len(gone)
+        assert vault.erase_all(pseudonyms) == vault.erase_all([]) == 0
+        assert {number for number in range(300) if vault.pseudonym_of(name(number)) is None} == set(gone)
         assert traces(folder, secrets) == []
+    require_whole(folder)
+
+
+def test_while_others_are_kept_out_one_can_still_erase_and_nobody_else_can_hold(folder):
+    with opened(folder) as vault, opened(folder, busy_seconds=0.1) as other:
+        told = vault.subjects(names(1, 2))
+        with vault.kept_still():
+            with pytest.raises(VaultBusy):
+                other.hold(name(1), "case 7", DAY)
+            assert vault.erase_all([told[0].pseudonym]) == 1
+            with pytest.raises(VaultBusy):
+                other.hold(name(2), "case 7", DAY)
+        with pytest.raises(SubjectUnknown):
+            other.hold(name(1), "case 7", DAY)
+        other.hold(name(2), "case 7", DAY)
 
 
 def started_and_killed(folder: Path, first: int, output: Path, chosen: random.Random) -> list[list[str]]:

@@ -87,7 +87,7 @@ def copy_of(url: str) -> str:
     name = f"copy_{uuid.uuid4().hex}"
     with psycopg.connect(url) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-        for table in ("metadata", "records", "subtrees", "alembic_version"):
+        for table in ("metadata", "records", "expired_records", "subtrees", "alembic_version"):
             connection.execute(f"CREATE TABLE {name}.{table} (LIKE {table} INCLUDING ALL)")
             connection.execute(f"INSERT INTO {name}.{table} SELECT * FROM {table}")  # noqa: S608
     return f"{url.partition('&options=')[0]}&options=-csearch_path%3D{name}"

@@ -18,21 +18,19 @@ VERSION_TABLE = "alembic_version"
 
 
 @cache
-def newest() -> str:
-    """Return the name of the last step."""
-    name = _scripts().get_current_head()
-    assert name is not None
-    return name
+def steps() -> tuple[str, ...]:
+    """Return the names of all steps, the first one first."""
+    return tuple(script.revision for script in _scripts().walk_revisions())[::-1]
 
 
 def migrate(connection: Connection) -> None:
     """Take all steps that are left, within the connection's transaction: all or none."""
     scripts = _scripts()
 
-    def steps(revision: str | tuple[str, ...], _: MigrationContext) -> list[RevisionStep]:
+    def left(revision: str | tuple[str, ...], _: MigrationContext) -> list[RevisionStep]:
         return list(scripts._upgrade_revs("head", revision))  # type: ignore[arg-type]  # as Alembic's own manual does
 
-    with EnvironmentContext(Config(), scripts, fn=steps) as environment:
+    with EnvironmentContext(Config(), scripts, fn=left) as environment:
         environment.configure(connection=connection, version_table=VERSION_TABLE)
         environment.run_migrations()
 

@@ -1,0 +1,161 @@
+"""Carries out the lender's terms: whatever has been kept long enough is ordered to go, its keys are destroyed, it goes.
+
+    order     signed and of record before anything is touched; it names each record, its kind and day, and the policy
+    keys      of the subjects of whom no record stays
+    rows      all but place and leaf hash
+    traces    the files are written anew
+
+Cut off at any moment, the log verifies, and the next run finishes. A record that was ordered to go and is under a legal
+hold by now, or that a longer term keeps since, stays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from features.errors import DataRefused, UsageError
+from serving.decisions.archive import Archive
+from serving.records.audit import checked_rows, followed_orders, verify
+from serving.records.dropping import held_alone
+from serving.records.expiry import MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
+from serving.records.opening import Place, database_of
+from serving.records.tables import Row, Tables, reading, require_log
+from serving.records.terms import Terms, day_everywhere, day_of
+from serving.subjects.retention import Kept, Plan, planned
+from serving.subjects.subject import PSEUDONYM_BYTES
+
+SUBJECT, SUBJECTS = "subject", "subjects"
+PSEUDONYM = re.compile(rf"[0-9a-f]{{{2 * PSEUDONYM_BYTES}}}")
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What a run did, or would do.
+
+    Attributes
+    ----------
+    records : dropped, by kind
+    held : records whose terms are over, and which a legal hold keeps, by kind
+    subjects : keys that were destroyed; of a run that would, keys that go
+    left : records that stay
+    orders : places of the orders that this run wrote
+    """
+
+    records: Counter[str]
+    held: Counter[str]
+    subjects: int
+    left: int
+    orders: tuple[int, ...] = ()
+
+
+def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
+    """Return what a run would do on a day; nothing is changed, also while a service writes.
+
+    Raises
+    ------
+    ConfigurationRefused : a kind of record has no term
+    DataRefused : a record does not say when it was made
+    AuditBroken : the log is not what was written and signed
+    """
+    plan = _plan(archive, terms, today)
+    return _told(plan, len(plan.subjects))
+
+
+def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date, now: datetime) -> Expired:
+    """Drop all that is due, and return what was done.
+
+    Parameters
+    ----------
+    key : signs the log's checkpoints, and the order
+    today : the newest day that has begun all over the Earth (`terms.day_everywhere`), or an earlier one
+
+    Raises
+    ------
+    ConfigurationRefused : a kind of record has no term; nothing was dropped
+    LogOwned : a service writes to the log; nothing was dropped
+    DataRefused : a record does not say when it was made; nothing was dropped
+    AuditBroken : the log is not what was written and signed; nothing was dropped
+    LogBusy, LogStopped, VaultBusy, VaultStopped : cut off; the next run finishes
+    """
+    newest = day_everywhere(now)
+    if today > newest:
+        raise UsageError(
+            f"the day {today}, which has not begun everywhere",
+            where="the day of the run",
+            expected=f"{newest} or an earlier day",
+            do="nothing was dropped; to see what will be due, only look",
+        )
+    verify(archive.place)
+    with held_alone(archive.place, key) as log, archive.vault.kept_still():
+        plan = _plan(archive, terms, today)
+        orders = [
+            order_record(archive.place.origin, terms, today, plan.spans[at : at + MOST_SPANS], now, key)
+            for at in range(0, len(plan.spans), MOST_SPANS)
+        ]
+        places = log.write(ORDERED, orders) if orders else []
+        destroyed = archive.vault.erase_all(plan.subjects)
+        log.drop(plan.runs)
+        if log.has_traces:
+            # Of a run that was cut off these are the numbers of the rest.
+            log.finish({"recorded_at": now.isoformat(), "records": plan.records.total(), "keys": destroyed})
+    verify(archive.place)
+    return _told(plan, destroyed, places)
+
+
+def subjects_in(record: bytes) -> frozenset[bytes]:
+    """Return the pseudonyms of all whom a record is about: whatever it says under `subject` or `subjects`."""
+    found: set[bytes] = set()
+    open_: list[Any] = [json.loads(record)]
+    while open_:
+        value = open_.pop()
+        if isinstance(value, list):
+            open_ += value
+        elif isinstance(value, dict):
+            open_ += value.values()
+            several = value.get(SUBJECTS)
+            named = [value.get(SUBJECT), *(several if isinstance(several, list) else ())]
+            found |= {bytes.fromhex(one) for one in named if isinstance(one, str) and PSEUDONYM.fullmatch(one)}
+    return frozenset(found)
+
+
+def _plan(archive: Archive, terms: Terms, today: date) -> Plan:
+    held = {hold.pseudonym for hold in archive.vault.holds()}
+    with reading(database_of(archive.place)) as tables:
+        require_log(tables, archive.place.origin)
+        return planned(_kept(tables, archive.place, today), terms, today, held)
+
+
+def _kept(tables: Tables, place: Place, today: date) -> Iterator[Kept]:
+    """Yield the records that are there; where the clock was set back, the newest day before counts."""
+    days, following = Days(), followed_orders(tables, place)
+    for row in checked_rows(tables, place):
+        following.saw(row)
+        found = following.named.at(row.sequence)
+        if found is not None and row.sequence == found[0].last:
+            days.saw(found[0].day)
+        if not isinstance(row, Row) or row.entry.asked.event in NEVER_DROPPED:
+            continue
+        event, record = row.entry.asked.event, row.entry.asked.record
+        day = day_of(record)
+        if day is None:
+            raise DataRefused(
+                "a record that does not say when it was made",
+                where=f"record {row.sequence}, {event}",
+                expected="recorded_at with its zone in every record",
+                do="nothing was dropped, and nothing of this log can be until the program that writes it is mended",
+            )
+        days.saw(day)
+        counted = max(day, days.newest(today) or day)
+        yield Kept(row.sequence, event, counted, subjects_in(record), found is not None)
+
+
+def _told(plan: Plan, subjects: int, orders: Sequence[int] = ()) -> Expired:
+    return Expired(plan.records, plan.held, subjects, plan.left, tuple(orders))
