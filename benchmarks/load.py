@@ -57,14 +57,15 @@ async def _caller(url: str, bodies: list[bytes], first: int, step: int, until: f
             head += f"authorization: Bearer {token}\r\nidempotency-key: {uuid.uuid4()}\r\n"
         asked = time.perf_counter()
         writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-        status, answer = await _answer(reader)
+        status, answer = await answer_of(reader)
         times.append(time.perf_counter() - asked)
         assert status == 200, f"{url} answered {status}: {answer[:300]!r}"
     writer.close()
     return times
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Return status and body of the next answer on a connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     status = int(head.split(" ", 2)[1])
     for line in head.split("\r\n"):
