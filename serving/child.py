@@ -20,7 +20,9 @@ from features.errors import ConfigurationRefused
 from serving.access.tokens import create, tokens_file
 from serving.settings import DATABASE_URL
 
-SECONDS_TO_START = 90.0
+SECONDS_TO_START = 180.0
+"""On a machine that has other work to do; a service that ends before is noticed at once."""
+
 SECONDS_TO_STOP = 40.0
 SECONDS_BETWEEN_LOOKS = 0.05
 

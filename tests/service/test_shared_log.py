@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,11 +66,8 @@ def pair(home: Path, database: Server, tmp_path_factory: pytest.TempPathFactory)
     folder, url = tmp_path_factory.mktemp("shared"), database.new()
     state = home_with_models(home, folder / "home")
     both = [Service(state, folder / f"service-{number}.log", url) for number in range(2)]
-    starting = [threading.Thread(target=service.start) for service in both]
-    for thread in starting:
-        thread.start()
-    for thread in starting:
-        thread.join()
+    with ThreadPoolExecutor(len(both)) as starting:
+        list(starting.map(Service.start, both))
     tokens = both[0].child.tokens
     yield Pair(both, tokens["engine"], tokens["admin"], state, url)
     for service in both:
@@ -117,7 +115,7 @@ def test_while_the_database_is_away_both_say_so_and_both_go_on_by_themselves_whe
     try:
         for service in pair.services:
             assert service.ask("/v1/score", pair.engine, body, "while-away").status == 503
-            assert service.ask("/readyz", pair.engine).status == 503
+            wait_until(lambda: service.ask("/readyz", pair.engine).status == 503)  # noqa: B023
             assert service.ask("/livez", pair.engine).status == 200
     finally:
         database.start()
