@@ -6,33 +6,42 @@
     traces    the files are written anew
 
 Cut off at any moment, the log verifies, and the next run finishes. A record that was ordered to go and is under a legal
-hold by now, or that a longer term keeps since, stays.
+hold by now, or that a longer term keeps since, stays. The holds of the vault count, and those that the log tells of: an
+older copy of the vault lifts none.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from features.errors import DataRefused, UsageError
+from features.errors import ConfigurationRefused, DataRefused, UsageError
 from serving.decisions.archive import Archive
+from serving.decisions.outbox import delivered, outbox_of
 from serving.records.audit import checked_rows, followed_orders, verify
 from serving.records.dropping import held_alone
 from serving.records.expiry import MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
 from serving.records.opening import Place, database_of
+from serving.records.store import open_store
 from serving.records.tables import Row, Tables, reading, require_log
 from serving.records.terms import Terms, day_everywhere, day_of
 from serving.subjects.retention import Kept, Plan, planned
 from serving.subjects.subject import PSEUDONYM_BYTES
 
 SUBJECT, SUBJECTS = "subject", "subjects"
+PLACED, RELEASED = "hold:subject:placed", "hold:subject:released"
+UNREADABLE = (OSError, ValueError, KeyError)
+"""What an event raises that another program left and nobody can read; it stays where it is."""
+
 PSEUDONYM = re.compile(rf"[0-9a-f]{{{2 * PSEUDONYM_BYTES}}}")
 
 
@@ -65,6 +74,7 @@ def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
     DataRefused : a record does not say when it was made
     AuditBroken : the log is not what was written and signed
     """
+    _require_its_vault(archive)
     plan = _plan(archive, terms, today)
     return _told(plan, len(plan.subjects))
 
@@ -93,7 +103,10 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
             expected=f"{newest} or an earlier day",
             do="nothing was dropped; to see what will be due, only look",
         )
+    _require_its_vault(archive)
     verify(archive.place)
+    with open_store(archive.place, key, time.monotonic) as store, suppress(*UNREADABLE):
+        delivered(outbox_of(archive.state), store)
     with held_alone(archive.place, key) as log, archive.vault.kept_still():
         plan = _plan(archive, terms, today)
         orders = [
@@ -126,10 +139,30 @@ def subjects_in(record: bytes) -> frozenset[bytes]:
     return frozenset(found)
 
 
+def _require_its_vault(archive: Archive) -> None:
+    if archive.vault.is_new:
+        raise ConfigurationRefused(
+            "a vault of subjects that was made just now",
+            where=f"the decision log {archive.place.origin}",
+            expected="the vault with the keys and legal holds of this log",
+            do="nothing was dropped; name the folder of the vault, or bring it back from its copy",
+        )
+
+
+def _held_by_log(tables: Tables) -> set[bytes]:
+    """Return whom the log tells to be under a legal hold: one that was placed and not released since."""
+    events = sorted((row.sequence, event, row) for event in (PLACED, RELEASED) for row in tables.of_event(event))
+    last: dict[tuple[bytes, object], str] = {}
+    for _, event, row in events:
+        record = row.entry.asked.record
+        last |= dict.fromkeys(((one, json.loads(record).get("reason")) for one in subjects_in(record)), event)
+    return {subject for (subject, _), event in last.items() if event == PLACED}
+
+
 def _plan(archive: Archive, terms: Terms, today: date) -> Plan:
-    held = {hold.pseudonym for hold in archive.vault.holds()}
     with reading(database_of(archive.place)) as tables:
         require_log(tables, archive.place.origin)
+        held = {hold.pseudonym for hold in archive.vault.holds()} | _held_by_log(tables)
         return planned(_kept(tables, archive.place, today), terms, today, held)
 
 

@@ -3,7 +3,8 @@
 keys         the operator's secrets: one for the vault, one that signs the log
 vault        each subject's pseudonym and data key, made at first sight, destroyed by erasure, kept by a legal hold
 erasable     the vault's file, in which nothing is left of what was deleted
-retention    who is due to be erased by the lender's policy
+holds        a legal hold and its reason
+retention    which records are due by the lender's terms, and whose keys go with them
 sealing      personal content as ciphertext under the subject's key
 errors       how all of these refuse
 """

@@ -38,11 +38,12 @@ from expiring_logs import (
     terms_of,
     there,
 )
-from subject_vaults import name
+from subject_vaults import MASTER, name
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
 from serving.decisions.archive import Archive
 from serving.decisions.expiry import expired, previewed, subjects_in
+from serving.decisions.outbox import outbox_of, posted
 from serving.records import alone
 from serving.records.audit import continuation, receipt, verify
 from serving.records.backup import backup, restore
@@ -54,6 +55,7 @@ from serving.records.export import export, public_pem, receipt_bytes
 from serving.records.opening import Place, database_of
 from serving.records.tables import reading
 from serving.records.terms import day_everywhere
+from serving.subjects.vault import open_vault
 
 SEED = int(os.environ.get("REPAYRANK_EXPIRY_SEED", "0"))
 RUNS = int(os.environ.get("REPAYRANK_EXPIRY_RUNS", "20"))
@@ -181,6 +183,43 @@ def test_a_record_that_was_ordered_to_go_stays_while_a_hold_or_a_longer_term_kee
     outcome = expired(archive, KEY, TERMS, TODAY, NOW)
     assert (outcome.records, outcome.orders) == ({SCORE: 1, READ: 1}, ())
     assert gone(archive.place) == DUE
+
+
+def test_a_hold_that_only_the_log_tells_of_keeps_as_well(archive):
+    fill(archive, ROWS)
+    subject = archive.vault.pseudonym_of(name(0)).hex()
+    outbox = outbox_of(archive.state)
+    for event, reason in (("placed", "case 7"), ("placed", "case 8"), ("released", "case 7")):
+        posted(outbox, f"hold:subject:{event}", {"subject": subject, "reason": reason}, noon(2026, 3, 1))
+    terms = terms_of({**MONTHS, "hold:subject:placed": 84})
+    outcome = expired(archive, KEY, terms, TODAY, NOW)
+    assert (outcome.records, outcome.held) == ({SCORE: 1}, {SCORE: 1, READ: 1})
+    posted(outbox, "hold:subject:released", {"subject": subject, "reason": "case 8"}, noon(2026, 3, 1))
+    assert expired(archive, KEY, terms, TODAY, NOW).records == {SCORE: 1, READ: 1}
+    assert list(outbox.iterdir()) == []
+
+
+def test_what_nobody_can_read_in_the_outbox_stops_nothing(file_archive):
+    fill(file_archive, ROWS)
+    outbox_of(file_archive.state).mkdir()
+    (outbox_of(file_archive.state) / "0.json").write_bytes(b"{")
+    assert expired(file_archive, KEY, TERMS, TODAY, NOW).records.total() == len(DUE)
+
+
+def test_a_vault_that_was_made_just_now_is_not_taken_for_the_one_of_the_log(file_archive, tmp_path):
+    fill(file_archive, ROWS)
+    other = replace(file_archive, vault=open_vault(tmp_path / "other", MASTER))
+    for run in (lambda: previewed(other, TERMS, TODAY), lambda: expired(other, KEY, TERMS, TODAY, NOW)):
+        with pytest.raises(ConfigurationRefused, match="vault"):
+            run()
+    assert verify(file_archive.place).expired == 0
+
+
+def test_what_does_not_fit_into_one_order_is_spread_over_several(archive, monkeypatch):
+    monkeypatch.setattr("serving.decisions.expiry.MOST_SPANS", 2)
+    fill(archive, ROWS)
+    assert expired(archive, KEY, TERMS, TODAY, NOW).orders == (7, 8)
+    assert verify(archive.place).expired == len(DUE)
 
 
 def test_a_kind_without_a_term_refuses_the_run_and_nothing_is_dropped(archive):

@@ -29,7 +29,7 @@ from serving.subjects.vault import open_vault
 SCORE, READ, HELD, ERASED = (
     "score:loan:created",
     "read:decision:explained",
-    "hold:subject:placed",
+    "hold:subject:released",
     "erase:subject:done",
 )
 MONTHS = {SCORE: 60, READ: 25, HELD: 84, ERASED: 84}
@@ -88,6 +88,7 @@ RIGHT = [Span(SCORE, 0, 0, DAY), Span(READ, 1, 1, DAY), Span(SCORE, 3, 3, DAY)]
 
 
 def archive_in(folder: Path, place: Place) -> Archive:
+    open_vault(folder / "subjects", MASTER).close()
     return Archive(place, open_vault(folder / "subjects", MASTER), folder, folder)
 
 
