@@ -47,7 +47,7 @@ def started(recording: Settings, loaded: Loaded) -> Iterator[Callable[[], Front]
 
     def start() -> Front:
         fronts.append(Front(log=lambda _: None))
-        fronts[-1].open(loaded, recording, opened_recorder(recording, loaded))
+        fronts[-1].open(loaded, recording, opened_recorder(recording, loaded, lambda _: None))
         return fronts[-1]
 
     yield start

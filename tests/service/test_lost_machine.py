@@ -61,7 +61,7 @@ def test_a_service_goes_on_from_its_copies_and_gives_the_same_bytes_for_all_that
     shutil.copy(tmp_path / "keys" / "subjects.sqlite", subjects_in(empty))
     there = Settings(home=empty, records=records_in(empty))
     second = Front(log=lambda _: None)
-    second.open(loaded, there, opened_recorder(there, loaded), Door.of(empty, ROUTES, lambda _: None))
+    second.open(loaded, there, opened_recorder(there, loaded, lambda _: None), Door.of(empty, ROUTES, lambda _: None))
 
     def again(number: int) -> tuple[int, bytes]:
         message = {"type": "http.request", "body": bodies[number % len(bodies)], "more_body": False}

@@ -202,7 +202,7 @@ def own(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def used(own: Settings, loaded: Loaded) -> Settings:
     """Return the settings of a service with a log that has a record."""
-    recorder = opened_recorder(own, loaded)
+    recorder = opened_recorder(own, loaded, lambda _: None)
     assert recorder is not None
     recorder.store.write("key", bytes(32), "test:log:begun", {"recorded_at": "2026-01-01T00:00:00+00:00"}, b"")
     recorder.close()
@@ -215,7 +215,7 @@ def test_a_log_whose_vault_is_gone_is_refused_however_often_and_no_other_vault_i
     shutil.rmtree(subjects_in(used.home))
     for _ in range(2):
         with pytest.raises(ConfigurationRefused, match="no vault of subjects"):
-            opened_recorder(used, loaded)
+            opened_recorder(used, loaded, lambda _: None)
     assert not subjects_in(used.home).exists()
 
 
@@ -224,17 +224,17 @@ def test_a_service_with_another_state_is_told_that_the_log_is_not_its_own(
     home: Path, database: Server, loaded: Loaded, tmp_path: Path, while_in_use: bool
 ) -> None:
     first = Settings(home=home_with_models(home, tmp_path / "home"), database_url=database.new())
-    recorder = opened_recorder(first, loaded)
+    recorder = opened_recorder(first, loaded, lambda _: None)
     assert recorder is not None
     if not while_in_use:
         recorder.close()
     other = replace(first, home=home_with_models(home, tmp_path / "other"))
     for _ in range(2):
         with pytest.raises(ConfigurationRefused, match="a state folder from which nothing was written") as refusal:
-            opened_recorder(other, loaded)
+            opened_recorder(other, loaded, lambda _: None)
     assert "log@" not in str(refusal.value)
     if while_in_use:
         recorder.close()
-    again = opened_recorder(first, loaded)
+    again = opened_recorder(first, loaded, lambda _: None)
     assert again is not None
     again.close()
