@@ -104,7 +104,6 @@ def _schemas(loaded: Loaded, settings: Settings) -> Schema:
     return {
         "Request": _request(loaded, settings),
         "ReadyRequest": _ready_request(loaded, settings),
-        "FeatureValue": {"type": ["number", "null"], "maximum": MOST, "minimum": -MOST},
         **{
             _row_name(name): _facts(loaded) if name == FACTS else _row(schema)
             for name, schema in _declared(loaded).items()
@@ -188,8 +187,9 @@ def _ready_request(loaded: Loaded, settings: Settings) -> Schema:
 
 def _features(loaded: Loaded) -> Schema:
     """Return the features that a card reads; of several cards each reads its own."""
+    value = {"type": ["number", "null"], "maximum": MOST, "minimum": -MOST}
     told = [
-        {"title": f"card {name}", **object_of(dict.fromkeys(card.catalog.names, ref("FeatureValue")))}
+        {"title": f"card {name}", **object_of(dict.fromkeys(card.catalog.names, value))}
         for name, card in loaded.cards.items()
     ]
     description = (

@@ -74,6 +74,24 @@ def test_only_plain_json_is_taken(front: Front, in_process: Callable[..., Any], 
     assert in_process(front, "POST", "/v1/score", part(b"{}"), headers=headers).status == 415
 
 
+def test_a_content_type_said_twice_is_said_in_two_ways(front: Front) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return part(b"{}")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    for second in (b"application/json", b"text/plain"):
+        headers = [(b"content-type", b"application/json"), (b"content-type", second)]
+        for given in (headers, headers[::-1]):
+            sent.clear()
+            scope = {"type": "http", "method": "POST", "path": "/v1/score", "headers": given}
+            asyncio.run(front(scope, receive, send))
+            assert sent[0]["status"] == 415
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "", "9" * 5000])
 def test_a_length_that_is_no_number_is_refused(front: Front, in_process: Callable[..., Any], length: str) -> None:
     headers = {"content-type": "application/json", "content-length": length}

@@ -46,6 +46,12 @@ def asked(taiwan, overdue_ids, loaded) -> dict[str, Any]:
     return {"card": CARD, "observation_date": taiwan.observed_on.isoformat(), "rows": rows}
 
 
+@pytest.fixture(scope="module")
+def form(loaded, settings) -> Draft202012Validator:
+    components = openapi.document(loaded, settings)["components"]
+    return Draft202012Validator({"$ref": "#/components/schemas/ReadyRequest", "components": components})
+
+
 def body(plain: object) -> bytes:
     return json.dumps(plain).encode()
 
@@ -101,6 +107,29 @@ def test_it_is_served(asked, front, in_process):
     assert [entry["loan_id"] for entry in told.plain["scores"]] == [row["loan_id"] for row in asked["rows"]]
 
 
+@pytest.mark.parametrize(
+    "loan_id", ["", "a\0b", "\ud800", "a\u202eb", "\u200b", "\x85", "a" * 257, 7, None, ["a"]], ids=ascii
+)
+def test_a_loan_is_called_what_a_loan_of_the_tables_may_be_called(loan_id, asked, front, in_process, lines):
+    raw = body({**asked, "rows": [asked["rows"][0], {**asked["rows"][1], "loan_id": loan_id}]})
+    told = in_process(front, "POST", "/v1/score/features", {"type": "http.request", "body": raw, "more_body": False})
+    assert (told.status, told.faults) == (422, {("rows", 1, "loan_id")})
+    assert "incident" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(
+    "value", [2**53 + 1, -(2**63) - 1, 10**30, 10**300, -(10**4_000)], ids=lambda value: len(str(value))
+)
+def test_a_whole_number_that_would_lose_a_digit_is_no_feature(value, asked, loaded, settings):
+    row, name = asked["rows"][0], loaded.cards[CARD].catalog.names[0]
+    with pytest.raises(TablesRefused) as caught:
+        ready.read(body({**asked, "rows": [{**row, "features": {**row["features"], name: value}}]}), loaded, settings)
+    assert [(fault.table, fault.row, fault.column) for fault in caught.value.faults] == [("rows", 0, name)]
+    if abs(value) < ready.MOST:  # with a point it is a number of floating point, and says so itself
+        row = {**row, "features": {**row["features"], name: float(value)}}
+        assert ready.read(body({**asked, "rows": [row]}), loaded, settings).rows[0]["features"][name] == float(value)
+
+
 JUNK = st.one_of(
     st.none(),
     st.booleans(),
@@ -114,7 +143,7 @@ JUNK = st.one_of(
 
 @hypothesis_settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_is_refused_is_what_the_openapi_document_forbids(data, asked, loaded, settings):
+def test_what_is_refused_is_what_the_openapi_document_forbids(data, asked, form, loaded, settings):
     plain = json.loads(json.dumps({**asked, "rows": asked["rows"][:2]}))
     row = plain["rows"][data.draw(st.integers(0, 1))]
     target = data.draw(st.sampled_from([plain, row, row["features"]]))
@@ -123,13 +152,13 @@ def test_what_is_refused_is_what_the_openapi_document_forbids(data, asked, loade
         target.pop(key, None)
     else:
         target[key] = data.draw(JUNK)
-    document = openapi.document(loaded, settings)
-    form = Draft202012Validator({"$ref": "#/components/schemas/ReadyRequest", "components": document["components"]})
     complete = all(
         isinstance(row, dict)
         and not isinstance(row.get("owed_minor"), float)  # 5.0 is an integer to JSON Schema, and no money to us
+        and str(row.get("loan_id")).isprintable()  # what may be printed no schema says
         and isinstance(row.get("features"), dict)
-        and row["features"].keys() == loaded.cards[CARD].feature_names
+        # A whole number that would lose a digit is refused, as in the tables.
+        and all(not isinstance(value, int) or abs(value) <= 2**53 for value in row["features"].values())
         for row in (plain["rows"] if isinstance(plain.get("rows"), list) else [])
     )
     allowed = form.is_valid(plain) and complete

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odd_requests import VALUES
 
 from features.catalog import catalog
 from features.errors import RepayrankError
+from features.history import History
 from features.schemas import SCORED
+from features.tables import Tables, types_of
 from models.cards import card_named
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
 from serving import requests
 from serving import score as scoring
+from serving.columns import printable
 from serving.settings import Settings
 from serving.state import Loaded
 
@@ -107,6 +113,66 @@ def test_no_refusal_repeats_what_was_sent(data: st.DataObject, good: dict[str, A
     told = read(json.dumps(body, ensure_ascii=data.draw(st.booleans())).encode())
     if isinstance(told, RepayrankError):  # a borrower may be called anything: such a request is taken
         assert CANARY not in str(told)
+
+
+def frames_with(good: dict[str, Any], table: str, column: str, value: object) -> dict[str, pl.DataFrame] | None:
+    """Return the tables of a request as a lender's files hold them, one cell changed; None where no file can."""
+    frames = {}
+    for name, rows in good["tables"].items():
+        cells = {key: [of_a_file(kind, row.get(key)) for row in rows] for key, kind in types_of(SCORED[name]).items()}
+        if name == table:
+            cells[column][0] = of_a_file(types_of(SCORED[name])[column], value)
+        if any(cell is NO_CELL for column_ in cells.values() for cell in column_):
+            return None
+        frames[name] = pl.DataFrame(cells, schema=types_of(SCORED[name]))
+    return frames
+
+
+NO_CELL = object()
+
+
+def of_a_file(kind: pl.DataType, value: object) -> object:
+    """Return a value as a column of a Parquet file has it, or that it cannot have it."""
+    if value is None:
+        return None
+    try:
+        if isinstance(kind, pl.Date):
+            cell: object = date.fromisoformat(value) if len(str(value)) == len("2005-09-30") else NO_CELL  # type: ignore[arg-type]
+        elif isinstance(kind, pl.Datetime):
+            cell = datetime.fromisoformat(value).astimezone(UTC) if "T" in str(value) else NO_CELL  # type: ignore[arg-type]
+        elif type(value) is not {pl.Int64: int, pl.Int16: int, pl.Float64: float}.get(type(kind), str):
+            cell = NO_CELL
+        else:
+            cell = value
+        pl.Series([None if cell is NO_CELL else cell], dtype=kind, strict=True)
+    except (TypeError, ValueError, OverflowError, UnicodeEncodeError, pl.exceptions.PolarsError):
+        return NO_CELL
+    return cell
+
+
+@PATIENT
+@given(data=st.data())
+def test_a_cell_that_files_can_hold_is_taken_or_refused_alike(data: st.DataObject, good: dict[str, Any]) -> None:
+    table, column = data.draw(st.sampled_from(cells))
+    kind = types_of(SCORED[table])[column]
+    fitting = [value for value in VALUES if of_a_file(kind, value) is not NO_CELL]
+    value = data.draw(st.sampled_from(fitting) | st.sampled_from(VALUES) | scalars)
+    body = deepcopy(good)
+    body["tables"][table][0][column] = value
+    online = read(json.dumps(body).encode())
+    frames = frames_with(good, table, column, value)
+    if frames is None:
+        assert isinstance(online, RepayrankError)
+        return
+    if isinstance(value, str) and printable(value) is None:
+        assert isinstance(online, RepayrankError)  # what nobody could send over HTTP may still stand in a file
+        return
+    try:
+        tables = Tables.checked(frames, where="files")
+        known = len(History.as_of(date(2005, 9, 30), tables, zone=good["time_zone"]).cases)
+    except RepayrankError:
+        known = -1
+    assert isinstance(online, requests.Request) == (known == len(good["tables"]["loans"]))
 
 
 @pytest.mark.parametrize("zone", ["Asia/Taipei", "America/Havana", "Africa/Casablanca", "UTC", "Pacific/Apia"])
