@@ -57,7 +57,7 @@ FOLDER_MODE = 0o700
 OWNER_ONLY = 0o600
 BUSY_SECONDS = 1.5
 BUSY_STILL_SECONDS = 0.005
-"""How long a call waits after one that has waited in vain: many callers are not to wait in full, one after the other."""
+"""How long calls wait right after one that has waited in vain: they are not to wait in full, one after the other."""
 
 BETWEEN_TRIES_SECONDS = 0.002
 
@@ -109,7 +109,7 @@ class Vault:
         self._busy_seconds, self._held = busy_seconds, held
         self._files = self._files_now()
         self._alone = _lock_of(self._files[0])
-        self._was_busy = False
+        self._hurried_until = float("-inf")
         self._stopped: str | None = None
 
     @property
@@ -305,7 +305,8 @@ class Vault:
     @contextmanager
     def _using(self) -> Iterator[float]:
         """Take the vault for this thread; yields until when it may wait for other processes."""
-        deadline = time.monotonic() + (BUSY_STILL_SECONDS if self._was_busy else self._busy_seconds)
+        began = time.monotonic()
+        deadline = began + (BUSY_STILL_SECONDS if began < self._hurried_until else self._busy_seconds)
         if not self._alone.acquire(timeout=self._busy_seconds):
             raise busy("a vault that other threads use")
         try:
@@ -318,9 +319,8 @@ class Vault:
                 left = max(0, int(1_000 * (deadline - time.monotonic())))
                 self._connection.execute(f"PRAGMA busy_timeout = {left}")
             yield deadline
-            self._was_busy = False
         except VaultBusy:
-            self._was_busy = True
+            self._hurried_until = time.monotonic() + self._busy_seconds
             raise
         finally:
             self._alone.release()

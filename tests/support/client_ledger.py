@@ -31,7 +31,7 @@ NOTHING = 0
 CUT_IS_AT_WORK_SECONDS = 10.0
 """How long a request whose caller is gone may still be at work."""
 
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 """Between two sendings of one request; a caller who waited as long as `Retry-After` says would test less."""
 
 REPLAYED = 25
@@ -94,8 +94,9 @@ class Line:
         return self._exchanged(f"{head}content-length: {len(request.body)}\r\n\r\n".encode() + request.body)
 
     def get(self, path: str) -> Answer | None:
-        """Return the answer to a question that needs no token."""
-        return self._exchanged(f"GET {path} HTTP/1.1\r\nhost: test\r\n\r\n".encode())
+        """Return the answer to a question."""
+        token = f"authorization: Bearer {self._token}\r\n" if self._token else ""
+        return self._exchanged(f"GET {path} HTTP/1.1\r\nhost: test\r\n{token}\r\n".encode())
 
     def close(self) -> None:
         """Hang up."""

@@ -33,7 +33,7 @@ PORTS = range(20_000, 32_000)
 HAS_URL = "database_url" in {field.name for field in fields(Settings)}
 """Whether this release can keep its log in PostgreSQL."""
 
-AMPLE = "\n".join(f"[limits.{name}]\nper_second = 1e9\nburst = 1_000_000_000" for name in ("engine", "failed"))
+AMPLE = "\n".join(f"[limits.{name}]\nper_second = 1e9\nburst = 1_000_000_000" for name in ("engine", "admin", "failed"))
 
 
 class Standing:
@@ -51,7 +51,9 @@ class Standing:
         self.state, self.port, self.starts = state, free_port(), 0
         self.process: subprocess.Popen[bytes] | None = None
         self._home, self._settings = home, settings
-        self.token = create(tokens_file(state), name="callers", role="engine", days=1).text
+        self.token, self._collector = (
+            create(tokens_file(state), name=role, role=role, days=1).text for role in ("engine", "admin")
+        )
         (tokens_file(state).parent / "access.toml").write_text(AMPLE)
 
     @property
@@ -107,6 +109,15 @@ class Standing:
         answer = line.get("/readyz")
         line.close()
         return 0 if answer is None else answer.status
+
+    def measure(self, name: str) -> float:
+        """Return a measure that the service tells of itself."""
+        line = Line(self.address, self._collector)
+        answer = line.get("/metrics")
+        line.close()
+        assert answer is not None
+        (found,) = [text for text in answer.body.decode().splitlines() if text.startswith(f"{name} ")]
+        return float(found.partition(" ")[2])
 
     def kill(self) -> None:
         """End the process and its children at once."""

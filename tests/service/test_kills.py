@@ -1,0 +1,197 @@
+"""The service is killed under load, and told to stop: who was answered is on record, and who was not asks again.
+
+REPAYRANK_SERVICE_KILLS sets how many times it is killed and REPAYRANK_SUPERVISED_KILLS how many times under a supervisor,
+every REPAYRANK_SECONDS_BETWEEN_KILLS; a release asks for 200, 60 and 10.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from client_ledger import NOTHING, Ledger, Line, Request, Traffic, require_reconciled
+from decision_load import wait_until
+from standing_service import HAS_URL, Standing
+
+from serving.server import SECONDS_TO_FINISH
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = int(os.environ.get("REPAYRANK_SERVICE_KILLS", "3"))
+KILLS = int(os.environ.get("REPAYRANK_SUPERVISED_KILLS", "2"))
+BETWEEN_SECONDS = float(os.environ.get("REPAYRANK_SECONDS_BETWEEN_KILLS", "1.5"))
+SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
+
+CALLERS = 16
+AS_SHIPPED = 10
+"""Of so many starts one is that of the service as it is shipped, which compiles for some seconds."""
+
+MOST_ANSWERED_BETWEEN_KILLS = 300
+SUCCEEDS = 0.999
+LONGEST_ABSENCE_SECONDS = 90.0
+
+IN_FLIGHT = 100
+LOANS_EACH = 40
+LAST_ANSWER_TO_EXIT_SECONDS = 5.0
+"""Row S8."""
+
+Questions = list[tuple[str, bytes]]
+
+
+@pytest.fixture
+def asked(questions: Questions) -> Iterator[Request]:
+    """Yield requests without end, each with a key of its own."""
+    chosen = random.Random(SEED)
+    return (Request(f"killed-{SEED}-{number}", *chosen.choice(questions)) for number in itertools.count())
+
+
+def killed_under_load(services: list[Standing], asked: Iterator[Request]) -> Ledger:
+    """Return what callers of services on one log were answered while one after another was killed."""
+    chosen, ledger = random.Random(SEED), Ledger()
+    for service in services:
+        service.begin(shipped=True)
+    for service in services:
+        service.wait_until_ready()
+
+    def settle(line: Line, request: Request) -> None:
+        ledger.settle(line, request)
+
+    # A share of the requests for each service: the iterator is taken from by one thread at a time.
+    traffics = [
+        Traffic(service.address, service.token, itertools.islice(asked, 10**9), settle, callers=CALLERS // len(services))
+        for service in services
+    ]
+    for turn in range(1, ROUNDS + 1):
+        service = chosen.choice(services)
+        wanted = len(ledger.told) + chosen.randint(1, MOST_ANSWERED_BETWEEN_KILLS)
+        wait_until(lambda: len(ledger.told) >= wanted, 120.0)  # noqa: B023
+        service.kill()
+        service.start(shipped=turn % AS_SHIPPED == 0)
+    for traffic in traffics:
+        traffic.end()
+    return ledger
+
+
+def test_whoever_was_answered_is_on_record_once_however_often_the_service_is_killed(
+    standing: Callable[..., Standing], asked: Iterator[Request]
+) -> None:
+    print(f"seed {SEED}")  # noqa: T201
+    service = standing()
+    ledger = killed_under_load([service], asked)
+    assert set(ledger.statuses) <= {200, NOTHING}
+    assert ledger.statuses[NOTHING]
+    assert service.stop() == 0
+    report = require_reconciled(ledger, service.archive(), seed=SEED)
+    assert report.signed == report.records
+    print(f"{ROUNDS} kills, {report.records} records, {dict(ledger.statuses)}")  # noqa: T201
+
+
+@pytest.mark.skipif(not HAS_URL, reason="this release keeps its log in SQLite only")
+@pytest.mark.parametrize("count", [1, 2])
+def test_whoever_was_answered_is_on_record_once_in_postgresql_with_one_service_and_with_two(
+    standing: Callable[..., Standing], asked: Iterator[Request], request: pytest.FixtureRequest, count: int
+) -> None:
+    url = request.getfixturevalue("server").new()
+    first = standing(database_url=url)
+    services = [first, *(first.beside() for _ in range(count - 1))]
+    ledger = killed_under_load(services, asked)
+    for service in services:
+        assert service.stop() == 0
+    require_reconciled(ledger, first.archive(), seed=SEED)
+
+
+def test_one_retry_that_waits_until_the_service_is_ready_is_enough_under_a_supervisor(
+    standing: Callable[..., Standing], asked: Iterator[Request]
+) -> None:
+    ledger, service, failed, away = Ledger(), standing(), [], []
+
+    def ask_twice_at_most(line: Line, request: Request) -> None:
+        for _ in range(2):
+            answer = ledger.send(line, request)
+            if answer is not None and answer.status == 200:
+                return
+            wait_until(lambda: service.readiness() == 200, LONGEST_ABSENCE_SECONDS)
+        failed.append(request)
+
+    with service.supervised():
+        service.wait_until_ready()
+        traffic = Traffic(service.address, service.token, asked, ask_twice_at_most, callers=CALLERS)
+        for _ in range(KILLS):
+            time.sleep(BETWEEN_SECONDS)
+            killed_at = time.monotonic()
+            service.kill()
+            wait_until(lambda: ledger.last_at > killed_at, LONGEST_ABSENCE_SECONDS)  # noqa: B023
+            away.append(ledger.last_at - killed_at)
+        traffic.end()
+    line = Line(service.address, service.token)
+    print(f"{len(failed)} of {traffic.taken} failed; first answer {[round(one, 1) for one in away]} s after the kill")  # noqa: T201
+    assert len(failed) <= (1 - SUCCEEDS) * traffic.taken
+    for request in failed:
+        ledger.settle(line, request)
+    assert service.stop() == 0
+    require_reconciled(ledger, service.archive(), seed=SEED)
+
+
+def test_told_to_stop_under_load_it_answers_all_that_has_begun_and_what_comes_later_is_asked_again(
+    standing: Callable[..., Standing],
+    asked: Iterator[Request],
+    request_for: Callable[..., dict[str, Any]],
+    overdue_ids: list[str],
+) -> None:
+    ledger, late, service = Ledger(), Ledger(), standing(most_in_flight=IN_FLIGHT + CALLERS)
+    service.start()
+    body = json.dumps(request_for(*overdue_ids[:LOANS_EACH])).encode()
+    held = [Request(f"held-{number}", "/v1/rank", body) for number in range(IN_FLIGHT)]
+    traffic = Traffic(service.address, service.token, held, ledger.send, callers=IN_FLIGHT)
+    wait_until(lambda: service.measure("repayrank_in_flight") + len(ledger.told) >= IN_FLIGHT)
+    begun = len(ledger.told)
+    stopper: list[int] = []
+    stopping = threading.Thread(target=lambda: stopper.append(service.stop(SECONDS_TO_FINISH)))
+    stopping.start()
+    told_at = time.monotonic()
+    came_late, seen = list(itertools.islice(asked, 50)), []
+    for request in came_late:
+        seen.append(service.readiness())
+        late.send(Line(service.address, service.token), request)
+        time.sleep(0.02)
+    traffic.join()
+    answered_at = ledger.last_at
+    stopping.join()
+    ended_at = time.monotonic()
+    assert stopper == [0]
+    assert begun < IN_FLIGHT / 2, "most were answered before it was told to stop"
+    assert ledger.statuses == {200: IN_FLIGHT}
+    assert ended_at - answered_at < LAST_ANSWER_TO_EXIT_SECONDS
+    # Once it is not ready it is not ready again; and what is not taken is told so, or finds nobody.
+    assert 200 not in itertools.dropwhile(lambda status: status == 200, seen)
+    assert set(late.statuses) <= {200, 503, NOTHING}
+    require_flushed(service, len(ledger.told) + len(late.told))
+    print(  # noqa: T201
+        f"{IN_FLIGHT - begun} in flight; the last answered {answered_at - told_at:.2f} s after SIGTERM, exit"
+        f" {ended_at - answered_at:.2f} s later; ready {seen.count(200)}, 503 {seen.count(503)}, gone {seen.count(0)};"
+        f" late {dict(late.statuses)}"
+    )
+    service.start()
+    line = Line(service.address, service.token)
+    for request in [*held, *came_late]:
+        assert ledger.settle(line, request).status == 200
+    assert all(ledger.told[key] == told for key, told in late.told.items())
+    assert service.stop() == 0
+    require_reconciled(ledger, service.archive(), seed=SEED)
+
+
+def require_flushed(service: Standing, records: int) -> None:
+    """Check that nothing was left to write or to sign."""
+    from serving.records.audit import verify
+
+    place = service.archive().place
+    assert not place.database.with_name(f"{place.database.name}-wal").exists()
+    report = verify(place)
+    assert report.signed == report.records == records
