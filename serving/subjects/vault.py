@@ -56,8 +56,8 @@ MADE = b"a vault was made here\n"
 FOLDER_MODE = 0o700
 OWNER_ONLY = 0o600
 BUSY_SECONDS = 1.5
-BUSY_STILL_SECONDS = 0.005
-"""How long calls wait right after one that has waited in vain: they are not to wait in full, one after the other."""
+HURRIED_SECONDS, IN_A_HURRY_FOR_SECONDS = 0.01, 10.0
+"""How long a call waits, and until when, after one has waited in vain: they are not to wait in full one by one."""
 
 BETWEEN_TRIES_SECONDS = 0.002
 
@@ -306,7 +306,8 @@ class Vault:
     def _using(self) -> Iterator[float]:
         """Take the vault for this thread; yields until when it may wait for other processes."""
         began = time.monotonic()
-        deadline = began + (BUSY_STILL_SECONDS if began < self._hurried_until else self._busy_seconds)
+        hurried = began < self._hurried_until
+        deadline = began + (HURRIED_SECONDS if hurried else self._busy_seconds)
         if not self._alone.acquire(timeout=self._busy_seconds):
             raise busy("a vault that other threads use")
         try:
@@ -320,7 +321,8 @@ class Vault:
                 self._connection.execute(f"PRAGMA busy_timeout = {left}")
             yield deadline
         except VaultBusy:
-            self._hurried_until = time.monotonic() + self._busy_seconds
+            if not hurried:
+                self._hurried_until = time.monotonic() + IN_A_HURRY_FOR_SECONDS
             raise
         finally:
             self._alone.release()

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-
 from standing_service import Standing
 
 from features.portfolios import Portfolio
@@ -205,7 +204,10 @@ def questions(
     ]
     day = request_for(overdue_ids[0])["observation_date"]
     asked: list[tuple[str, Any]] = [
-        ("/v1/score/features", {"card": "collection", "observation_date": day, "rows": ready[case : case + 1 + case % 3]})
+        (
+            "/v1/score/features",
+            {"card": "collection", "observation_date": day, "rows": ready[case : case + 1 + case % 3]},
+        )
         for case in cases
     ]
     asked += [("/v1/score", request_for(*overdue_ids[case : case + 1 + case % 2])) for case in range(0, 60, 2)]

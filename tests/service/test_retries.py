@@ -25,7 +25,7 @@ SEED = int(os.environ.get("REPAYRANK_RETRY_SEED", "0"))
 
 MOST_TIMES = 5
 WITH_ANOTHER_BODY = 0.3
-MIXED_TOGETHER = 8
+MIXED_TOGETHER = 32
 """Keys whose sendings are shuffled among each other, so that some of them meet."""
 
 CUT_SHARE = 0.5
@@ -102,9 +102,7 @@ def test_a_connection_that_is_cut_around_its_request_doubles_nothing_and_the_ans
     def settle(line: Line, request: Request) -> None:
         ledger.settle(line, request)
 
-    traffic = Traffic(
-        proxy.address, service.token, keyed(questions, SEED, "cut"), settle, seconds=PATIENCE_SECONDS
-    )
+    traffic = Traffic(proxy.address, service.token, keyed(questions, SEED, "cut"), settle, seconds=PATIENCE_SECONDS)
     wait_until(lambda: sum(proxy.cuts.values()) >= CUTS, 30 + CUTS * CUT_SECONDS_EACH)
     proxy.cutting = False
     traffic.end()

@@ -148,14 +148,14 @@ class Ledger:
     told : the first answer of each key
     statuses : how often each status came back
     faults : what no caller should ever see
-    last_at : when the last answer with a 200 came
+    last : the last sending that was answered with a 200
     """
 
     def __init__(self) -> None:
         self.told: dict[str, Told] = {}
         self.statuses: Counter[int] = Counter()
         self.faults: list[str] = []
-        self.last_at = 0.0
+        self.last: Sending | None = None
         self._sent: defaultdict[str, list[Sending]] = defaultdict(list)
         self._lock = threading.Lock()
 
@@ -167,9 +167,10 @@ class Ledger:
         with self._lock:
             status = NOTHING if answer is None else answer.status
             self.statuses[status] += 1
-            self._sent[request.key].append(Sending(request, began, ended, status))
+            sending = Sending(request, began, ended, status)
+            self._sent[request.key].append(sending)
             if answer is not None and answer.status == 200:
-                self.last_at = ended
+                self.last = sending
                 self._compare(request, answer)
         return answer
 
@@ -182,6 +183,10 @@ class Ledger:
                 return answer
             assert time.monotonic() < until, f"no answer to {request.key}: {answer}"
             time.sleep(PAUSE_SECONDS)
+
+    def is_answered_since(self, moment: float) -> bool:
+        """Return whether something was answered that was sent after a moment."""
+        return self.last is not None and self.last.began > moment
 
     def seconds(self, status: int = 200) -> list[float]:
         """Return how long each sending took that was answered with a status, the shortest first."""

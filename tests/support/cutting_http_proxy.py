@@ -55,11 +55,11 @@ class HttpProxy:
         with suppress(OSError), caller, socket.create_connection(self._service, 60.0) as service:
             while request := message(caller):
                 mode, at = self._mode()
-                if mode is None:
-                    service.sendall(request)
-                    caller.sendall(message(service))
-                else:
-                    return self._cut(mode, at, request, caller, service)
+                if mode is not None:
+                    self._cut(mode, at, request, caller, service)
+                    return
+                service.sendall(request)
+                caller.sendall(message(service))
 
     def _mode(self) -> tuple[str | None, float]:
         with self._lock:
@@ -71,15 +71,17 @@ class HttpProxy:
 
     def _cut(self, mode: str, at: float, request: bytes, caller: socket.socket, service: socket.socket) -> None:
         if mode == "not whole":
-            return service.sendall(request[: 1 + int(at * (len(request) - 2))])
+            service.sendall(request[: 1 + int(at * (len(request) - 2))])
+            return
         if mode == "head alone":
-            return service.sendall(request[: request.index(b"\r\n\r\n") + 4])
+            service.sendall(request[: request.index(b"\r\n\r\n") + 4])
+            return
         if mode == "sent late":
             ended(caller)
             time.sleep(at * LATE_SECONDS)
         service.sendall(request)
         if mode == "no answer":
-            return None
+            return
         answer = message(service)
         if mode == "answer cut":
             caller.sendall(answer[: 1 + int(at * (len(answer) - 2))])
@@ -87,7 +89,6 @@ class HttpProxy:
             time.sleep(self._held)
             with suppress(OSError):
                 caller.sendall(answer)
-        return None
 
 
 def message(line: socket.socket) -> bytes:

@@ -1,4 +1,4 @@
-"""A service on one port and one state that is killed, told to stop and started again, as an operator's supervisor does."""
+"""A service on one port and one state that is killed, told to stop and started again, as by a supervisor."""
 
 from __future__ import annotations
 
