@@ -21,7 +21,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -47,6 +47,7 @@ from serving.subjects.errors import (
     stopped,
     unknown,
 )
+from serving.subjects.patience import Patience, milliseconds_until
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
 Column = Literal["lookup", "pseudonym"]
@@ -56,9 +57,6 @@ MADE = b"a vault was made here\n"
 FOLDER_MODE = 0o700
 OWNER_ONLY = 0o600
 BUSY_SECONDS = 1.5
-HURRIED_SECONDS, IN_A_HURRY_FOR_SECONDS = 0.01, 10.0
-"""How long a call waits, and until when, after one has waited in vain: they are not to wait in full one by one."""
-
 BETWEEN_TRIES_SECONDS = 0.002
 
 ASKED_TOGETHER = 5_000
@@ -109,13 +107,15 @@ class Vault:
         self._busy_seconds, self._held = busy_seconds, held
         self._files = self._files_now()
         self._alone = _lock_of(self._files[0])
-        self._hurried_until = float("-inf")
+        self._patience = Patience(busy_seconds)
         self._stopped: str | None = None
 
     @property
     def is_stopped(self) -> bool:
         """Whether an error has ended all use, or will: the process should not be ready, and be started again."""
-        return self._stopped is not None or not self._has_files()
+        with suppress(OSError):
+            return self._stopped is not None or self._files_now() != self._files
+        return True
 
     def subjects(self, names: Sequence[Name]) -> list[Subject]:
         """Return the subjects of the names, in their order; those that are new are made together, and kept for good.
@@ -305,9 +305,7 @@ class Vault:
     @contextmanager
     def _using(self) -> Iterator[float]:
         """Take the vault for this thread; yields until when it may wait for other processes."""
-        began = time.monotonic()
-        hurried = began < self._hurried_until
-        deadline = began + (HURRIED_SECONDS if hurried else self._busy_seconds)
+        deadline = self._patience.deadline()
         if not self._alone.acquire(timeout=self._busy_seconds):
             raise busy("a vault that other threads use")
         try:
@@ -317,12 +315,10 @@ class Vault:
                 # SQLite would go on with a file that has no name any more, and its keys would be lost.
                 if self._files_now() != self._files:
                     raise FileNotFoundError("the files of the vault are not those that were opened")
-                left = max(0, int(1_000 * (deadline - time.monotonic())))
-                self._connection.execute(f"PRAGMA busy_timeout = {left}")
+                self._connection.execute(f"PRAGMA busy_timeout = {milliseconds_until(deadline)}")
             yield deadline
         except VaultBusy:
-            if not hurried:
-                self._hurried_until = time.monotonic() + IN_A_HURRY_FOR_SECONDS
+            self._patience.lost()
             raise
         finally:
             self._alone.release()
@@ -364,12 +360,6 @@ class Vault:
                 raise refused from error
             self._stopped = name_of(error)
             raise (refused if isinstance(refused, VaultBroken) else stopped(self._stopped)) from error
-
-    def _has_files(self) -> bool:
-        try:
-            return self._files_now() == self._files
-        except OSError:
-            return False
 
     def _files_now(self) -> list[tuple[int, int]]:
         found = [os.stat(path) for path in (self._path, self._lock_path)]  # noqa: PTH116 - a path's own is slower
