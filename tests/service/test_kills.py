@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from client_ledger import NOTHING, Ledger, Line, Request, Traffic, require_reconciled
 from decision_load import wait_until
+from postgresql_server import started
 from standing_service import HAS_URL, Standing
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ def asked(questions: Questions) -> Iterator[Request]:
 
 
 def killed_under_load(services: list[Standing], asked: Iterator[Request]) -> Ledger:
-    """Return what callers of services on one log were answered while one after another was killed."""
+    """Return what callers of services on one log were answered while one of them was killed after the other."""
     chosen, ledger = random.Random(SEED), Ledger()
     for service in services:
         service.start()
@@ -51,21 +52,15 @@ def killed_under_load(services: list[Standing], asked: Iterator[Request]) -> Led
     def settle(line: Line, request: Request) -> None:
         ledger.settle(line, request)
 
-    # A share of the requests for each service: the iterator is taken from by one thread at a time.
-    traffics = [
-        Traffic(
-            service.address, service.token, itertools.islice(asked, 10**9), settle, callers=CALLERS // len(services)
-        )
-        for service in services
-    ]
+    addresses = [service.address for service in services]
+    traffic = Traffic(asked, settle, services[0].lines_through(*addresses, count=CALLERS))
     for turn in range(1, ROUNDS + 1):
         service = chosen.choice(services)
         wanted = len(ledger.told) + chosen.randint(1, MOST_ANSWERED_BETWEEN_KILLS)
-        wait_until(lambda: len(ledger.told) >= wanted or traffics[0].is_over, 120.0)  # noqa: B023
+        wait_until(lambda: len(ledger.told) >= wanted or traffic.is_over, LONGEST_ABSENCE_SECONDS)  # noqa: B023
         service.kill()
         service.start(shipped=turn % AS_SHIPPED == 0)
-    for traffic in traffics:
-        traffic.end()
+    traffic.end()
     return ledger
 
 
@@ -83,18 +78,17 @@ def test_whoever_was_answered_is_on_record_once_however_often_the_service_is_kil
     print(f"{ROUNDS} kills, {report.records} records, {dict(ledger.statuses)}")  # noqa: T201
 
 
-@pytest.mark.skipif(not HAS_URL, reason="this release keeps its log in SQLite only")
-@pytest.mark.parametrize("count", [1, 2])
-def test_whoever_was_answered_is_on_record_once_in_postgresql_with_one_service_and_with_two(
-    standing: Callable[..., Standing], asked: Iterator[Request], request: pytest.FixtureRequest, count: int
+@pytest.mark.skipif(not HAS_URL, reason="the service keeps its log in SQLite only")
+def test_whoever_was_answered_is_on_record_once_with_two_services_on_one_log_in_postgresql(
+    standing: Callable[..., Standing], asked: Iterator[Request]
 ) -> None:
-    url = request.getfixturevalue("server").new()
-    first = standing(database_url=url)
-    services = [first, *(first.beside() for _ in range(count - 1))]
-    ledger = killed_under_load(services, asked)
-    for service in services:
-        assert service.stop() == 0
+    server = started()
+    first = standing(database_url=server.new())
+    with first.beside() as second:
+        ledger = killed_under_load([first, second], asked)
+        assert first.stop() == second.stop() == 0
     require_reconciled(ledger, first.archive(), seed=SEED)
+    server.remove()
 
 
 def test_one_retry_that_waits_until_the_service_is_ready_is_enough_under_a_supervisor(
@@ -112,7 +106,7 @@ def test_one_retry_that_waits_until_the_service_is_ready_is_enough_under_a_super
 
     with service.supervised():
         service.wait_until_ready()
-        traffic = Traffic(service.address, service.token, asked, ask_twice_at_most, callers=CALLERS)
+        traffic = Traffic(asked, ask_twice_at_most, service.lines(CALLERS))
         for _ in range(KILLS):
             time.sleep(BETWEEN_SECONDS)
             killed_at = time.monotonic()
@@ -120,7 +114,7 @@ def test_one_retry_that_waits_until_the_service_is_ready_is_enough_under_a_super
             wait_until(lambda: ledger.is_answered_since(killed_at), LONGEST_ABSENCE_SECONDS)  # noqa: B023
             away.append(ledger.last.ended - killed_at)
         traffic.end()
-    line = Line(service.address, service.token)
+    line = service.line()
     print(f"{len(failed)} of {traffic.taken} failed; first answer {[round(one, 1) for one in away]} s after the kill")  # noqa: T201
     assert len(failed) <= (1 - SUCCEEDS) * traffic.taken
     for request in failed:

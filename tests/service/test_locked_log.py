@@ -52,7 +52,7 @@ def test_while_another_program_holds_a_database_nobody_waits_long_and_afterwards
 ) -> None:
     # What was answered before is asked again too: it needs the databases as well.
     before = [Request(f"{database}-before-{at}", *questions[at % len(questions)]) for at in range(ANSWERED_BEFORE)]
-    line = Line(service.address, service.token)
+    line = service.line()
     for request in before:
         ledger.settle(line, request)
     known = len(ledger.told)
@@ -74,7 +74,7 @@ def test_while_another_program_holds_a_database_nobody_waits_long_and_afterwards
 
     with closing(sqlite3.connect(service.state / database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        traffic = Traffic(service.address, service.token, asked, ask, callers=CALLERS)
+        traffic = Traffic(asked, ask, service.lines(CALLERS))
         time.sleep(LOCK_SECONDS)
         answered = len(ledger.told)
         other.execute("ROLLBACK")
@@ -98,7 +98,7 @@ def test_a_log_that_is_taken_away_is_noticed_although_nobody_asks(service: Stand
     assert service.readiness() == 200
     (service.state / "decisions" / "records.sqlite").unlink()
     wait_until(lambda: service.readiness() == 503, NOTICED_SECONDS)
-    refused = Line(service.address, service.token).post(Request("after", *questions[1]))
+    refused = service.line().post(Request("after", *questions[1]))
     assert refused is not None
     assert (refused.status, refused.code) == (503, "log_stopped")
     assert service.stop() == 0

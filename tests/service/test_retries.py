@@ -24,6 +24,7 @@ KEYS = int(os.environ.get("REPAYRANK_RETRIED_REQUESTS", "400"))
 CUTS = int(os.environ.get("REPAYRANK_HTTP_CUTS", "300"))
 SEED = int(os.environ.get("REPAYRANK_RETRY_SEED", "0"))
 
+CALLERS = 16
 MOST_TIMES = 5
 WITH_ANOTHER_BODY = 0.3
 MIXED_TOGETHER = 32
@@ -85,14 +86,14 @@ def test_a_request_that_is_sent_again_and_again_is_decided_once_also_across_a_ki
         if ledger.send(line, request) is None:
             wait_until(lambda: service.readiness() == 200, SECONDS_TO_START)
 
-    traffic = Traffic(service.address, service.token, sendings, send)
+    traffic = Traffic(sendings, send, service.lines(CALLERS))
     wait_until(lambda: len(ledger.told) - before >= half // 2 or traffic.is_over, 1e9)
     service.kill()
     service.start()
     traffic.join()
     statuses = ledger.statuses.copy()
     # One after another, nothing else is at work: the answer is there, or the key was another body's.
-    line = Line(service.address, service.token)
+    line = service.line()
     for request in requests:
         settled = ledger.settle(line, request)
         assert settled.status == 200 or settled.code == "key_reused"
@@ -114,7 +115,8 @@ def test_a_connection_that_is_cut_around_its_request_doubles_nothing_and_the_ans
     def settle(line: Line, request: Request) -> None:
         ledger.settle(line, request)
 
-    traffic = Traffic(proxy.address, service.token, keyed(questions, SEED, "cut"), settle, seconds=PATIENCE_SECONDS)
+    lines = service.lines_through(proxy.address, count=CALLERS, seconds=PATIENCE_SECONDS)
+    traffic = Traffic(keyed(questions, SEED, "cut"), settle, lines)
     wait_until(lambda: sum(proxy.cuts.values()) >= CUTS or traffic.is_over, 60 + CUTS * CUT_SECONDS_EACH)
     proxy.cutting = False
     traffic.end()
@@ -122,7 +124,7 @@ def test_a_connection_that_is_cut_around_its_request_doubles_nothing_and_the_ans
     seen = ledger.statuses - before
     assert set(proxy.cuts) == set(MODES)
     assert set(seen) <= {200, 409, NOTHING}
-    line = Line(service.address, service.token)
+    line = service.line()
     for told in random.Random(SEED).sample(list(ledger.told.values()), min(100, len(ledger.told))):
         answer = ledger.send(line, told.request)
         assert answer is not None

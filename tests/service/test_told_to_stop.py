@@ -1,4 +1,4 @@
-"""SIGTERM with a hundred requests in flight: each is answered, all is written and signed, what comes later is not lost."""
+"""SIGTERM with a hundred requests in flight: each is answered, all is signed, and what comes later is not lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_ledger import NOTHING, Ledger, Line, Request, Traffic, require_reconciled
+from client_ledger import NOTHING, Ledger, Request, Traffic, require_reconciled
 from decision_load import wait_until
 from standing_service import Standing
 
@@ -65,7 +65,7 @@ def stopped(
         held, late, readiness, codes = Ledger(), Ledger(), [], []
         body = json.dumps(request_for(*overdue_ids[:LOANS_EACH])).encode()
         requests = [Request(f"held-{number}", "/v1/rank", body) for number in range(IN_FLIGHT)]
-        traffic = Traffic(service.address, service.token, requests, held.send, callers=IN_FLIGHT)
+        traffic = Traffic(requests, held.send, service.lines(IN_FLIGHT))
         wait_until(lambda: service.measure("repayrank_in_flight") + len(held.told) >= IN_FLIGHT)
         begun = len(held.told)
         stopping = threading.Thread(target=lambda: codes.append(service.stop(SECONDS_TO_FINISH)))
@@ -74,7 +74,7 @@ def stopped(
         late_requests = [Request(f"late-{at}", *questions[at]) for at in range(LATE)]
         for request in late_requests:
             readiness.append(service.readiness())
-            line = Line(service.address, service.token)
+            line = service.line()
             late.send(line, request)
             line.close()
             time.sleep(LATE_EVERY_SECONDS)
@@ -90,10 +90,9 @@ def test_every_request_that_was_accepted_is_answered(stopped: Stopped) -> None:
     assert stopped.begun < IN_FLIGHT / 2, "most were answered before it was told to stop"
     assert stopped.held.statuses == {200: IN_FLIGHT}
     last, exit_after = stopped.seconds
-    print(  # noqa: T201
-        f"{IN_FLIGHT - stopped.begun} in flight, the last answered {last:.2f} s after the signal,"
-        f" exit {exit_after:.2f} s later; asked meanwhile: {dict(stopped.late.statuses)}, readiness {sorted(set(stopped.readiness))}"
-    )
+    left = IN_FLIGHT - stopped.begun
+    print(f"{left} in flight, the last answered {last:.2f} s after the signal, exit {exit_after:.2f} s later")  # noqa: T201
+    print(f"meanwhile: {dict(stopped.late.statuses)}, readiness {sorted(set(stopped.readiness))}")  # noqa: T201
 
 
 def test_the_process_ends_well_soon_after_the_last_answer(stopped: Stopped) -> None:
@@ -121,7 +120,7 @@ def test_what_comes_later_is_refused_without_a_doubt_and_answered_after_the_next
     assert set(stopped.late.statuses) <= {200, 503, NOTHING}
     service, answered = stopped.service, Ledger()
     service.start()
-    line = Line(service.address, service.token)
+    line = service.line()
     for request in stopped.late_requests:
         assert answered.settle(line, request).status == 200
     for first in (stopped.held, stopped.late):

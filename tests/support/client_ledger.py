@@ -7,6 +7,7 @@ then shows: one record for each answered key, with the ids that were answered, a
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -81,10 +82,10 @@ class Sending:
 
 
 class Line:
-    """One connection to a service, opened again when it is gone."""
+    """One connection to a service, opened again when it is gone; to the next of several services on one log."""
 
-    def __init__(self, address: tuple[str, int], token: str = "", seconds: float = 60.0) -> None:
-        self._address, self._token, self._seconds = address, token, seconds
+    def __init__(self, *addresses: tuple[str, int], token: str = "", seconds: float = 60.0) -> None:
+        self._addresses, self._token, self._seconds = itertools.cycle(addresses), token, seconds
         self._socket: socket.socket | None = None
 
     def post(self, request: Request) -> Answer | None:
@@ -107,7 +108,7 @@ class Line:
     def _exchanged(self, sent: bytes) -> Answer | None:
         try:
             if self._socket is None:
-                self._socket = socket.create_connection(self._address, self._seconds)
+                self._socket = socket.create_connection(next(self._addresses), self._seconds)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.sendall(sent)
             answer = read_answer(self._socket)
@@ -222,23 +223,19 @@ class Traffic:
     Parameters
     ----------
     work : what each of them does with its connection, for each request that it takes
+    lines : a connection for each
     """
 
     def __init__(
         self,
-        address: tuple[str, int],
-        token: str,
         requests: Iterable[Request],
         work: Callable[[Line, Request], Any],
-        *,
-        callers: int = 16,
-        seconds: float = 60.0,
+        lines: list[Line],
     ) -> None:
         self.taken = 0
         self._requests, self._work = iter(requests), work
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._failed: list[BaseException] = []
-        lines = [Line(address, token, seconds) for _ in range(callers)]
         self._threads = [threading.Thread(target=self._run, args=(line,)) for line in lines]
         for thread in self._threads:
             thread.start()

@@ -51,10 +51,26 @@ class Standing:
         self.state, self.port, self.starts = state, free_port(), 0
         self.process: subprocess.Popen[bytes] | None = None
         self._home, self._settings = home, settings
-        self.token, self._collector = (
+        self._engine, self._collector = (
             create(tokens_file(state), name=role, role=role, days=1).text for role in ("engine", "admin")
         )
         (tokens_file(state).parent / "access.toml").write_text(AMPLE)
+
+    def beside(self) -> Standing:
+        """Return another service on the same state, as a log in PostgreSQL allows."""
+        return Standing(self._home, self.state, **self._settings)
+
+    def line(self, seconds: float = 60.0) -> Line:
+        """Return a connection for one caller, who waits for an answer as long as that."""
+        return Line(self.address, token=self._engine, seconds=seconds)
+
+    def lines(self, count: int) -> list[Line]:
+        """Return connections for so many callers."""
+        return [self.line() for _ in range(count)]
+
+    def lines_through(self, *addresses: tuple[str, int], count: int, seconds: float = 60.0) -> list[Line]:
+        """Return connections for so many callers on another way, or to several services on one log."""
+        return [Line(*addresses, token=self._engine, seconds=seconds) for _ in range(count)]
 
     @property
     def address(self) -> tuple[str, int]:
@@ -64,7 +80,7 @@ class Standing:
     @property
     def log(self) -> Path:
         """The file that holds what the last start printed."""
-        return self.state / f"printed-{self.starts}"
+        return self.state / f"printed-{self.port}-{self.starts}"
 
     @property
     def is_up(self) -> bool:
@@ -112,7 +128,7 @@ class Standing:
 
     def measure(self, name: str) -> float:
         """Return a measure that the service tells of itself."""
-        line = Line(self.address, self._collector)
+        line = Line(self.address, token=self._collector)
         answer = line.get("/metrics")
         line.close()
         assert answer is not None
@@ -167,7 +183,8 @@ class Standing:
     def _command(self, *, shipped: bool) -> list[str]:
         if not shipped:
             settings = {"home": str(self._home), "state": str(self.state), "port": self.port, **self._settings}
-            settings.setdefault("records", str(records_in(self.state)))
+            if "database_url" not in settings:
+                settings["records"] = str(records_in(self.state))
             return [sys.executable, str(WORKER), json.dumps(settings)]
         command = [sys.executable, "-m", "serving.server", "--home", str(self._home), "--state", str(self.state)]
         command += ["--port", str(self.port)]
