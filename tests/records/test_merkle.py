@@ -1,7 +1,6 @@
 """The tree is that of RFC 6962: known answers, a slow second opinion, and no proof that was touched is believed.
 
-REPAYRANK_FORGED_PROOFS sets how many proofs of each kind are touched, each in some two thousand ways; a release asks for
-500.
+REPAYRANK_FORGED_PROOFS sets how many proofs of each kind are touched, each in some 1,900 ways; a release asks for 500.
 """
 
 from __future__ import annotations

@@ -21,9 +21,12 @@ from serving.server import SECONDS_TO_FINISH
 
 pytestmark = pytest.mark.slow
 
-IN_FLIGHT = 100
+IN_FLIGHT, HALF_SENT = 100, 10
 LOANS_EACH = 20
 LATE, LATE_EVERY_SECONDS = 60, 0.02
+SECONDS_TO_SEND_THE_REST = 4.0
+"""Within the time that the service gives a body."""
+
 LAST_ANSWER_TO_EXIT_SECONDS = 5.0
 """Row S8."""
 
@@ -65,12 +68,21 @@ def stopped(
         held, late, readiness, codes = Ledger(), Ledger(), [], []
         body = json.dumps(request_for(*overdue_ids[:LOANS_EACH])).encode()
         requests = [Request(f"held-{number}", "/v1/rank", body) for number in range(IN_FLIGHT)]
+        half_sent = [Request(f"half-sent-{number}", "/v1/rank", body) for number in range(HALF_SENT)]
+        arrived, told = threading.Semaphore(0), threading.Event()
+        slow = service.lines(HALF_SENT)
+        for line in slow:
+            line.halfway = lambda: (arrived.release(), told.wait(SECONDS_TO_SEND_THE_REST))
+        slow_traffic = Traffic(half_sent, held.send, slow)
+        assert all(arrived.acquire(timeout=30.0) for _ in half_sent)
         traffic = Traffic(requests, held.send, service.lines(IN_FLIGHT))
         wait_until(lambda: service.measure("repayrank_in_flight") + len(held.told) >= IN_FLIGHT)
         begun = len(held.told)
         stopping = threading.Thread(target=lambda: codes.append(service.stop(SECONDS_TO_FINISH)))
         told_at = time.monotonic()
         stopping.start()
+        time.sleep(LATE_EVERY_SECONDS)
+        told.set()
         late_requests = [Request(f"late-{at}", *questions[at]) for at in range(LATE)]
         for request in late_requests:
             readiness.append(service.readiness())
@@ -79,6 +91,7 @@ def stopped(
             line.close()
             time.sleep(LATE_EVERY_SECONDS)
         traffic.join()
+        slow_traffic.join()
         stopping.join()
         ended_at = time.monotonic()
         assert held.last is not None
@@ -88,9 +101,9 @@ def stopped(
 
 def test_every_request_that_was_accepted_is_answered(stopped: Stopped) -> None:
     assert stopped.begun < IN_FLIGHT / 2, "most were answered before it was told to stop"
-    assert stopped.held.statuses == {200: IN_FLIGHT}
+    assert stopped.held.statuses == {200: IN_FLIGHT + HALF_SENT}
     last, exit_after = stopped.seconds
-    left = IN_FLIGHT - stopped.begun
+    left = IN_FLIGHT + HALF_SENT - stopped.begun
     print(f"{left} in flight, the last answered {last:.2f} s after the signal, exit {exit_after:.2f} s later")  # noqa: T201
     print(f"meanwhile: {dict(stopped.late.statuses)}, readiness {sorted(set(stopped.readiness))}")  # noqa: T201
 

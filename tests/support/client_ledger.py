@@ -7,6 +7,7 @@ then shows: one record for each answered key, with the ids that were answered, a
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import socket
@@ -35,7 +36,7 @@ CUT_IS_AT_WORK_SECONDS = 10.0
 PAUSE_SECONDS = 0.05
 """Between two sendings of one request; a caller who waited as long as `Retry-After` says would test less."""
 
-REPLAYED = 25
+REPLAYED, NOTES_COMPARED = 25, 1_000
 ANSWERED_FOR_GOOD = frozenset({200, 422})
 
 
@@ -82,11 +83,17 @@ class Sending:
 
 
 class Line:
-    """One connection to a service, opened again when it is gone; to the next of several services on one log."""
+    """One connection to a service, opened again when it is gone; to the next of several services on one log.
+
+    Attributes
+    ----------
+    halfway : called when half of a request is sent, before the rest is
+    """
 
     def __init__(self, *addresses: tuple[str, int], token: str = "", seconds: float = 60.0) -> None:
         self._addresses, self._token, self._seconds = itertools.cycle(addresses), token, seconds
         self._socket: socket.socket | None = None
+        self.halfway: Callable[[], object] | None = None
 
     def post(self, request: Request) -> Answer | None:
         """Return the answer to a request, or None where it did not come back whole."""
@@ -110,7 +117,11 @@ class Line:
             if self._socket is None:
                 self._socket = socket.create_connection(next(self._addresses), self._seconds)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.sendall(sent)
+            middle = len(sent) // 2 if self.halfway is not None else 0
+            if self.halfway is not None:
+                self._socket.sendall(sent[:middle])
+                self.halfway()
+            self._socket.sendall(sent[middle:])
             answer = read_answer(self._socket)
         except OSError:
             answer = None
@@ -147,6 +158,7 @@ class Ledger:
     Attributes
     ----------
     told : the first answer of each key
+    notes : signed checkpoints that came with answers, the newest last: evidence against a log that is set back
     statuses : how often each status came back
     faults : what no caller should ever see
     last : the last sending that was answered with a 200
@@ -154,6 +166,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.told: dict[str, Told] = {}
+        self.notes: dict[str, None] = {}
         self.statuses: Counter[int] = Counter()
         self.faults: list[str] = []
         self.last: Sending | None = None
@@ -206,6 +219,7 @@ class Ledger:
 
     def _compare(self, request: Request, answer: Answer) -> None:
         told = Told(request, answer.body, int(answer.headers["repayrank-record"]))
+        self.notes[answer.headers["repayrank-checkpoint"]] = None
         first = self.told.setdefault(request.key, told)
         if told != first:
             differs = [name for name in ("request", "body", "record") if getattr(told, name) != getattr(first, name)]
@@ -277,7 +291,8 @@ class Traffic:
 def require_reconciled(ledger: Ledger, archive: Archive, *, seed: int, replayed: int = REPLAYED) -> Report:
     """Return the proof of the log after checking that it holds what was answered, once, and nothing else."""
     ledger.require_lawful()
-    report = verify(archive.place)
+    remembered = list(ledger.notes)[-NOTES_COMPARED:]
+    report = verify(archive.place, [base64.b64decode(note) for note in remembered])
     found = dict(decisions(archive))
     lost = [key for key, told in ledger.told.items() if found.get(told.record) != _ids(told.body)]
     assert not lost, f"{len(lost)} answered and not on record as answered, such as {lost[0]} (seed {seed})"
