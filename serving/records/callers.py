@@ -114,22 +114,28 @@ class Callers:
             self._closing = True
             self._changed.notify()
 
-    def next(self, most: int, idle: Callable[[], float | None]) -> list[Waiting] | None:
+    def next(self, most: int, idle: Callable[[], float]) -> list[Waiting] | None:
         """Return what is to be written now, nothing where something else is due, or None when all is done.
 
         Parameters
         ----------
-        idle : returns the seconds until something else is due, None where nothing will be
+        idle : returns the seconds until something else is due
         """
         with self._changed:
             while not self._queue:
                 if self._closing:
                     return None
                 seconds = idle()
-                if seconds is not None and seconds <= 0:
+                if seconds <= 0:
                     return []
                 self._changed.wait(seconds)
             return [self._queue.popleft() for _ in range(min(len(self._queue), most))]
+
+    def taken(self) -> list[Waiting]:
+        """Return all whose turn has not come; they stand in no line any more, and are to be told."""
+        with self._changed:
+            left, self._queue = list(self._queue), deque()
+        return left
 
     def pause(self, seconds: float) -> bool:
         """Wait, and return whether nobody is let in any more, as soon as it is so."""

@@ -24,7 +24,7 @@ class Limits:
     most_waiting: int = 1_024
     records_unsigned: int = 1_000
     seconds_unsigned: float = 1.0
-    busy_seconds: float = 2.0
+    busy_seconds: float = 1.5
 
     def __post_init__(self) -> None:
         if min(self.most_together, self.most_waiting, self.records_unsigned, self.seconds_unsigned) <= 0:

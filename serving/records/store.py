@@ -67,7 +67,7 @@ PASSING = frozenset({Fault.FULL, Fault.AWAY, Fault.BUSY})
 """Faults that may pass by themselves; a lock that is met at the beginning of a batch needs no opening again."""
 
 MOST_LOOK_SECONDS = 1.0
-"""Of a log that several processes write to: how often one looks at what the others did."""
+"""How often one looks whether the files are there still and, where several processes write, at what the others did."""
 
 
 class Store:
@@ -235,16 +235,16 @@ class Store:
 
     def _write(self, batch: list[Waiting]) -> None:
         try:
-            if self._anchors is not None and self._place.files() != self._files:
-                # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
-                raise FileNotFoundError("the files of the log are not those that were opened")
+            self._require_files()
             self._connection.begin()
         except BaseException as error:
             if fault_of(self._database, error) is not Fault.BUSY:
                 self._callers.put_back(batch)
                 raise
-            # Nothing has begun, so here, and only here, nothing can have been written.
-            self._callers.tell([(waiting, busy("a lock of another program on the database")) for waiting in batch])
+            # Nothing has begun, so here, and only here, nothing can have been written. Those behind are told too: batch
+            # after batch would wait anew.
+            told = [*batch, *self._callers.taken()]
+            self._callers.tell([(waiting, busy("a lock of another program on the database")) for waiting in told])
             return
         self._begun = batch
         if self._database.is_shared:
@@ -284,28 +284,32 @@ class Store:
         return 0 if self._anchors is None else self.size - self.anchored[0].size
 
     def _is_due(self) -> bool:
-        unsigned = self._unsigned()
-        waited = self._clock() - self._signed_at >= self._limits.seconds_unsigned
+        unsigned, waited = self._unsigned(), self._clock() - self._signed_at >= self._limits.seconds_unsigned
         return self._callers.want_signature or unsigned >= self._limits.records_unsigned or (unsigned > 0 and waited)
 
     def _is_due_to_look(self) -> bool:
-        return self._database.is_shared and self._clock() - self._looked_at >= self._look_seconds
+        return self._clock() - self._looked_at >= self._look_seconds
 
-    def _idle_seconds(self) -> float | None:
-        """Return the seconds until something is due, where it is none of a record."""
+    def _idle_seconds(self) -> float:
+        """Return the seconds until something is due that is none of a record."""
         if self._is_due() or self._is_due_to_look():
             return 0.0
         left = self._signed_at + self._limits.seconds_unsigned - self._clock()
-        waits = [left] * bool(self._unsigned()) + [self._look_seconds] * self._database.is_shared
-        return min(waits, default=None)
+        return min(left, self._look_seconds) if self._unsigned() else self._look_seconds
 
     def _look(self) -> None:
-        """See what others wrote, to sign it; or whether the one that signs has gone, to take over."""
+        """See that the files are there, and what others wrote, to sign it; or take over from one that signed."""
         self._looked_at = self._clock()
-        if self._anchors is not None:
+        self._require_files()
+        if self._anchors is not None and self._database.is_shared:
             self._head = followed(self._connection, self._head, read_head(self._connection))
-        elif self._database.enter(self._limits.busy_seconds):
+        elif self._anchors is None and self._database.enter(self._limits.busy_seconds):
             self._take(opened_log(self._database, self._place, self._key, self._limits.busy_seconds))
+
+    def _require_files(self) -> None:
+        if self._anchors is not None and self._place.files() != self._files:
+            # SQLite would go on writing to a file that has no name any more, and nobody would find the records.
+            raise FileNotFoundError("the files of the log are not those that were opened")
 
     def _take(self, opened: Opened) -> None:
         self._connection, self._anchors, head = opened

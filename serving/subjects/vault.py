@@ -20,7 +20,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -28,9 +28,7 @@ from typing import Literal, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from features.errors import DataRefused
-from serving.records.anchors import hold as flocked
 from serving.records.anchors import sync_folder
-from serving.records.errors import LogOwned
 from serving.records.tables import name_of
 from serving.subjects import erasable, tables
 from serving.subjects.errors import (
@@ -47,6 +45,7 @@ from serving.subjects.errors import (
     unknown,
 )
 from serving.subjects.holds import Hold, require_reason
+from serving.subjects.patience import Patience, milliseconds_until, take
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
 Column = Literal["lookup", "pseudonym"]
@@ -55,8 +54,7 @@ DATABASE, LOCK = "subjects.sqlite", "subjects.lock"
 MADE = b"a vault was made here\n"
 FOLDER_MODE = 0o700
 OWNER_ONLY = 0o600
-BUSY_SECONDS = 2.0
-BETWEEN_TRIES_SECONDS = 0.002
+BUSY_SECONDS = 1.5
 
 ASKED_TOGETHER = 5_000
 """Of at most 32,766 values in one statement (https://sqlite.org/limits.html)."""
@@ -97,13 +95,16 @@ class Vault:
         self._busy_seconds, self._held = busy_seconds, held
         self._files = self._files_now()
         self._alone = _lock_of(self._files[0])
+        self._patience = Patience(busy_seconds)
         self._stopped: str | None = None
         self._still = False
 
     @property
     def is_stopped(self) -> bool:
-        """Whether an error has ended all use: the process should not be ready, and be started again."""
-        return self._stopped is not None
+        """Whether an error has ended all use, or will: the process should not be ready, and be started again."""
+        with suppress(OSError):
+            return self._stopped is not None or self._files_now() != self._files
+        return True
 
     def subjects(self, names: Sequence[Name]) -> list[Subject]:
         """Return the subjects of the names, in their order; those that are new are made together, and kept for good.
@@ -333,7 +334,7 @@ class Vault:
     @contextmanager
     def _using(self) -> Iterator[float]:
         """Take the vault for this thread; yields until when it may wait for other processes."""
-        deadline = time.monotonic() + self._busy_seconds
+        deadline = self._patience.deadline()
         if not self._alone.acquire(timeout=self._busy_seconds):
             raise busy("a vault that other threads use")
         try:
@@ -343,7 +344,11 @@ class Vault:
                 # SQLite would go on with a file that has no name any more, and its keys would be lost.
                 if self._files_now() != self._files:
                     raise FileNotFoundError("the files of the vault are not those that were opened")
+                self._connection.execute(f"PRAGMA busy_timeout = {milliseconds_until(deadline)}")
             yield deadline
+        except VaultBusy:
+            self._patience.lost()
+            raise
         finally:
             self._alone.release()
 
@@ -353,7 +358,7 @@ class Vault:
         if self._still:
             yield
             return
-        _take(self._lock_file, self._lock_path, deadline)
+        take(self._lock_file, self._lock_path, deadline)
         try:
             yield
         finally:
@@ -416,7 +421,7 @@ def open_vault(folder: Path, master: bytes, busy_seconds: float = BUSY_SECONDS) 
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
             undo.callback(os.close, lock_file)
-            _take(lock_file, lock_path, time.monotonic() + busy_seconds)
+            take(lock_file, lock_path, time.monotonic() + busy_seconds)
             is_marked = bool(os.pread(lock_file, 1, 0))
             if is_marked and not (path.exists() and path.stat().st_size):
                 raise broken("no database where one was made", expected="the vault's file, or a copy of it")
@@ -431,16 +436,6 @@ def open_vault(folder: Path, master: bytes, busy_seconds: float = BUSY_SECONDS) 
             return Vault(folder, secret, connection, lock_file, busy_seconds, undo.pop_all(), is_new=is_new)
         except (OSError, *UNREADABLE) as error:
             raise refusal_to_open(error, folder) from error
-
-
-def _take(lock_file: int, path: Path, deadline: float) -> None:
-    while True:
-        try:
-            return flocked(lock_file, path)
-        except LogOwned:
-            if time.monotonic() >= deadline:
-                raise busy("a vault that another process writes to") from None
-            time.sleep(BETWEEN_TRIES_SECONDS)
 
 
 def _lock_of(file: tuple[int, int]) -> Lock:

@@ -67,3 +67,15 @@ def test_importing_a_package_prints_nothing_and_loads_neither_mlflow_nor_shap(mo
     code = f"import {module}, sys; assert not {{'mlflow', 'shap'}} & set(sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout + told.stderr == ""
+
+
+def test_make_soak_sets_every_length_and_every_seed_that_a_test_reads():
+    asked = {
+        name
+        for path, text in TEXTS.items()
+        if path.name.startswith("test_")
+        for name in re.findall(r'environ\.get\("(REPAYRANK_\w+)"', text)
+    }
+    printed = subprocess.run(["make", "-n", "soak"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert asked
+    assert asked <= {word.partition("=")[0] for word in printed.split()}

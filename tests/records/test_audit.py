@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from serving.records.opening import Place
 
 COUNT = 6
 FLIPS = int(os.environ.get("REPAYRANK_FLIPS", "150"))
-"""Changed bytes of a database file; more of them for a release."""
+"""Changed bytes of a database file; a release asks for 100,000."""
 
 LARGE = 600
 """More than two whole subtrees of 256, so that inner nodes are kept and read."""
@@ -219,9 +220,10 @@ def test_a_changed_byte_anywhere_in_the_file_is_found_or_changes_nothing_that_is
         opened(copied(place, folder / "opened")).close()
     try:
         verify(place)
+        assert contents(place) == contents(small_file)
     except AuditBroken:
-        return
-    assert contents(place) == contents(small_file)
+        pass
+    shutil.rmtree(folder)  # a hundred thousand copies would fill the disk
 
 
 @given(st.data())

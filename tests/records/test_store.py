@@ -174,6 +174,28 @@ def test_a_lock_of_another_program_delays_writing_and_does_not_stop_the_log(plac
         assert write(store, 0).sequence == 0
 
 
+def test_those_who_wait_behind_a_lock_are_told_together_and_not_batch_after_batch(place):
+    with opened(place, Limits(most_together=1, busy_seconds=0.5, seconds_unsigned=1e9)) as store, locked(place):
+        begun = time.monotonic()
+        told = [store.submit(f"key-{n}", body(n), EVENT, record(n), answer(n)) for n in range(12)]
+        assert {type(future.exception()) for future in told} == {LogBusy}
+        assert time.monotonic() - begun < 6 * 0.5
+
+
+@pytest.mark.parametrize("taken", ["database", "anchors"])
+def test_a_file_of_the_log_that_was_taken_away_is_noticed_although_nobody_writes(file_place, taken):
+    with opened(file_place) as store:
+        write(store, 0)
+        store.sign()
+        getattr(file_place, taken).unlink()
+        end = time.monotonic() + 5
+        while not store.is_stopped:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        with pytest.raises(LogStopped, match="that has stopped"):
+            write(store, 1)
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond a size: an error of the disk other than that it is full."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import math
+import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from standing_service import Standing
 
 from features.portfolios import Portfolio
 from models.fitted_card import FittedCard
@@ -177,3 +180,52 @@ def overdue_ids(overdue: Cohort) -> list[str]:
 def good(request_for: Callable[..., dict[str, Any]], overdue_ids: list[str]) -> dict[str, Any]:
     """Return a request for three overdue loans that a test may spoil."""
     return request_for(*overdue_ids[:3])
+
+
+@pytest.fixture(scope="session")
+def questions(
+    overdue: Cohort, collection: FittedCard, request_for: Callable[..., dict[str, Any]], overdue_ids: list[str]
+) -> list[tuple[str, bytes]]:
+    """Return paths with bodies that are quickly answered, of each kind that is recorded; no two are the same."""
+    names = collection.catalog.names
+    values, cases = overdue.matrix.of(names).values, range(120)
+    ready = [
+        {
+            "loan_id": overdue_ids[case],
+            "product": "revolving",
+            "currency": "TWD",
+            "owed_minor": 1_000 + case,
+            "features": {
+                name: None if math.isnan(value) else value
+                for name, value in zip(names, values[case].tolist(), strict=True)
+            },
+        }
+        for case in cases
+    ]
+    day = request_for(overdue_ids[0])["observation_date"]
+    asked: list[tuple[str, Any]] = [
+        (
+            "/v1/score/features",
+            {"card": "collection", "observation_date": day, "rows": ready[case : case + 1 + case % 3]},
+        )
+        for case in cases
+    ]
+    asked += [("/v1/score", request_for(*overdue_ids[case : case + 1 + case % 2])) for case in range(0, 60, 2)]
+    asked += [("/v1/rank", request_for(*overdue_ids[case : case + 3])) for case in range(0, 60, 6)]
+    random.Random(0).shuffle(asked)
+    return [(path, json.dumps(plain).encode()) for path, plain in asked]
+
+
+@pytest.fixture
+def standing(home: Path, tmp_path: Path) -> Iterator[Callable[..., Standing]]:
+    """Make services that are down, each with a state of its own; what is up at the end is killed."""
+    made: list[Standing] = []
+
+    def make(**settings: Any) -> Standing:
+        made.append(Standing(home, tmp_path / f"state-{len(made)}", **settings))
+        return made[-1]
+
+    yield make
+    for service in made:
+        if service.is_up:
+            service.kill()

@@ -224,6 +224,20 @@ def test_a_program_that_locks_the_database_delays_and_does_not_stop_the_vault(fo
         assert vault.pseudonym_of(name(2)) is None
 
 
+def test_calls_one_after_another_do_not_each_wait_in_full_for_a_program_that_locks_the_database(folder):
+    with opened(folder, busy_seconds=0.5) as vault:
+        (known,) = vault.subjects(names(1))
+        other = connected(folder)
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        for _ in range(12):
+            with pytest.raises(VaultBusy):
+                vault.key_of(known.pseudonym)
+        assert time.monotonic() - begun < 6 * 0.5
+        other.close()
+        assert vault.key_of(known.pseudonym) == known.key
+
+
 def wait_until(true, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -288,6 +302,7 @@ def test_a_vault_whose_file_was_taken_away_or_put_back_tells_nothing_more(folder
         vault.subjects(names(1))
         shutil.copy(folder / taken, tmp_path / "copy")
         (folder / taken).unlink()
+        assert vault.is_stopped
         for _ in range(2):
             with pytest.raises(VaultStopped):
                 vault.subjects(names(1))
