@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -131,6 +133,50 @@ def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
         (version,) = {entry["model"]["version"] for entry in answer.plain["scores"]}
         scored = {entry["loan_id"]: entry["default_probability"] for entry in answer.plain["scores"]}
         assert scored == expected[version]
+
+
+WITHOUT_PICKLES = """
+import _pickle, os, pickle, sys, traceback
+
+def refused(*_, **__):
+    traceback.print_stack()
+    os._exit(77)
+
+for module in (pickle, _pickle):
+    for name in ("load", "loads"):
+        setattr(module, name, refused)
+pickle._Unpickler.load = refused  # libraries derive from it, and from the compiled one, which the hook sees
+sys.addaudithook(lambda event, _: refused() if event == "pickle.find_class" else None)
+"""
+
+
+@pytest.mark.slow
+def test_a_service_and_the_trial_of_a_model_read_no_pickle(
+    store: ModelStore,
+    tmp_path: Path,
+    asking: Callable[..., Any],
+    good: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text(WITHOUT_PICKLES)
+    monkeypatch.setenv("PYTHONPATH", str(first))
+    unpickled = subprocess.run([sys.executable, "-c", "import pickle; pickle.loads(b'N.')"], check=False)
+    assert unpickled.returncode == 77, "the guard is there"
+    log, body = tmp_path / "log", json.dumps(good).encode()
+    with served(store.root, log, roles=("engine", "modeller", "reviewer", "admin")) as child:
+        told = [asking(child, "POST", path, body) for path in ("/v1/score", "/v1/rank")]
+        assert [one.status for one in told] == [200, 200]
+        score_id = told[0].plain["scores"][0]["score_id"]
+        said = {"authorization": f"Bearer {child.tokens['reviewer']}", "x-repayrank-reason": "a complaint, case 17"}
+        assert asking(child, "GET", f"/v1/decisions/{score_id}", headers=said).status == 200
+        for path, role in (("/v1/openapi.json", "engine"), ("/v1/models", "modeller"), ("/metrics", "admin")):
+            assert asking(child, "GET", path, role=role).status == 200
+        store.promote(CARD, "2")  # not tried before: a child process loads it first
+        until(lambda: bool(spoken(log, "champion")))
+        assert asking(child, "POST", "/v1/score", body).plain["scores"][0]["model"]["version"] == "2"
+        assert child.process.poll() is None
 
 
 def answers(store: ModelStore, version: str, good: dict[str, Any]) -> dict[str, float]:

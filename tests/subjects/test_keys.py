@@ -125,7 +125,7 @@ def other_kind() -> bytes:
         (SUBJECTS, bytes(range(33))),
         (LOG, b""),
         (LOG, b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
-        (LOG, other_kind()),
+        pytest.param(LOG, other_kind(), id="another kind"),
         (LOG_PUBLIC, b""),
         (LOG_PUBLIC, b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
     ],
