@@ -45,7 +45,7 @@ BACK_SECONDS = 1.0
 """Row D7: the first record is acknowledged within this time after the server is up."""
 
 WRITER = Path(__file__).parents[1] / "support" / "decision_writer.py"
-ROW_NUMBER = ("modify_nullable", None, "records", "sequence")
+ROW_NUMBERS = {("modify_nullable", None, table, "sequence") for table in ("records", "expired_records")}
 PROCESSES = 4
 PASSWORD = "not-to-be-told"
 
@@ -65,7 +65,7 @@ def test_the_tables_of_both_databases_are_those_that_are_described(shared, tmp_p
             options = {"compare_type": True, "compare_server_default": True}
             differences = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
             # SQLite calls the number of a row nullable, which it can never be.
-            assert [one for one in differences if one[0][:4] != ROW_NUMBER] == []
+            assert [one for one in differences if one[0][:4] not in ROW_NUMBERS] == []
         engine.dispose()
 
 

@@ -25,7 +25,7 @@ def shared(server: Server, tmp_path: Path) -> Place:
     return place_in(tmp_path, server.new())
 
 
-def test_an_auditor_who_may_read_three_tables_verifies_and_can_change_nothing(server, shared):
+def test_an_auditor_who_may_read_the_tables_verifies_and_can_change_nothing(server, shared):
     filled(shared, 5)
     schema = shared.url.rpartition("%3D")[2]
     auditor = replace(shared, url=shared.url.replace("log@", "auditor@"))
@@ -33,7 +33,7 @@ def test_an_auditor_who_may_read_three_tables_verifies_and_can_change_nothing(se
     try:
         with pytest.raises(ConfigurationRefused, match="cannot read"):
             verify(auditor)
-        tables = ", ".join(f"{schema}.{table}" for table in ("metadata", "records", "subtrees"))
+        tables = ", ".join(f"{schema}.{table}" for table in ("metadata", "records", "subtrees", "expired_records"))
         server.execute(f"GRANT SELECT ON {tables} TO auditor")
         assert verify(auditor) == verify(shared)
         assert receipt(auditor, 2) == receipt(shared, 2)
