@@ -78,10 +78,13 @@ class Figure:
         return cls(plain["name"], plain["value"], plain["low"], plain["high"], plain["of"])
 
     @property
-    def written(self) -> str:
+    def words(self) -> Text:
         """Return the number, and its interval, as a reader sees it."""
         told = number(self.value)
-        return told if self.low is None or self.high is None else f"{told} ({number(self.low)} to {number(self.high)})"
+        if self.low is None or self.high is None:
+            return Text(en=told, zh=told)
+        low, high = number(self.low), number(self.high)
+        return Text(en=f"{told} ({low} to {high})", zh=f"{told}（{low}至{high}）")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from typing import Any, Literal, cast
 import msgspec
 
 from features.errors import ConfigurationRefused
-from training.validation.findings import Figure, Threshold, Verdict, number
+from features.words import Text
+from training.validation.findings import Figure, Finding, Table, Threshold, Verdict, number
 
 FORMAT = 1
 """The form of a validation policy."""
@@ -123,6 +124,25 @@ class Rule:
         assert bound is not None, "a rule warns or refuses"
         judged = [(self.verdict(figure), figure) for figure in figures]
         return max(judged, key=lambda one: (one[0].severity, bound.badness(one[1])))
+
+    def finding(
+        self, figures: Sequence[Figure], words: Text, *, more: Iterable[Figure] = (), tables: Iterable[Table] = ()
+    ) -> Finding:
+        """Return the finding on figures of one name, by the worst of them.
+
+        Parameters
+        ----------
+        words : one sentence; `{value}` and `{of}` stand for the worst figure and for what it is of
+        more : figures that explain it and are not judged
+        """
+        verdict, worst = self.worst(figures)
+        others = [figure for figure in figures if figure is not worst]
+        said = words.filled(value=worst.words, of=worst.of)
+        return Finding(self.check, verdict, said, (worst, *others, *more), self.threshold, tuple(tables))
+
+    def unjudged(self, why: Text, *, tables: Iterable[Table] = ()) -> Finding:
+        """Return the finding of a check that cannot be made: not judged, or what the policy says of that."""
+        return Finding(self.check, self.not_judged, why, tables=tuple(tables))
 
     @property
     def threshold(self) -> Threshold:
