@@ -23,7 +23,7 @@ from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel
 from models.risk_model import GROUP_ORDER, Floats, RiskModel
 from training.cohort import Cohort
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 Positions = npt.NDArray[np.intp]
 

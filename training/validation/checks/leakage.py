@@ -14,8 +14,8 @@ from models.attribution import families
 from models.calibration import Floats
 from models.risk_model import RiskModel, inner_folds
 from training.checking.leakage import MOST_LEVELS, auc, only_outcome
-from training.metrics import Bools, discrimination
-from training.paired import Difference, auc_difference
+from training.statistics.metrics import Bools, discrimination
+from training.statistics.paired import Difference, auc_difference
 from training.validation.check import Check, Needs
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table

@@ -13,7 +13,7 @@ from features.tables import BORROWER, Tables, declaration
 from features.words import Text
 from models.risk_model import Floats
 from training.checking.leakage import auc
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 from training.validation.check import Check, Needs
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm, rankdata
 
 from models.risk_model import Floats
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 CONFIDENCE = 0.95
 

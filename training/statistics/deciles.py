@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from models.risk_model import Floats
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 Money = npt.NDArray[np.int64]
 
