@@ -11,8 +11,8 @@ from models.assessment import Assessment
 from training import report_words as words
 from training.markup import Markup, both, element
 from training.report_layout import rounded
-from training.statistics.deciles import captured_money
 from training.statistics.metrics import Bools
+from training.statistics.worked import captured_money
 
 TENTH = 0.1
 

@@ -25,8 +25,9 @@ from training.plots import (
     shap_summary,
     waterfall,
 )
-from training.statistics.deciles import captured_money, decile_table, tenths
+from training.statistics.deciles import decile_table, tenths
 from training.statistics.metrics import discrimination
+from training.statistics.worked import captured_money
 from training.waterfall import waterfall_of
 
 
