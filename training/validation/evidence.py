@@ -66,6 +66,7 @@ class Evidence:
     fitted_on : the cases that the card was fitted on, where the book has them
     refit : None on later cases, or where the data are others
     protected : attributes of each case's borrower, for the fairness checks alone; None where the book has none
+    reference_scores : of later cases: the raw log-odds out of sample of the version's own; None where nobody kept them
     seed : of every sample that a check draws
     columns : figures that checks worked out for each case, by name; they are kept with the evidence
     """
@@ -80,6 +81,7 @@ class Evidence:
     fitted_on: Cohort | None = None
     refit: Refit | None = None
     protected: pl.DataFrame | None = None
+    reference_scores: Floats | None = None
     seed: int = 0
     columns: dict[str, Floats] = field(default_factory=dict)
 

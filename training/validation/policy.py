@@ -147,9 +147,8 @@ class Rule:
     @property
     def threshold(self) -> Threshold:
         """Return the rule as a finding tells it."""
-        return Threshold(
-            self.figure, *("" if bound is None else str(bound) for bound in (self.warn, self.refuse)), self.source
-        )
+        warn, refuse = ("" if bound is None else str(bound) for bound in (self.warn, self.refuse))
+        return Threshold(self.figure, warn, refuse, self.source)
 
 
 @dataclass(frozen=True)

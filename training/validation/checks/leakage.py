@@ -118,7 +118,7 @@ class Sides:
         """Return how much better one set of columns orders the cases than another."""
         bad = self.evidence.bad[self.at]
         parts = []
-        for fit_on, judged in inner_folds(self.at.reshape(-1, 1), bad, None, FOLDS, self.evidence.seed):
+        for fit_on, judged in inner_folds(np.empty((len(bad), 0)), bad, None, FOLDS, self.evidence.seed):
             told = [self._scores(columns, fit_on, judged) for columns in (first, second)]
             parts.append((bad[judged], *told))
         return auc_difference(parts)

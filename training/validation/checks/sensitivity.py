@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from features.declaration import Group
@@ -47,7 +49,10 @@ def one_sd(evidence: Evidence, rule: Rule) -> Finding:
         tables=[
             Table.of(
                 "features",
-                Text(en="Log-odds moved by one standard deviation down and up", zh="各特征下移、上移一个标准差的对数几率变化"),
+                Text(
+                    en="Log-odds moved by one standard deviation down and up",
+                    zh="各特征下移、上移一个标准差的对数几率变化",
+                ),
                 ("feature", "standard_deviation", "mean_down", "mean_up", "largest"),
                 rows,
             )
@@ -123,7 +128,7 @@ def _corner(dice: np.random.Generator, rows: int, low: Floats, high: Floats) -> 
     shape = (rows, len(low))
     between = low + dice.random(shape) * (high - low)
     kind = dice.integers(0, 7, shape)
-    choices = [low, high, between, np.nan, 0.0, FAR, -FAR]
+    choices: list[Any] = [low, high, between, np.nan, 0.0, FAR, -FAR]
     return np.choose(kind, [np.broadcast_to(choice, shape) for choice in choices])
 
 
