@@ -18,6 +18,7 @@ import polars as pl
 
 from features.declaration import Group
 from features.portfolios import Portfolio
+from features.words import Text
 from models.attribution import Attribution, attribute
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel
@@ -165,6 +166,11 @@ class Evidence:
     def by_the_card(self) -> Attribution:
         """The judged cases' scores by the stored card itself, taken apart: what borrowers are told."""
         return attribute(self.card.model, self.card.catalog, self.values)
+
+    @cached_property
+    def labels(self) -> dict[str, Text]:
+        """The features' names in words."""
+        return {feature.name: feature.label for feature in self.card.catalog}
 
     def sample(self, most: int) -> Positions:
         """Return the positions of at most so many cases, spread evenly over the book."""

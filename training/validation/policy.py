@@ -29,6 +29,7 @@ from features.errors import ConfigurationRefused
 from features.words import Text
 from training.validation.findings import Figure, Finding, Table, Threshold, Verdict, number
 
+NOTHING = Text(en="-", zh="-")
 FORMAT = 1
 """The form of a validation policy."""
 OWN = ("warn", "refuse", "source", "not_judged")
@@ -126,18 +127,26 @@ class Rule:
         return max(judged, key=lambda one: (one[0].severity, bound.badness(one[1])))
 
     def finding(
-        self, figures: Sequence[Figure], words: Text, *, more: Iterable[Figure] = (), tables: Iterable[Table] = ()
+        self,
+        figures: Sequence[Figure],
+        words: Text,
+        *,
+        names: Mapping[str, Text] | None = None,
+        more: Iterable[Figure] = (),
+        tables: Iterable[Table] = (),
     ) -> Finding:
         """Return the finding on figures of one name, by the worst of them.
 
         Parameters
         ----------
         words : one sentence; `{value}` and `{of}` stand for the worst figure and for what it is of
+        names : what figures are of, in words, by their own names for it
         more : figures that explain it and are not judged
         """
         verdict, worst = self.worst(figures)
         others = [figure for figure in figures if figure is not worst]
-        said = words.filled(value=worst.words, of=worst.of)
+        of = (names or {}).get(worst.of, Text(en=worst.of, zh=worst.of) if worst.of else NOTHING)
+        said = words.filled(value=worst.words, of=of)
         return Finding(self.check, verdict, said, (worst, *others, *more), self.threshold, tuple(tables))
 
     def unjudged(self, why: Text, *, tables: Iterable[Table] = ()) -> Finding:

@@ -86,7 +86,7 @@ def brier(evidence: Evidence, rule: Rule) -> Finding:
 
 
 def back_test(evidence: Evidence, rule: Rule) -> Finding:
-    """Return the smallest p-value of Jeffreys' test that a band's probability is not too low, adjusted for their number."""
+    """Return the smallest p-value of Jeffreys' test that a band's probability is not too low."""
     table = band_table(evidence.bad, evidence.probability, score_bands(evidence))
     columns = [[getattr(band, name) for band in table] for name in ("bad", "cases", "predicted")]
     adjusted = holm(jeffreys_p_value(*columns))
@@ -111,7 +111,11 @@ def band_ratio(evidence: Evidence, rule: Rule) -> Finding:
     return rule.finding(
         [
             Figure(
-                "ratio", band.observed / band.predicted, band.low / band.predicted, band.high / band.predicted, band.name
+                "ratio",
+                band.observed / band.predicted,
+                band.low / band.predicted,
+                band.high / band.predicted,
+                band.name,
             )
             for band in judged
         ],
@@ -127,6 +131,7 @@ def score_bands(evidence: Evidence) -> np.ndarray:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
+    """TEMPORARY."""
     return p_values
 
 

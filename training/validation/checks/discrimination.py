@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.words import Text
+from training.report_words import PRODUCTS
 from training.statistics.auc import Auc, auc
 from training.statistics.deciles import decile_table
 from training.statistics.ks import ks
@@ -125,6 +126,7 @@ def segments(evidence: Evidence, rule: Rule) -> Finding:
         return auc(evidence.bad[part], evidence.log_odds[part])
 
     figures: list[Figure] = []
+    names = {f"product {name}": words for name, words in PRODUCTS.items()}
     rows: list[tuple[Any, ...]] = []
     for kind, segment in (("product", evidence.products), ("month", evidence.months)):
         told = by_segment(segment, measure, least=2 * least)
@@ -136,7 +138,7 @@ def segments(evidence: Evidence, rule: Rule) -> Finding:
             why = f"{one.bad} bad and {one.good} good, of {least} of each that are needed" if few else ""
             rows.append((kind, name, one.bad + one.good, one.bad, one.value, low, high, why))
             if not few:
-                figures.append(Figure("auc", one.value, low, high, of=f"{kind} {name}"))
+                figures.append(Figure("auc", one.value, low, high, of=name if kind == "month" else f"{kind} {name}"))
     table = Table.of(
         "segments",
         Text(en="By product and by observation month", zh="按产品与观察月份"),
@@ -150,6 +152,7 @@ def segments(evidence: Evidence, rule: Rule) -> Finding:
     return rule.finding(
         figures,
         Text(en="the weakest segment is {of} with an AUC of {value}", zh="最弱的细分为{of}，AUC为{value}"),
+        names=names,
         tables=[table],
     )
 

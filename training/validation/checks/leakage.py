@@ -35,6 +35,7 @@ def alone(evidence: Evidence, rule: Rule) -> Finding:
     return rule.finding(
         [Figure("auc_alone", told[best], of=names[best])],
         Text(en="{of} alone tells bad loans from good with an AUC of {value}", zh="单独使用{of}区分好坏的AUC为{value}"),
+        names=evidence.labels,
         more=[Figure("gain_share", float(shares[best]), of=names[best])],
         tables=[
             Table.of(
@@ -63,9 +64,10 @@ def one_outcome(evidence: Evidence, rule: Rule) -> Finding:
         [Figure("features", float(count), of=first)],
         Text(
             en="{value} features have a state that stands almost only with one outcome"
-            + (", {of} first" if first else ""),
-            zh="{value}个特征的某种状态几乎只对应一种结果" + ("，首个为{of}" if first else ""),
+            + (", the first: {of}" if first else ""),
+            zh="{value}个特征的某种状态几乎只对应一种结果" + ("，首个为：{of}" if first else ""),
         ),
+        names=evidence.labels,
         tables=[
             Table.of(
                 "states",
@@ -93,6 +95,7 @@ def dominance(evidence: Evidence, rule: Rule) -> Finding:
         Text(
             en="{of} alone orders loans better than all else by {value} AUC", zh="{of}单独的AUC比其余特征合计高{value}"
         ),
+        names={best: catalog.features[columns[best][0]].label},
         more=[Figure("gain_share", float(shares[columns[best]].sum()), of=best)],
     )
 

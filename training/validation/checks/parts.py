@@ -168,6 +168,7 @@ def placebo(evidence: Evidence, rule: Rule) -> Finding:
     return rule.finding(
         figures,
         Text(en="with the {of} part shuffled the AUC falls by {value}", zh="打乱{of}部分后AUC下降{value}"),
+        names={group.value: group.text for group in BLOCKS},
     )
 
 

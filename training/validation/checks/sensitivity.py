@@ -40,11 +40,12 @@ def one_sd(evidence: Evidence, rule: Rule) -> Finding:
         rows.append((feature.name, spread, float(down.mean()), float(up.mean()), most))
     rows.sort(key=lambda row: -row[-1])
     return rule.finding(
-        [Figure("impossible", float(wrong))],
+        [Figure("impossible", float(wrong), of=rows[0][0])],
         Text(
-            en=f"{{value}} impossible probabilities; one standard deviation of {rows[0][0]} moves a score most",
-            zh=f"{{value}}个概率无效；{rows[0][0]}变动一个标准差对评分影响最大",
+            en="{value} impossible probabilities; one standard deviation of this moves a score most: {of}",
+            zh="{value}个概率无效；变动一个标准差对评分影响最大的是：{of}",
         ),
+        names=evidence.labels,
         more=[Figure("largest_move", rows[0][-1], of=rows[0][0])],
         tables=[
             Table.of(
