@@ -14,6 +14,7 @@ from training.validation.checks import (
     calibration,
     discrimination,
     explanation,
+    fairness,
     leakage,
     monotonicity,
     parts,
@@ -21,6 +22,7 @@ from training.validation.checks import (
     reasons,
     reproducibility,
     sensitivity,
+    stability,
 )
 from training.validation.evidence import Evidence
 from training.validation.findings import Finding, Verdict, worst
@@ -34,9 +36,11 @@ CHECKS: tuple[Check, ...] = tuple(
         leakage,
         discrimination,
         calibration,
+        stability,
         benchmark,
         monotonicity,
         sensitivity,
+        fairness,
         explanation,
         parts,
         reasons,

@@ -16,6 +16,7 @@ from training.statistics.bands import Band, band_table
 from training.statistics.bins import equal_bands
 from training.statistics.brier import brier_parts
 from training.statistics.calibration_tests import hosmer_lemeshow, spiegelhalter
+from training.statistics.multiplicity import holm
 from training.statistics.recalibration import Coefficient, recalibration
 from training.validation.check import Check
 from training.validation.evidence import Evidence, Mode
@@ -128,11 +129,6 @@ def score_bands(evidence: Evidence) -> np.ndarray:
     """Return the band of each case's points, by the lender's scale of the release."""
     scale = default_policy()
     return np.array(band_names(points(evidence.calibrated, scale.points), scale.bands))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """TEMPORARY."""
-    return p_values
 
 
 def _figure(name: str, told: Coefficient) -> Figure:

@@ -11,6 +11,7 @@ from features.catalog import Catalog
 from features.words import Text, Unit
 from models.attribution import attribute, distance_from_lightgbm, families
 from models.risk_model import Floats, RiskModel
+from training.statistics.agreement import deletion_area, deletions, reason_overlap
 from training.validation.check import Check, Needs
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding
@@ -18,7 +19,7 @@ from training.validation.policy import Rule
 
 FOUR = 4
 """Reasons that are compared: as many as a borrower is told at most."""
-NO_FAMILY = -1
+HALF = 0.5
 Places = npt.NDArray[np.int64]
 
 
@@ -61,6 +62,7 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
                 replaced[np.ix_(rows, columns[family])] = borrowed[np.ix_(rows, columns[family])]
             falls[place] += (before - model.tables_.scores(replaced)) / others
     of_first, of_drawn = falls
+    by_reasons, by_lot = _areas(evidence, evidence.sample(rule.count("whole_orders")))
     return rule.finding(
         [Figure("share_that_falls", float((of_first > 0).mean()))],
         Text(
@@ -70,6 +72,8 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
         more=[
             Figure("mean_fall", float(of_first.mean())),
             Figure("mean_fall_of_another", float(of_drawn.mean())),
+            Figure("area_by_reasons", by_reasons),
+            Figure("area_by_lot", by_lot),
             Figure("cases", float(len(base))),
         ],
     )
@@ -77,9 +81,8 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
 
 def perturbed_first(evidence: Evidence, rule: Rule) -> Finding:
     """Return in what share of cases the first reason stays when every figure is changed a little."""
-    before, after = _perturbed(evidence, rule)
     return rule.finding(
-        [Figure("share_that_stays", float((before[:, 0] == after[:, 0]).mean()))],
+        [Figure("share_that_stays", reason_overlap(*_perturbed(evidence, rule), FOUR).same_first)],
         Text(
             en=f"the first reason stays in {{value}} of the cases when each figure moves by {rule['by']:.1%}",
             zh=f"各数值变动{rule['by']:.1%}时，首要原因不变的样本占{{value}}",
@@ -90,7 +93,7 @@ def perturbed_first(evidence: Evidence, rule: Rule) -> Finding:
 def perturbed_four(evidence: Evidence, rule: Rule) -> Finding:
     """Return how many of the first four reasons stay when every figure is changed a little."""
     return rule.finding(
-        [Figure("overlap", overlap(*_perturbed(evidence, rule)))],
+        [Figure("overlap", reason_overlap(*_perturbed(evidence, rule), FOUR).mean)],
         Text(
             en=f"{{value}} of the first four reasons stay when each figure moves by {rule['by']:.1%}",
             zh=f"各数值变动{rule['by']:.1%}时，前四项原因保留{{value}}",
@@ -104,7 +107,7 @@ def seeds(evidence: Evidence, rule: Rule) -> Finding:
     assert evidence.fitted_on is not None, "it was fitted on them"
     catalog, fitted = evidence.card.catalog, evidence.refit.model
     base = evidence.values[evidence.sample(rule.count("cases"))]
-    before = first_reasons(evidence.card.model, catalog, base)
+    before = family_totals_of(evidence.card.model, catalog, base)
     size = replace(fitted.size_, most_trees=4 * fitted.trees_)  # without inner folds a quarter of the most is grown
     found = []
     for number in range(1, rule.count("trainings") + 1):
@@ -112,7 +115,7 @@ def seeds(evidence: Evidence, rule: Rule) -> Finding:
         rows = dice.integers(0, len(evidence.fitted_on), min(len(evidence.fitted_on), rule.count("fitted_on")))
         model = RiskModel.of(catalog, sizes=(size,), inner_folds=1, seed=evidence.seed + number)
         model.fit(evidence.fitted_on.matrix.values[rows], evidence.fitted_on.bad[rows])
-        found.append(overlap(before, first_reasons(model, catalog, base)))
+        found.append(reason_overlap(before, family_totals_of(model, catalog, base), FOUR).mean)
     return rule.finding(
         [Figure("overlap", float(np.mean(found)))],
         Text(
@@ -129,9 +132,9 @@ def neighbours(evidence: Evidence, rule: Rule) -> Finding:
     among = evidence.sample(rule.count("among"))
     asked, nearest, apart = _nearest(evidence, among, rule.count("cases"))
     close = np.argsort(apart, kind="stable")[: max(1, round(len(apart) * rule["closest_share"]))]
-    told = [first_reasons(evidence.card.model, catalog, evidence.values[at[close]]) for at in (asked, nearest)]
+    told = [family_totals_of(evidence.card.model, catalog, evidence.values[at[close]]) for at in (asked, nearest)]
     return rule.finding(
-        [Figure("overlap", overlap(*told))],
+        [Figure("overlap", reason_overlap(told[0], told[1], FOUR).mean)],
         Text(
             en=f"{{value}} of the first four reasons are shared by {len(close):,} pairs of nearly identical borrowers",
             zh=f"{len(close):,}对近似借款人的前四项原因有{{value}}相同",
@@ -140,37 +143,36 @@ def neighbours(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
+def _areas(evidence: Evidence, at: npt.NDArray[np.intp]) -> tuple[float, float]:
+    """Return the areas under the score as all facts are replaced one by one: in the reasons' order, and by lot."""
+    model, values = evidence.card.model, evidence.values[at]
+    told = attribute(model, evidence.card.catalog, values).contributions
+    lot = np.random.default_rng(evidence.seed).random(told.shape)
+    usual = np.array([np.nan if np.isnan(column).mean() > HALF else np.nanmedian(column) for column in values.T])
+    by_reasons, by_lot = (
+        deletion_area(np.array([model.tables_.scores(rows) for rows in deletions(values, order, usual)]))
+        for order in (told, lot)
+    )
+    return by_reasons, by_lot
+
+
 def family_totals(catalog: Catalog, contributions: Floats) -> Floats:
     """Return the contribution of each family: cases x families, in the families' order."""
     return np.column_stack([contributions[:, columns].sum(axis=1) for columns in families(catalog).values()])
 
 
-def first_reasons(model: RiskModel, catalog: Catalog, values: Floats) -> Places:
-    """Return the four families that raise each case's risk most; NO_FAMILY where fewer do."""
-    totals = family_totals(catalog, attribute(model, catalog, values).contributions)
-    order = np.argsort(-totals, axis=1, kind="stable")[:, :FOUR]
-    return np.where(np.take_along_axis(totals, order, axis=1) > 0, order, NO_FAMILY)
+def family_totals_of(model: RiskModel, catalog: Catalog, values: Floats) -> Floats:
+    """Return what each family adds to each case's score."""
+    return family_totals(catalog, attribute(model, catalog, values).contributions)
 
 
-def overlap(first: Places, second: Places) -> float:
-    """Return the mean share of the reasons of one list that stand in the other, whatever their order.
-
-    >>> overlap(np.array([[1, 2, 3, -1]]), np.array([[2, 1, 5, -1]]))
-    0.6666666666666666
-    """
-    told = first != NO_FAMILY
-    shared = ((first[:, :, None] == second[:, None, :]).any(axis=2) & told).sum(axis=1)
-    longer = np.maximum(told.sum(axis=1), (second != NO_FAMILY).sum(axis=1))
-    return float(np.mean(np.where(longer > 0, shared / np.maximum(longer, 1), 1.0)))
-
-
-def _perturbed(evidence: Evidence, rule: Rule) -> tuple[Places, Places]:
+def _perturbed(evidence: Evidence, rule: Rule) -> tuple[Floats, Floats]:
     model, catalog = evidence.card.model, evidence.card.catalog
     base = evidence.values[evidence.sample(rule.count("cases"))]
     sides = np.random.default_rng(evidence.seed).choice([-1.0, 1.0], base.shape)
     measured = np.array([feature.unit not in (Unit.CATEGORY, Unit.YES_NO) for feature in catalog])
     moved = base * (1 + np.where(measured, rule["by"], 0.0) * sides)
-    return first_reasons(model, catalog, base), first_reasons(model, catalog, moved)
+    return family_totals_of(model, catalog, base), family_totals_of(model, catalog, moved)
 
 
 def _nearest(evidence: Evidence, among: npt.NDArray[np.intp], most: int) -> tuple[Places, Places, Floats]:
@@ -212,7 +214,7 @@ CHECKS = (
         Text(en="Does the score fall when the first reason is taken away?", zh="去除首要原因后评分是否下降"),
         "share_that_falls",
         deletion,
-        ("cases", "replacements"),
+        ("cases", "replacements", "whole_orders"),
         Needs.NOTHING,
     ),
     Check(

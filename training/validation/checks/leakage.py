@@ -52,22 +52,25 @@ def alone(evidence: Evidence, rule: Rule) -> Finding:
 
 
 def one_outcome(evidence: Evidence, rule: Rule) -> Finding:
-    """Return how many features have a state that stands almost only with one outcome."""
+    """Return the largest share of all bad cases that one state of a feature holds, with almost no good case in it.
+
+    States that stand almost only with the good ones are listed: of an honest card there are some where few go bad.
+    """
     found = [
         (feature.name, *sign)
         for feature, values in zip(evidence.card.catalog, evidence.values.T, strict=True)
         for sign in _one_outcome(values, evidence.bad)
     ]
-    count = len({name for name, *_ in found})
-    first = found[0][0] if found else ""
+    of_bad = [(name, cases / int(evidence.bad.sum())) for name, _, outcome, cases in found if outcome == "bad"]
+    figures = [Figure("share_of_bad", min(share, 1.0), of=name) for name, share in of_bad]
     return rule.finding(
-        [Figure("features", float(count), of=first)],
+        figures or [Figure("share_of_bad", 0.0)],
         Text(
-            en="{value} features have a state that stands almost only with one outcome"
-            + (", the first: {of}" if first else ""),
-            zh="{value}个特征的某种状态几乎只对应一种结果" + ("，首个为：{of}" if first else ""),
+            en="a state in which nearly all went bad holds {value} of the bad cases: {of}",
+            zh="某状态下几乎全部为坏样本，占坏样本的{value}：{of}",
         ),
         names=evidence.labels,
+        more=[Figure("features", float(len({name for name, *_ in found})))],
         tables=[
             Table.of(
                 "states",
@@ -185,7 +188,7 @@ CHECKS = (
     Check(
         "leakage.one_outcome",
         Text(en="Does a state of a feature stand with one outcome only?", zh="特征的某种状态是否只对应一种结果"),
-        "features",
+        "share_of_bad",
         one_outcome,
         needs=Needs.NOTHING,
     ),
