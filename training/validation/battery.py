@@ -93,12 +93,7 @@ def _finding(check: Check, evidence: Evidence, rule: Rule) -> Finding:
     try:
         return check.finding(evidence, rule)
     except TooFew as few:
-        return rule.unjudged(
-            Text(
-                en=f"too few cases: {few.found}, expected {few.expected}",
-                zh=f"样本不足：{few.found}，应为{few.expected}",
-            )
-        )
+        return rule.unjudged(Text(en=f"too few cases: {few.found}, expected {few.expected}", zh="样本不足，无法评定"))
     except Exception as error:  # whatever goes wrong with a check, the card has not passed it
         # The text of an unforeseen error may hold a borrower's value: its kind is enough to be found by.
         told = f"{type(error).__name__} in {_place(error)}"

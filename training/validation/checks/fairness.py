@@ -33,6 +33,12 @@ from training.validation.policy import Rule
 
 AGE = "age_years"
 GROUPING = ("younger_below", "older_from", "least_cell")
+ATTRIBUTES = {
+    "sex": Text(en="sex", zh="性别"),
+    "age": Text(en="age", zh="年龄"),
+    "education": Text(en="education", zh="教育程度"),
+    "marital_status": Text(en="marital status", zh="婚姻状况"),
+}
 Told = TypeVar("Told")
 Groups = npt.NDArray[np.str_]
 
@@ -226,6 +232,7 @@ def _by_group(
 ) -> Finding:
     """Return the finding on every group; those too small to be judged are named, and their shares are not told."""
     figures: list[Figure] = []
+    names: dict[str, Text] = {}
     rows: list[tuple[Any, ...]] = []
     for one in attributes(evidence, rule):
         for group, told in measure(one).items():
@@ -236,7 +243,9 @@ def _by_group(
             if found is None:
                 rows.append((one.name, group, one.reference, None, None, None, None, getattr(told, "why", "")))
                 continue
-            figures.append(Figure(found.name, found.value, found.low, found.high, of=f"{one.name} {group}"))
+            of = f"{one.name} {group}"
+            figures.append(Figure(found.name, found.value, found.low, found.high, of=of))
+            names[of] = _said(one.name, group)
             rows.append((one.name, group, one.reference, cases, found.value, found.low, found.high, note(told)))
     table = Table.of(
         "groups",
@@ -246,7 +255,12 @@ def _by_group(
     )
     if not figures:
         return rule.unjudged(Text(en="no group has enough cases", zh="没有样本量足够的群体"), tables=[table])
-    return rule.finding(figures, words, tables=[table])
+    return rule.finding(figures, words, names=names, tables=[table])
+
+
+def _said(attribute: str, group: str) -> Text:
+    label = ATTRIBUTES.get(attribute, Text(en=attribute, zh=attribute))
+    return Text(en=f"{label.en} {group}", zh=f"{label.zh}（{group}）")
 
 
 def _out_of_fold(evidence: Evidence, at: npt.NDArray[np.intp], member: Bools, trees: int) -> npt.NDArray[np.float64]:

@@ -89,6 +89,8 @@ def features(evidence: Evidence, rule: Rule) -> Finding:
 
 def gini_slope(evidence: Evidence, rule: Rule) -> Finding:
     """Return by how much the Gini coefficient falls from the first month to the last, by a line through all."""
+    if len(np.unique(evidence.months)) == 1:
+        return rule.unjudged(ONE_MONTH)
     told = gini_by_period(evidence.bad, evidence.log_odds, evidence.months)
     moved = told.slope * (len(told.periods) - 1)
     return rule.finding(
@@ -104,6 +106,8 @@ def gini_slope(evidence: Evidence, rule: Rule) -> Finding:
 
 def gini_spread(evidence: Evidence, rule: Rule) -> Finding:
     """Return how far the months' Gini coefficients lie from a line through them."""
+    if len(np.unique(evidence.months)) == 1:
+        return rule.unjudged(ONE_MONTH)
     told = gini_by_period(evidence.bad, evidence.log_odds, evidence.months)
     return rule.finding(
         [Figure("residual_sd", told.residual_sd)],
