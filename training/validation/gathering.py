@@ -18,7 +18,7 @@ from models.calibration import IDENTITY
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel
 from models.reference import with_reference
-from models.risk_model import RiskModel, inner_folds
+from models.risk_model import RiskModel, Size, inner_folds
 from models.store import ModelStore
 from models.trial import load_tried
 from training.cohort import Cohort, cohort
@@ -50,7 +50,7 @@ def of_own_cases(
     unseen: tuple[Unseen, ...] = ()
     if same:
         say(f"fitting it again on {len(fitted_on):,} cases, {len(fitted.catalog)} features")
-        refit = refitted(fitted_on, seed)
+        refit = refitted(fitted_on, fitted)
         unseen = _by_folds(fitted_on, refit.model) if held_out is None else _by_the_card(fitted, held_out)
     judged = fitted_on if held_out is None else held_out
     return Evidence(
@@ -116,9 +116,11 @@ def of_later_cases(
     )
 
 
-def refitted(fitted_on: Cohort, seed: int) -> Refit:
-    """Return the fit on a cohort, repeated."""
-    recovery, model = fit_recovery(fitted_on, seed=seed), fit(fitted_on, seed=seed)
+def refitted(fitted_on: Cohort, fitted: FittedCard) -> Refit:
+    """Return the fit on a cohort, repeated with the seed and the size that the version says it had."""
+    seed, size = int(fitted.provenance.get("seed", 0)), fitted.provenance.get("size")
+    recovery = fit_recovery(fitted_on, seed=seed)
+    model = fit(fitted_on, seed=seed, size=None if size is None else Size(**size))
     return Refit(model, recovery, texts_of(model, recovery))
 
 

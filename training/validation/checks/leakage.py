@@ -28,7 +28,7 @@ SHOWN = 20
 
 def alone(evidence: Evidence, rule: Rule) -> Finding:
     """Return how well the most telling feature, or whether it is known, tells bad loans from good."""
-    told = aucs_alone(evidence)
+    told = aucs_alone(evidence, rule.count("cases"))
     order = np.argsort([-one for one in told], kind="stable")
     names, shares = evidence.card.catalog.names, gain_shares(evidence)
     best = int(order[0])
@@ -56,12 +56,14 @@ def one_outcome(evidence: Evidence, rule: Rule) -> Finding:
 
     States that stand almost only with the good ones are listed: of an honest card there are some where few go bad.
     """
+    at = evidence.sample(rule.count("cases"))
+    bad = evidence.bad[at]
     found = [
         (feature.name, *sign)
-        for feature, values in zip(evidence.card.catalog, evidence.values.T, strict=True)
-        for sign in _one_outcome(values, evidence.bad)
+        for feature, values in zip(evidence.card.catalog, evidence.values[at].T, strict=True)
+        for sign in _one_outcome(values, bad)
     ]
-    of_bad = [(name, cases / int(evidence.bad.sum())) for name, _, outcome, cases in found if outcome == "bad"]
+    of_bad = [(name, cases / int(bad.sum())) for name, _, outcome, cases in found if outcome == "bad"]
     figures = [Figure("share_of_bad", min(share, 1.0), of=name) for name, share in of_bad]
     return rule.finding(
         figures or [Figure("share_of_bad", 0.0)],
@@ -151,12 +153,11 @@ FAST = 0.1
 """The learning rate of models that are only compared with each other."""
 
 
-def aucs_alone(evidence: Evidence) -> list[float]:
+def aucs_alone(evidence: Evidence, most: int) -> list[float]:
     """Return the AUC of each feature alone, 0.5 to 1: of its values in either direction, or of whether it is known."""
-    return [
-        max(auc(values, evidence.bad), auc(np.isnan(values).astype(np.float64), evidence.bad))
-        for values in evidence.values.T
-    ]
+    at = evidence.sample(most)
+    bad = evidence.bad[at]
+    return [max(auc(values, bad), auc(np.isnan(values).astype(np.float64), bad)) for values in evidence.values[at].T]
 
 
 def gain_shares(evidence: Evidence) -> Floats:
@@ -183,6 +184,7 @@ CHECKS = (
         Text(en="Does a single feature tell nearly all?", zh="单个特征是否几乎决定结果"),
         "auc_alone",
         alone,
+        ("cases",),
         needs=Needs.NOTHING,
     ),
     Check(
@@ -190,6 +192,7 @@ CHECKS = (
         Text(en="Does a state of a feature stand with one outcome only?", zh="特征的某种状态是否只对应一种结果"),
         "share_of_bad",
         one_outcome,
+        ("cases",),
         needs=Needs.NOTHING,
     ),
     Check(

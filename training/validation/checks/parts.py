@@ -8,14 +8,18 @@ shows that there are two.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from scipy.stats import spearmanr
 
 from features.declaration import Group
 from features.history import CASE, History
+from features.portfolios import Portfolio
 from features.promises import GRACE_DAYS, judged
+from features.tables import declaration
 from features.words import Text
 from models.risk_model import Floats
 from training.statistics.auc import auc
@@ -26,6 +30,7 @@ from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding
 from training.validation.policy import Rule
 
+Places = npt.NDArray[np.intp]
 BLOCKS = (Group.ABILITY, Group.WILLINGNESS)
 NOTHING_LATER = Text(
     en="the book holds too little of what came after the observation dates",
@@ -36,29 +41,29 @@ ONE_BLOCK = Text(en="the card has no features of one of the two groups", zh="该
 
 @dataclass(frozen=True)
 class Later:
-    """What was known at the end of each judged case's performance window; `seen_on` is its observation date."""
+    """What was known of some judged cases at the end of their performance windows.
+
+    `frame` has each case of the history, its place among the judged ones and its observation date, `seen_on`.
+    """
 
     history: History
     frame: pl.DataFrame
 
     @classmethod
-    def of(cls, evidence: Evidence, table: str) -> Later | None:
-        """Return it for the cases whose window had ended by the last row of a table; None where there is none."""
-        tables = evidence.portfolio.tables
-        rows: pl.DataFrame | None = getattr(tables, table)
-        if rows is None or not rows.height:
-            return None
-        last = rows.select(pl.col("recorded_at").max().dt.convert_time_zone(evidence.portfolio.zone).dt.date()).item()
+    def of(cls, evidence: Evidence, most: int) -> Later | None:
+        """Return it for a sample of the cases whose windows had ended by the book's last record; None without any."""
+        book, known = evidence.portfolio, evidence.cohort.matrix.cases
+        at = evidence.sample(most)
+        cases = known[at].select("loan_id", seen_on="observed_on").with_columns(place=pl.Series(at))
         days = f"{evidence.cohort.card.window_days + GRACE_DAYS}d"
-        cases = evidence.cohort.matrix.cases.select("loan_id", seen_on="observed_on").with_row_index("place")
         ended = cases.with_columns(observed_on=pl.col("seen_on").dt.offset_by(days)).filter(
-            pl.col("observed_on") <= last
+            pl.col("observed_on") <= _last_record(book)
         )
         if ended.is_empty():
             return None
-        book = evidence.portfolio
+        tables = book.tables.of_loans(ended.get_column("loan_id").unique())
         history = History.as_of(
-            ended.select("loan_id", "observed_on"), book.tables, zone=book.zone, allocation=book.allocation
+            ended.select("loan_id", "observed_on"), tables, zone=book.zone, allocation=book.allocation
         )
         return cls(history, ended.with_columns(history.cases.get_column(CASE)))
 
@@ -68,17 +73,27 @@ class Later:
         return table.join(seen, on=CASE, how="inner").filter(pl.col(day) > pl.col("seen_on"))
 
     @property
-    def places(self) -> np.ndarray:
+    def places(self) -> Places:
         """The places of the cases among the judged ones."""
         return self.frame.get_column("place").to_numpy().astype(np.intp)
 
 
+def _last_record(book: Portfolio) -> date:
+    """Return the day of the last record of what happens to loans, where the lender stands."""
+    days = [
+        frame.select(pl.col("recorded_at").max().dt.convert_time_zone(book.zone).dt.date()).item()
+        for name, frame in book.tables.items()
+        if declaration(name).happened is not None and frame.height
+    ]
+    return max(days, default=date.min)
+
+
 def promise_kept(evidence: Evidence, rule: Rule) -> Finding:
     """Return how well the willingness part tells who would break a promise to pay."""
-    later = Later.of(evidence, "promises")
-    known = None if later is None else later.history.known
-    if later is None or known is None or known.promises is None or known.payments is None:
+    later = Later.of(evidence, rule.count("cases"))
+    if later is None or later.history.known.promises is None or later.history.known.payments is None:
         return rule.unjudged(NOTHING_LATER)
+    known = later.history.known
     told = later.happened(judged(known.promises.lazy(), known.payments.lazy()).collect(), "due_on")
     broken = told.group_by("place").agg(broken=pl.col("kept").not_().any()).sort("place")
     return _tells(
@@ -96,14 +111,14 @@ def promise_kept(evidence: Evidence, rule: Rule) -> Finding:
 
 def paid_when_reached(evidence: Evidence, rule: Rule) -> Finding:
     """Return how well the ability part tells who paid less of what was at risk, among those who were spoken with."""
-    later = Later.of(evidence, "contacts")
+    later = Later.of(evidence, rule.count("cases"))
     if later is None or later.history.known.contacts is None:
         return rule.unjudged(NOTHING_LATER)
     contacts = later.history.known.contacts.filter(pl.col("result").cast(pl.String) == "borrower_reached")
     reached = later.happened(contacts, "contacted_on").get_column("place").unique().sort().to_numpy().astype(np.intp)
     known = reached[~np.isnan(evidence.cohort.recovered[reached])]
     share = evidence.cohort.recovered[known]
-    less = share < np.median(share) if len(share) else np.zeros(0, dtype=np.bool_)
+    less = share <= np.median(share) if len(share) else np.zeros(0, dtype=np.bool_)  # the median may be nothing
     return _tells(
         evidence,
         rule,
@@ -119,7 +134,7 @@ def paid_when_reached(evidence: Evidence, rule: Rule) -> Finding:
 
 def hardship(evidence: Evidence, rule: Rule) -> Finding:
     """Return how well the ability part tells who would tell of hardship within the window."""
-    later = Later.of(evidence, "events")
+    later = Later.of(evidence, rule.count("cases"))
     if later is None or later.history.known.events is None:
         return rule.unjudged(NOTHING_LATER)
     events = later.history.known.events.filter(pl.col("kind").cast(pl.String) == "hardship")
@@ -172,7 +187,7 @@ def placebo(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def _tells(evidence: Evidence, rule: Rule, group: Group, at: np.ndarray, label: Bools, words: Text) -> Finding:
+def _tells(evidence: Evidence, rule: Rule, group: Group, at: Places, label: Bools, words: Text) -> Finding:
     """Return the finding on how well a part tells a label, beside how well the other one does."""
     least = rule.count("least_of_each")
     if min(int(label.sum()), int((~label).sum())) < least:
@@ -192,21 +207,21 @@ CHECKS = (
         Text(en="Does willingness tell who keeps a promise?", zh="意愿部分能否识别守诺者"),
         "auc",
         promise_kept,
-        ("least_of_each",),
+        ("least_of_each", "cases"),
     ),
     Check(
         "parts.paid_when_reached",
         Text(en="Does ability tell who pays once reached?", zh="能力部分能否识别联系后还款者"),
         "auc",
         paid_when_reached,
-        ("least_of_each",),
+        ("least_of_each", "cases"),
     ),
     Check(
         "parts.hardship",
         Text(en="Does ability tell who falls into hardship?", zh="能力部分能否识别陷入困难者"),
         "auc",
         hardship,
-        ("least_of_each",),
+        ("least_of_each", "cases"),
     ),
     Check(
         "parts.correlation",
