@@ -15,13 +15,14 @@ from training.statistics.metrics import Bools
 Counts = npt.NDArray[np.intp]
 
 REPEATS = 200
-GROWTH = 0.75
+BIAS = 0.75
 """Share of the bootstrap's optimism that is bias.
 
 Near its top a sample's distance is Brownian motion about a parabola. The expected maximum of that is three times the
 expected loss of the true distance at its place: both scale with the parabola's width, and the derivative of the one by
 the width is the other. Optimism is the sum of both, bias the first alone.
 """
+LEAST_BIAS, MOST_BIAS = 0.5, 1.0
 _CELLS = 4_000_000
 """How many numbers of the bootstrap are held at once."""
 
@@ -31,7 +32,7 @@ class Ks:
     """The largest difference between the shares of bad and of good loans above a score.
 
     `value` is the sample's; it lies above the truth, the more so the fewer loans there are, by about `bias`. The
-    interval is about the value less its bias.
+    interval allows for it.
     """
 
     value: float
@@ -51,14 +52,16 @@ def ks(
     """Return the Kolmogorov-Smirnov distance of a score that rises with risk, with its interval.
 
     The interval joins Wilson's intervals of the two shares at the cut-off by the square-and-add rule, and is moved by
-    the bias, which a bootstrap within bad and good loans finds.
+    the bias, which a bootstrap within bad and good loans finds. The bootstrap finds it roughly, so the lower bound is
+    moved by the most that it may be and the upper one by the least: in simulation this covers 95 to 96 % where the
+    interval moved by the likely bias alone covers 92 to 95 %, and one that is not moved 82 to 96 %.
 
     Parameters
     ----------
     repeats : bootstrap samples; their mean is used, so a few hundred are enough
 
     References: Shan (2015), PLoS ONE 10(7):e0127272, for the interval at the cut-off; Janson (2013), Electronic
-    Communications in Probability 18(15), for Brownian motion about a parabola (`GROWTH`).
+    Communications in Probability 18(15), for Brownian motion about a parabola (`BIAS`).
     """
     told = both_outcomes(bad, where="KS")
     bads, goods = _counts(told, scores(score, len(told), where="KS"))
@@ -66,15 +69,15 @@ def ks(
     above = [np.concatenate([[0], np.cumsum(one)]) for one in (bads, goods)]
     apart = above[0] / totals[0] - above[1] / totals[1]
     best = int(apart.argmax())
-    bias = GROWTH * _optimism(apart, bads, goods, whole(repeats, 1, "repeats"), seed)
+    optimism = max(0.0, _optimism(apart, bads, goods, whole(repeats, 1, "repeats"), seed))
     hit, alarm = (
         (int(one[best]), wilson(int(one[best]), total, confidence)) for one, total in zip(above, totals, strict=True)
     )
-    middle, shares = float(apart[best]) - bias, (hit[0] / totals[0], alarm[0] / totals[1])
+    value, shares = float(apart[best]), (hit[0] / totals[0], alarm[0] / totals[1])
     down = np.hypot(shares[0] - hit[1].low, alarm[1].high - shares[1])
     up = np.hypot(hit[1].high - shares[0], shares[1] - alarm[1].low)
-    low, high = (float(np.clip(bound, 0, 1)) for bound in (middle - down, middle + up))
-    return Ks(float(apart[best]), bias, low, high)
+    low, high = value - MOST_BIAS * optimism - down, value - LEAST_BIAS * optimism + up
+    return Ks(value, BIAS * optimism, *(float(np.clip(bound, 0, 1)) for bound in (low, high)))
 
 
 def _counts(bad: Bools, score: Floats) -> tuple[Counts, Counts]:

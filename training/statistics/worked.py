@@ -74,7 +74,7 @@ def worked(
     chance = np.random.default_rng(seed)
     drawn = np.array([_drawn(chance, places, lost, len(distinct), asked) for _ in range(whole(repeats, 1, "repeats"))])
     tail = (1 - within(confidence, 0, 1, "confidence")) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     return Worked(asked, captured, captured / asked, low, high)
 
 
@@ -100,11 +100,12 @@ def captured_money(bad: Bools, ranking: Floats, exposure_minor: Money, shares: F
 def _drawn(
     chance: np.random.Generator, places: npt.NDArray[np.intp], lost: Floats, size: int, shares: Floats
 ) -> Floats:
-    """Return what the first loans of one bootstrap sample hold."""
-    times = chance.multinomial(len(lost), np.full(len(lost), 1 / len(lost)))
-    held = _ends(places, lost * times, size)
-    # A sample without anything bad says nothing of where it is.
-    return _held(_ends(places, times, size), held, shares) if held[-1] > 0 else np.full(shares.shape, np.nan)
+    """Return what the first loans of one bootstrap sample hold; a sample without anything bad is drawn again."""
+    while True:
+        times = np.bincount(chance.integers(len(lost), size=len(lost)), minlength=len(lost))
+        held = _ends(places, lost * times, size)
+        if held[-1] > 0:
+            return _held(_ends(places, times, size), held, shares)
 
 
 def _ends(places: npt.NDArray[np.intp], amount: npt.NDArray[Any], size: int) -> Floats:
