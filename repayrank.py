@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,24 @@ from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.token_verbs import token_app
 from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
+from training.options import (
+    DEFAULT_HOME,
+    TABLE_WIDTH,
+    AsOfOption,
+    CardOption,
+    DataOption,
+    HomeOption,
+    PortfolioOption,
+    VersionOption,
+    ZoneOption,
+)
+from training.options import day as _day
+from training.options import open_book as _book
+from training.options import require_card as _require_card
+from training.options import require_folder as _require_folder
+from training.options import say as _say
+from training.options import tell as _tell
+from training.validation_verbs import validate
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -48,36 +66,10 @@ portfolio_app = typer.Typer(
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
+app.command()(validate)
 
-PortfolioOption = Annotated[
-    str,
-    typer.Option(
-        "--portfolio", help="A built-in book (`taiwan`, `simulated`), a portfolio file, or a folder of table files."
-    ),
-]
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the files that a portfolio file names; its own by default.")
-]
-CardOption = Annotated[
-    str | None,
-    typer.Option(
-        "--card",
-        help="`application`, `behaviour` (not overdue), `collection` (overdue) or `all`; by default the book's own.",
-    ),
-]
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="REPAYRANK_HOME", help="Folder of models, keys and MLflow records.")
-]
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
-]
-AsOfOption = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Observation date; what was recorded later does not exist."),
-]
-ZoneOption = Annotated[
-    str | None,
-    typer.Option("--zone", help="IANA zone in which your days end; UTC for a folder, a built-in book knows its own."),
 ]
 LARGEST_SEED, LARGEST_PORT = 2**31 - 1, 2**16 - 1
 SeedOption = Annotated[
@@ -92,26 +84,14 @@ ScoredOn = Annotated[
         help="The one day on which each loan is scored; by default the book's own date, of several the latest.",
     ),
 ]
-VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
 OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Buckets worked on at a time, where the book is kept in buckets; all cores."),
 ]
 
-DEFAULT_HOME = Path(".repayrank")
 DEMO_HOME = Path("demo")
 HELD_OUT = 1 / 3
-TABLE_WIDTH = 150
-"""Columns of a table that goes into a file or a pipe, where there is no terminal to ask."""
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress belongs on the terminal, results on stdout
-
-
-def _tell(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 @app.callback()
@@ -244,13 +224,6 @@ def _chosen(cases: Cohort, names: list[str]) -> tuple[str, ...]:
             do="correct the names",
         )
     return tuple(names)
-
-
-def _require_card(card: str | None) -> None:
-    from models.cards import card_named
-
-    if card is not None:
-        card_named(card)
 
 
 @app.command()
@@ -723,15 +696,6 @@ def _of_bucket(bucket: Bucket, zone: str | None) -> Portfolio:
     return book
 
 
-def _book(portfolio: str, zone: str | None = None, data: Path | None = None, *, outcomes: bool = True) -> Portfolio:
-    """Open a book and give Ctrl-C back: Polars 2.1 takes the signal with its first query and lets none through."""
-    from features.portfolios import open_portfolio
-
-    book = open_portfolio(portfolio, zone, data=data, outcomes=outcomes)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return book
-
-
 def _write(
     portfolio: str,
     card: str | None,
@@ -803,12 +767,6 @@ def _standing(book: Portfolio, as_of: datetime | None) -> str:
     return f", as of {day}, the latest of the book's {len(book.observed_dates)} dates"
 
 
-def _require_folder(home: Path) -> None:
-    """Refuse a home that is a file before the work begins; one that is not there is made, or missed, later."""
-    if home.exists() and not home.is_dir():
-        raise _unusable(errno.ENOTDIR, home)
-
-
 def _unusable(number: int, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
@@ -864,12 +822,8 @@ def _figure(figure: float | None) -> str:
     return "-" if figure is None else f"{figure:.4f}"
 
 
-def _day(as_of: datetime | None) -> date | None:
-    return None if as_of is None else as_of.date()
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model refused."""
+    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model, 14 validation."""
     said = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in said
     given = [word for word in said if word != "--debug"]  # wherever it stands

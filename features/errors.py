@@ -53,6 +53,12 @@ class ModelRefused(RepayrankError):
     exit_code = 12
 
 
+class ValidationRefused(ModelRefused):
+    """A model was judged, and may not serve."""
+
+    exit_code = 14
+
+
 @dataclass(frozen=True, order=True)
 class Fault:
     """One fault in one table; `row` counts from 0, or is None when the whole column or table is at fault.

@@ -99,7 +99,7 @@ class _Check:
 
     def later_records(self) -> Iterator[str]:
         """Yield the features that rows recorded later change, each with the tables whose rows do."""
-        later = {name: _with_later_rows(name, frame, self.sample.cases) for name, frame in self.sample.tables.items()}
+        later = {name: with_later_rows(name, frame, self.sample.cases) for name, frame in self.sample.tables.items()}
         poisoned = self._values(self.sample.cases, Tables(**later))
         for feature, count in self._differing(self.base, poisoned):
             tables = [name for name, frame in later.items() if self._changed_by(feature, name, frame)]
@@ -163,18 +163,18 @@ class _Check:
     def _changed_by(self, feature: Feature, name: str, frame: pl.DataFrame) -> bool:
         tables = replace(self.sample.tables, **{name: frame})
         changed = self._values(self.sample.cases, tables, Catalog((feature,)))
-        return bool(_differs(self.base[:, [self.catalog.names.index(feature.name)]], changed).any())
+        return bool(differs(self.base[:, [self.catalog.names.index(feature.name)]], changed).any())
 
     def _differing(self, first: Values, second: Values) -> Iterator[tuple[Feature, str]]:
         """Yield each feature whose values differ by a bit, and in how many cases."""
         self.compared += first.size
-        counts = _differs(first, second).sum(axis=0)
+        counts = differs(first, second).sum(axis=0)
         for feature, count in zip(self.catalog, counts.tolist(), strict=True):
             if count:
                 yield feature, _cases(count, len(first))
 
 
-def _differs(first: Values, second: Values) -> npt.NDArray[np.bool_]:
+def differs(first: Values, second: Values) -> npt.NDArray[np.bool_]:
     """Return where values differ by a bit; missing is equal to missing."""
     one, other = (np.ascontiguousarray(values).view(np.uint64) for values in (first, second))
     missing = np.isnan(first) & np.isnan(second)
@@ -202,7 +202,7 @@ def _sample(portfolio: Portfolio, as_of: date | None) -> _Sample:
     return _Sample(kept, portfolio.tables.of_loans(kept.get_column(LOAN).unique(maintain_order=True)))
 
 
-def _with_later_rows(name: str, frame: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
+def with_later_rows(name: str, frame: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
     """Return a table with every fact recorded anew, and with facts that were not there, after the observation date."""
     declared = declaration(name)
     about = declared.about

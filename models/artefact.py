@@ -138,7 +138,7 @@ def verified(
     card, version : what the folder is for; another one, however well signed, has no place in it
     """
     contents = _read(folder, (*SIGNED_FILES, MANIFEST, SIGNATURE))
-    if not any(_signed_by(key, contents) for key in trusted):
+    if not any(is_signed(key, contents[MANIFEST], contents[SIGNATURE]) for key in trusted):
         raise _refused(folder, "the manifest is not signed by a trusted key")
     manifest = json.loads(contents[MANIFEST])
     if manifest.get("format") != FORMAT:
@@ -181,9 +181,10 @@ def _read(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
         raise _refused(folder, f"a file of the model cannot be read ({error.strerror})") from error
 
 
-def _signed_by(key: Ed25519PublicKey, contents: Mapping[str, bytes]) -> bool:
+def is_signed(key: Ed25519PublicKey, content: bytes, signature: bytes) -> bool:
+    """Return whether a signature is that of the content by a key."""
     try:
-        key.verify(contents[SIGNATURE], contents[MANIFEST])
+        key.verify(signature, content)
     except InvalidSignature:
         return False
     return True

@@ -132,6 +132,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     calibration_ : from raw to calibrated log-odds
     size_ : the chosen size; `trees_` the chosen number of trees
     out_of_fold_ : raw log-odds of each fitted case from a booster that had not seen it; None on too few cases
+    fold_boosters_ : the boosters that gave them, one for each inner fold; empty on too few cases
     inner_log_loss_ : the chosen size's out-of-fold log-loss before calibration
     """
 
@@ -257,15 +258,17 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if folds < 2:  # noqa: PLR2004 - cross-validation needs two
             self.size_ = sizes[0]
             self.trees_, self.inner_log_loss_ = self.size_.most_trees // 4, float("nan")
+            self.fold_boosters_: list[lgb.Booster] = []
             return None
         splits = inner_folds(X, bad, borrowers, folds, self.seed)
-        best: tuple[float, Size, int, Floats] | None = None
+        best: tuple[float, Size, int, Floats, list[lgb.Booster]] | None = None
         for size in sizes:
-            loss, trees, told = self._out_of_fold(size, X, bad, splits, helpers)
+            loss, trees, told, boosters = self._out_of_fold(size, X, bad, splits, helpers)
             if best is None or loss < best[0]:
-                best = (loss, size, trees, told)
+                best = (loss, size, trees, told, boosters)
         assert best is not None, "sizes must not be empty"
-        self.inner_log_loss_, self.size_, trees, out_of_fold = best
+        self.inner_log_loss_, self.size_, trees, out_of_fold, boosters = best
+        self.fold_boosters_ = [first_trees(booster, trees) for booster in boosters]
         self.trees_ = round(trees * MORE_TREES)
         return out_of_fold
 
@@ -289,14 +292,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         bad: npt.NDArray[np.bool_],
         splits: list[tuple[Any, Any]],
         helpers: Helpers | None,
-    ) -> tuple[float, int, Floats]:
-        """Return the least held-out log-loss, the trees it takes, and the held-out log-odds of all cases."""
+    ) -> tuple[float, int, Floats, list[lgb.Booster]]:
+        """Return the least held-out log-loss, the trees it takes, the held-out log-odds of all cases, and boosters."""
         fold_boosters, losses = self._cross_validate(size, X, bad, splits, helpers)
         trees = int(np.argmin(losses)) + 1
         told = np.empty(len(X))
         for booster, (_, held_out) in zip(fold_boosters, splits, strict=True):
             told[held_out] = booster.predict(X[held_out], raw_score=True, num_iteration=trees, num_threads=self.threads)
-        return float(losses[trees - 1]), trees, told
+        return float(losses[trees - 1]), trees, told, fold_boosters
 
     def _cross_validate(
         self,
@@ -354,6 +357,11 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # 6155), "intermediate" in 3 steps of a sweep over the Taiwan book. "basic" costs no AUC there.
             parameters["monotone_constraints_method"] = "basic"
         return parameters
+
+
+def first_trees(booster: lgb.Booster, trees: int) -> lgb.Booster:
+    """Return a booster of the first so many trees of another."""
+    return lgb.Booster(model_str=booster.model_to_string(num_iteration=trees))
 
 
 def inner_folds(X: Floats, bad: npt.NDArray[np.bool_], borrowers: Any, folds: int, seed: int) -> list[tuple[Any, Any]]:

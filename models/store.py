@@ -143,6 +143,14 @@ class ModelStore:
         """
         return [_public_key(path) for path in sorted((self.root / "keys" / "trusted").glob("*.pem"))]
 
+    def sign(self, content: bytes) -> bytes:
+        """Return the store's own signature of what says itself what it is."""
+        return self._signing_key().sign(content)
+
+    def vouched(self, content: bytes, signature: bytes) -> bool:
+        """Return whether a key that is trusted here has signed the content."""
+        return any(artefact.is_signed(key, content, signature) for key in self.trusted_keys())
+
     def _champions(self, card: str) -> Champions:
         return Champions(self.root / "models" / card)
 

@@ -79,11 +79,17 @@ class Cohort:
         return replace(self, matrix=self.matrix.of(names), helpers=helpers)
 
 
-def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohort:
+def cohort(
+    portfolio: Portfolio, card: Card, as_of: date | None = None, *, features: tuple[str, ...] | None = None
+) -> Cohort:
     """Return the card's cohort on the book's observation dates, or on one day.
 
     Its features are those of the book's catalog that tell at least two of its cases apart: what a lender does not send
     takes no part in its card, and what is alike for all teaches nothing.
+
+    Parameters
+    ----------
+    features : the names of the features it has instead
 
     Raises
     ------
@@ -91,7 +97,7 @@ def cohort(portfolio: Portfolio, card: Card, as_of: date | None = None) -> Cohor
     """
     found = _with_every_feature(portfolio, card, as_of)
     helpers = _helpers(portfolio, card, as_of)
-    return replace(found, helpers=helpers).features(telling_features(found.matrix))
+    return replace(found, helpers=helpers).features(telling_features(found.matrix) if features is None else features)
 
 
 def _with_every_feature(portfolio: Portfolio, card: Card, as_of: date | None) -> Cohort:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from features.words import Unit
 from models.cards import Card, Population
 from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
-from models.risk_model import Floats, Helpers, RiskModel, inner_folds, sizes_for
+from models.risk_model import Floats, Helpers, RiskModel, Size, inner_folds, sizes_for
 from training.cohort import Cohort, catalog_of
 from training.statistics.paired import Difference, auc_difference
 
@@ -32,18 +32,28 @@ COLLECTION = "collection"
 
 
 def fit(
-    cohort: Cohort, *, seed: int = 0, separable: bool = True, monotone: bool = True, shallow: bool = True
+    cohort: Cohort,
+    *,
+    seed: int = 0,
+    size: Size | None = None,
+    separable: bool = True,
+    monotone: bool = True,
+    shallow: bool = True,
 ) -> RiskModel:
     """Return the model fitted on a cohort: separable by group, monotone by declaration, calibrated.
 
     Parameters
     ----------
+    size : the size of the model, where it is known; else inner cross-validation chooses it. Which of several sizes
+        is chosen changes nothing about how it is grown
     separable, monotone, shallow : False measures what the constraint costs: that groups are kept apart, that declared
         directions hold, that trees are no deeper than their tables can be; such a model is never served
     """
     model = RiskModel.of(catalog_of(cohort), seed=seed, separable=separable)
     if not monotone:
         model.set_params(directions=None)
+    if size is not None:
+        model.set_params(sizes=(size,))
     if not shallow:
         model.set_params(sizes=tuple(replace(size, max_depth=ANY_DEPTH) for size in sizes_for(len(cohort))))
     return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort), borrowers=cohort.borrowers)
@@ -105,10 +115,11 @@ def fitted_card(
     raw : how the facts that own features read come out of the lender's rows
     """
     features, recovery = catalog_of(cohort), fit_recovery(cohort, seed=seed)
+    model = fit(cohort, seed=seed)
     return FittedCard(
         card=cohort.card,
         version=version,
-        model=fit(cohort, seed=seed),
+        model=model,
         catalog=features,
         fingerprint=features.fingerprint,
         reference={
@@ -121,7 +132,7 @@ def fitted_card(
             **({"own_ranges": ranges} if (ranges := own_ranges(cohort)) else {}),
             **({} if recovery is None else {"recovered": _recovered(cohort)}),
         },
-        provenance={**provenance, "seed": seed},
+        provenance={**provenance, "seed": seed, "size": asdict(model.size_)},
         declared=declared or {},
         allocation=allocation,
         recovery=recovery,

@@ -21,7 +21,7 @@ def monotone_violations(model: RiskModel, values: Floats, *, rows: int = ROWS) -
     is no step: a missing value has no place in an order.
     """
     base = values[np.linspace(0, len(values) - 1, min(rows, len(values))).astype(int)]
-    thresholds = _thresholds(model)
+    thresholds = points_between_thresholds(model)
     wrong = 0
     for column, direction in enumerate(model.directions or []):
         points = thresholds.get(column)
@@ -34,7 +34,7 @@ def monotone_violations(model: RiskModel, values: Floats, *, rows: int = ROWS) -
     return wrong
 
 
-def _thresholds(model: RiskModel) -> dict[int, Floats]:
+def points_between_thresholds(model: RiskModel) -> dict[int, Floats]:
     """Return, for each column that the trees use, one value inside each interval between its thresholds."""
     used: dict[int, set[float]] = {}
     for tree in model.booster_.dump_model()["tree_info"]:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from features.errors import UsageError
 from training.cohort import Cohort
@@ -73,6 +73,25 @@ def splits(
         Split(fit_on, judge_on, f"fold {number} of {folds}")
         for number, (fit_on, judge_on) in enumerate(stratified, start=1)
     ]
+
+
+def kept_from_the_fit(whole: Cohort, hold_out: float, seed: int) -> tuple[Cohort, Cohort | None]:
+    """Return the cases that a card is fitted on, and those kept to judge it, or None where all are fitted on.
+
+    Parameters
+    ----------
+    hold_out : share of the cases that is kept, stratified by outcome; a borrower's cases stay together
+    """
+    if not hold_out:
+        return whole, None
+    if repeats(whole.borrowers):
+        # One of as many folds as come nearest to the share.
+        fold = _by_borrower(whole, max(2, round(1 / hold_out)), seed)[0]
+        return whole.rows(fold.fit_on), whole.rows(fold.judge_on)
+    fit_on, judge_on = train_test_split(
+        np.arange(len(whole)), test_size=hold_out, stratify=whole.bad, random_state=seed
+    )
+    return whole.rows(np.sort(fit_on)), whole.rows(np.sort(judge_on))
 
 
 def repeats(borrowers: Sequence[str] | npt.NDArray[np.str_]) -> bool:

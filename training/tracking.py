@@ -26,6 +26,8 @@ from training.fitting import probe_rows
 from training.parts_frame import parts_frame
 
 CHAMPION = "champion"
+VALIDATION, LATER_VALIDATION = "validation", "validation_later"
+"""The tags of a registered version that hold the verdicts on its own cases and, the latest one, on later cases."""
 HOME = "REPAYRANK_HOME"
 EXAMPLE_ROWS = 5
 DAYS_LISTED = 12
@@ -45,7 +47,7 @@ class Tracker:
         return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
 
     @contextmanager
-    def run(self, card: str) -> Iterator[str]:
+    def run(self, card: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
         """Open a run in the card's experiment; yield its id."""
         mlflow = _mlflow()
         self.root.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,7 @@ class Tracker:
             if experiment is None
             else experiment.experiment_id
         )
-        with mlflow.start_run(experiment_id=identity) as active:
+        with mlflow.start_run(experiment_id=identity, tags=dict(tags or {})) as active:
             yield str(active.info.run_id)
 
     def record(
@@ -126,10 +128,62 @@ class Tracker:
         )
         return str(registered.version)
 
+    @contextmanager
+    def validation(self, card: str, trained: str) -> Iterator[str]:
+        """Open a run for a validation, under the run that trained the version where it is still known; yield its id."""
+        mlflow = _mlflow()
+        client = mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        known = bool(trained) and _has_run(client, trained)
+        tags = {"kind": "validation", "trained_by": trained}
+        with self.run(card, tags | ({"mlflow.parentRunId": trained} if known else {})) as run:
+            yield run
+
+    def record_validation(
+        self,
+        card: str,
+        version: str,
+        *,
+        verdict: str,
+        own: bool,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Sequence[Path],
+    ) -> str | None:
+        """Log a validation in the open run and tag the registered version with its verdict; return that version.
+
+        None where the registry does not know the version: it was trained elsewhere.
+
+        Parameters
+        ----------
+        own : it was judged on its own cases; a verdict on later ones has a tag of its own
+        """
+        mlflow = _mlflow()
+        mlflow.log_params(dict(params))
+        mlflow.log_metrics(dict(metrics))
+        mlflow.set_tags({**tags, "verdict": verdict})
+        for path in files:
+            mlflow.log_artifact(str(path), "validation")
+        client = mlflow.MlflowClient()
+        name = _registered_name(card)
+        found = client.search_model_versions(f"name = '{name}'")
+        registered = next((one.version for one in found if one.tags.get("card_version") == version), None)
+        if registered is not None:
+            client.set_model_version_tag(name, registered, VALIDATION if own else LATER_VALIDATION, verdict)
+        return None if registered is None else str(registered)
+
     def alias(self, card: str, registered: str) -> None:
         """Make a registered version of a card the champion in the registry."""
         client = _mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         client.set_registered_model_alias(_registered_name(card), CHAMPION, registered)
+
+
+def _has_run(client: Any, run: str) -> bool:
+    try:
+        client.get_run(run)
+    except _mlflow().MlflowException:
+        return False
+    return True
 
 
 def _registered_name(card: str) -> str:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
-from sklearn.model_selection import train_test_split
 
 from features.errors import ModelRefused
 from features.portfolios import Portfolio
@@ -25,7 +23,7 @@ from training.cohort import Cohort, cohort
 from training.fitting import against_any_depth, fitted_card, golden_rows
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
-from training.splits import Split, repeats, splits
+from training.splits import kept_from_the_fit
 from training.statistics.metrics import Bools, performance
 from training.tracking import Tracker
 
@@ -76,7 +74,7 @@ def train(
     whole = cohort(portfolio, card, as_of)
     if whole.left_out:
         say(whole.left_out)
-    fitted_on, held_out = _split(whole, hold_out, seed)
+    fitted_on, held_out = kept_from_the_fit(whole, hold_out, seed)
     store, tracker = ModelStore(home), Tracker(home / "mlflow")
     say(f"fitting the {card.name} card on {len(fitted_on):,} cases, {len(fitted_on.matrix.features)} features")
     with tracker.run(card.name) as run:
@@ -90,6 +88,7 @@ def train(
                 "portfolio": portfolio.name,
                 "source": portfolio.source,
                 "zone": portfolio.zone,
+                "hold_out": hold_out,
             },
             declared=portfolio.declared,
             allocation=portfolio.allocation,
@@ -149,23 +148,6 @@ def _require_fit_to_serve(folder: Path, metrics: Mapping[str, float]) -> None:
             expected=f"AUC above {CHANCE} and no step against a direction",
             do="check the outcomes and the observation date, then train again; the champion is what it was",
         )
-
-
-def _split(whole: Cohort, hold_out: float, seed: int) -> tuple[Cohort, Cohort | None]:
-    if not hold_out:
-        return whole, None
-    if repeats(whole.borrowers):
-        fold = _by_borrower(whole, hold_out, seed)
-        return whole.rows(fold.fit_on), whole.rows(fold.judge_on)
-    fit_on, judge_on = train_test_split(
-        np.arange(len(whole)), test_size=hold_out, stratify=whole.bad, random_state=seed
-    )
-    return whole.rows(np.sort(fit_on)), whole.rows(np.sort(judge_on))
-
-
-def _by_borrower(whole: Cohort, hold_out: float, seed: int) -> Split:
-    """Return a split that keeps a borrower's cases together: one of as many folds as come nearest to the share."""
-    return splits(whole, by="borrower", folds=max(2, round(1 / hold_out)), seed=seed)[0]
 
 
 def _judged(fitted: FittedCard, fitted_on: Cohort, held_out: Cohort | None) -> tuple[Cohort, Floats]:

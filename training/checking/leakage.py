@@ -206,7 +206,7 @@ def one_outcome_only(column: Column, bad: Bools) -> str | None:
     told = _state(column, bad)
     if told is not None or column.levels is None:
         return told
-    found = (_only(column.levels == level, bad) for level in np.unique(column.levels))
+    found = (only_outcome(column.levels == level, bad) for level in np.unique(column.levels))
     only = next((outcome for outcome in found if outcome is not None), None)
     return None if only is None else f"one of its values stands almost only where the loan went {only}"
 
@@ -217,14 +217,14 @@ def _state(column: Column, bad: Bools) -> str | None:
         number = ~np.isnan(column.numbers)
         states |= {"other than 0": number & (column.numbers != 0), "0": number & (column.numbers == 0)}
     for state, members in states.items():
-        only = _only(members, bad)
+        only = only_outcome(members, bad)
         if only is not None:
             of_it = int((members & (bad if only == "bad" else ~bad)).sum())
             return f"{state} almost only where the loan went {only} ({of_it:,} of {int(members.sum()):,})"
     return None
 
 
-def _only(members: Bools, bad: Bools) -> str | None:
+def only_outcome(members: Bools, bad: Bools) -> str | None:
     """Return the outcome that some of the cases have almost alone, or None.
 
     The other outcome must be rarer than usual by a factor of fifty, and rarer than chance makes it: 20 good loans in a
