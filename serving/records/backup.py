@@ -71,6 +71,9 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=FOLDER_MODE, parents=True)
     yield unfinished
+    for path in unfinished.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
     sync_folder(unfinished)
     unfinished.rename(folder)
     sync_folder(folder.parent)

@@ -111,9 +111,9 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def copy(connection: sqlite3.Connection, path: Path) -> None:
-    """Write the database into a new file and return once it is on the disk.
+    """Write the database into a new file, which is not on the disk yet when this returns.
 
-    The caller keeps all other processes from writing meanwhile.
+    The caller keeps all other processes from writing meanwhile: they need not wait for the disk as well.
 
     Raises
     ------
@@ -123,7 +123,8 @@ def copy(connection: sqlite3.Connection, path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as target:
-            target.execute(f"PRAGMA synchronous = {EXTRA}")
+            for pragma in ("synchronous = OFF", "journal_mode = OFF"):
+                target.execute(f"PRAGMA {pragma}")
             connection.backup(target)
     except sqlite3.Error as error:
         raise ConfigurationRefused(

@@ -270,7 +270,7 @@ class Vault:
         return [Hold(pseudonym, reason, date.fromisoformat(day)) for pseudonym, reason, day in found]
 
     def copy(self, path: Path) -> None:
-        """Write all that the vault has now into a new file, in which those who are erased later stay.
+        """Write all that the vault has now into a new file, which is not synced; those who are erased later stay in it.
 
         Raises
         ------
