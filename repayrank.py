@@ -361,6 +361,14 @@ def serve(
     database_url: DatabaseUrlOption = None,
     checkpoints: CheckpointsOption = None,
     log_name: LogNameOption = DEFAULT_LOG_NAME,
+    leave_seconds: Annotated[
+        float,
+        typer.Option(
+            "--leave-seconds",
+            min=0.0,
+            help="How long after SIGTERM to go on answering while readiness is refused, for a load balancer to notice.",
+        ),
+    ] = 0.0,
     without_records: Annotated[
         bool, typer.Option("--without-records", help="Write no decision down; for trying out only.")
     ] = False,
@@ -387,6 +395,7 @@ def serve(
             log_name=log_name,
             host=host,
             port=port,
+            leave_seconds=leave_seconds,
         )
     )
 

@@ -47,13 +47,14 @@ def run(settings: Settings) -> None:
         from serving.decisions.opening import opened_recorder
         from serving.front import ROUTES, to_stderr
         from serving.impatient import Impatient
+        from serving.leaving import LeavingServer
         from serving.service import front, service
         from serving.state import load
 
         loaded = load(settings)
         door = Door.of(settings.written_to, ROUTES, to_stderr)
         front.open(loaded, settings, opened_recorder(settings, loaded, to_stderr), door)
-        server = uvicorn.Server(
+        server = LeavingServer(
             uvicorn.Config(
                 front.before(service.to_asgi()),
                 lifespan="on",
@@ -63,7 +64,8 @@ def run(settings: Settings) -> None:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=SECONDS_TO_FINISH,
-            )
+            ),
+            settings.leave_seconds,
         )
         to_stderr(
             {
@@ -133,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database-url", help=f"without a password; with one in {DATABASE_URL}")
     parser.add_argument("--checkpoints", type=Path)
     parser.add_argument("--log-name", default=DEFAULT_LOG_NAME)
+    parser.add_argument("--leave-seconds", type=float, default=Settings.leave_seconds)
     parser.add_argument("--without-records", action="store_true")
     given = parser.parse_args(arguments)
     try:
@@ -154,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 log_name=given.log_name,
                 host=given.host,
                 port=given.port,
+                leave_seconds=given.leave_seconds,
             )
         )
     except RepayrankError as error:

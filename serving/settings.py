@@ -47,6 +47,8 @@ class Settings:
     threads : how many computations run at a time; requests that wait meanwhile are computed together
     read_seconds : longest time a client may take to send its body
     look_seconds : time between looks for a new champion
+    leave_seconds : how long after SIGTERM requests are still taken while readiness is refused, so that whoever spreads
+        them over several services stops sending; longer than it takes to ask for readiness again
     """
 
     home: Path = DEFAULT_HOME
@@ -66,6 +68,7 @@ class Settings:
     threads: int = 2
     read_seconds: float = 5.0
     look_seconds: float = 2.0
+    leave_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         limits = (
@@ -78,6 +81,8 @@ class Settings:
             "look_seconds",
         )
         faults = [f"{name} must be above 0" for name in limits if getattr(self, name) <= 0]
+        if not 0 <= self.leave_seconds < float("inf"):
+            faults.append("leave_seconds must be 0 or more")
         if not 0 <= self.port <= 65_535:  # noqa: PLR2004 - the range of a port
             faults.append("port must be 0 to 65535")
         if faults:

@@ -8,6 +8,7 @@ then shows: one record for each answered key, with the ids that were answered, a
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import socket
@@ -65,10 +66,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Told:
-    """What a key was answered first."""
+    """What a key was answered first: the digest of its bytes, the ids of its scores and the number of its record."""
 
     request: Request
-    body: bytes
+    sha256: bytes
+    ids: tuple[str, ...]
     record: int
 
 
@@ -202,10 +204,6 @@ class Ledger:
         """Return whether something was answered that was sent after a moment."""
         return self.last is not None and self.last.began > moment
 
-    def seconds(self, status: int = 200) -> list[float]:
-        """Return how long each sending took that was answered with a status, the shortest first."""
-        return sorted(one.ended - one.began for sent in self._sent.values() for one in sent if one.status == status)
-
     def require_lawful(self) -> None:
         """Check that each refusal had its reason, and that no key got two answers."""
         assert not self.faults, self.faults[:5]
@@ -218,12 +216,13 @@ class Ledger:
                     assert self.told[key].request != one.request, f"422 for the body that {key} was answered for"
 
     def _compare(self, request: Request, answer: Answer) -> None:
-        told = Told(request, answer.body, int(answer.headers["repayrank-record"]))
+        digest, record = hashlib.sha256(answer.body).digest(), int(answer.headers["repayrank-record"])
+        first = self.told.get(request.key)
+        if first is None:
+            self.told[request.key] = Told(request, digest, _ids(answer.body), record)
+        elif (request, digest, record) != (first.request, first.sha256, first.record):
+            self.faults.append(f"two answers to {request.key}: {first.record} {first.sha256.hex()}, then {record}")
         self.notes[answer.headers["repayrank-checkpoint"]] = None
-        first = self.told.setdefault(request.key, told)
-        if told != first:
-            differs = [name for name in ("request", "body", "record") if getattr(told, name) != getattr(first, name)]
-            self.faults.append(f"two answers to {request.key}: another {', another '.join(differs)}")
 
 
 def _was_at_work(other: Sending, meanwhile: Sending) -> bool:
@@ -294,7 +293,7 @@ def require_reconciled(ledger: Ledger, archive: Archive, *, seed: int, replayed:
     remembered = list(ledger.notes)[-NOTES_COMPARED:]
     report = verify(archive.place, [base64.b64decode(note) for note in remembered])
     found = dict(decisions(archive))
-    lost = [key for key, told in ledger.told.items() if found.get(told.record) != _ids(told.body)]
+    lost = [key for key, told in ledger.told.items() if found.get(told.record) != told.ids]
     assert not lost, f"{len(lost)} answered and not on record as answered, such as {lost[0]} (seed {seed})"
     assert len(found) == len(ledger.told), f"{len(found)} records of {len(ledger.told)} requests (seed {seed})"
     assert len({told.record for told in ledger.told.values()}) == len(ledger.told)
@@ -304,15 +303,15 @@ def require_reconciled(ledger: Ledger, archive: Archive, *, seed: int, replayed:
     return report
 
 
-def decisions(archive: Archive) -> Iterator[tuple[int, list[str]]]:
+def decisions(archive: Archive) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the number of each record of decisions with the ids of its scores."""
     with reading(database_of(archive.place)) as tables:
         for row in checked_rows(tables, archive.place):
             if row.entry.asked.event == EVENT:
-                ids = [decision["score_id"] for decision in decision_record(row.entry.asked.record)["decisions"]]
-                yield row.entry.sequence, ids
+                kept = decision_record(row.entry.asked.record)["decisions"]
+                yield row.entry.sequence, tuple(decision["score_id"] for decision in kept)
 
 
-def _ids(body: bytes) -> list[str]:
+def _ids(body: bytes) -> tuple[str, ...]:
     (entries,) = json.loads(body).values()
-    return [entry["score_id"] for entry in entries]
+    return tuple(entry["score_id"] for entry in entries)
