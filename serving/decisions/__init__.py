@@ -11,4 +11,5 @@ reading     a decision with the contribution of every feature, for its reviewer
 cards       the models and policies of old decisions
 policies    every policy that decided, kept by its digest
 replay      a decision computed anew from its record, compared to the bit
+expiry      the lender's terms carried out: ordered, keys destroyed, dropped
 """

@@ -174,10 +174,14 @@ def _kept(tables: Tables, place: Place, today: date) -> Iterator[Kept]:
         found = following.named.at(row.sequence)
         if found is not None and row.sequence == found[0].last:
             days.saw(found[0].day)
-        if not isinstance(row, Row) or row.entry.asked.event in NEVER_DROPPED:
+        if not isinstance(row, Row):
             continue
         event, record = row.entry.asked.event, row.entry.asked.record
         day = day_of(record)
+        if day is not None:
+            days.saw(day)
+        if event in NEVER_DROPPED:
+            continue
         if day is None:
             raise DataRefused(
                 "a record that does not say when it was made",
@@ -185,7 +189,6 @@ def _kept(tables: Tables, place: Place, today: date) -> Iterator[Kept]:
                 expected="recorded_at with its zone in every record",
                 do="nothing was dropped, and nothing of this log can be until the program that writes it is mended",
             )
-        days.saw(day)
         counted = max(day, days.newest(today) or day)
         yield Kept(row.sequence, event, counted, subjects_in(record), found is not None)
 

@@ -28,6 +28,7 @@ from expiring_logs import (
     TODAY,
     Told,
     archive_in,
+    exported_unchecked,
     fill,
     gone,
     left,
@@ -38,6 +39,8 @@ from expiring_logs import (
     terms_of,
     there,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from subject_vaults import MASTER, name
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
@@ -58,6 +61,12 @@ from serving.records.terms import day_everywhere
 from serving.subjects.vault import open_vault
 
 SEED = int(os.environ.get("REPAYRANK_EXPIRY_SEED", "0"))
+CLOCKS = int(os.environ.get("REPAYRANK_EXPIRY_CLOCKS", "8"))
+"""Logs whose clock is anywhere; a release asks for 300."""
+
+PAGE, HEADER_BYTES, LEAF_OF_A_TABLE = 4_096, 8, 13
+"""Of SQLite's files (https://sqlite.org/fileformat2.html)."""
+
 RUNS = int(os.environ.get("REPAYRANK_EXPIRY_RUNS", "20"))
 """How often records are dropped in nine simulated years; a release asks for 400."""
 
@@ -135,6 +144,25 @@ def test_no_bytes_of_what_went_are_left_in_any_file(file_archive, tmp_path):
     assert len(left(tmp_path, canaries)) >= 3 * (len(told) - len(goes))
     assert verify(file_archive.place).expired == len(goes) == 100
     assert all(file_archive.vault.pseudonym_of(name(at)) for at in range(20))
+
+
+def test_a_copy_of_what_went_in_the_unused_part_of_a_page_goes_too(file_archive):
+    canaries = list(fill(file_archive, ROWS).values())
+    path = file_archive.place.database
+    content = path.read_bytes()
+    for page in range(PAGE, len(content), PAGE):
+        cells = int.from_bytes(content[page + 3 : page + 5], "big")
+        begin, end = page + HEADER_BYTES + 2 * cells, page + int.from_bytes(content[page + 5 : page + 7], "big")
+        if content[page] == LEAF_OF_A_TABLE and end - begin > 100:
+            with path.open("r+b") as stream:
+                stream.seek(begin + 10)
+                stream.write(canaries[0][0].hex().encode())
+            break
+    else:
+        pytest.fail("no page has room")
+    assert verify(file_archive.place).records == len(ROWS)
+    expired(file_archive, KEY, TERMS, TODAY, NOW)
+    assert left(file_archive.place.folder, [canaries[0]]) == []
 
 
 def test_no_bytes_of_what_went_are_left_in_the_tables_of_a_server(server, tmp_path):
@@ -292,6 +320,30 @@ def test_where_the_clock_was_set_back_a_record_counts_from_the_newest_day_before
     assert expired(archive, KEY, TERMS, date(2031, 3, 1), noon(2031, 3, 5)).records == {}
     assert expired(archive, KEY, TERMS, date(2031, 3, 2), noon(2031, 3, 5)).records == {SCORE: 2}
     assert gone(archive.place) == {0, 2, 3, 4}
+
+
+@given(st.data())
+@settings(max_examples=CLOCKS, deadline=None)
+def test_whatever_the_clock_says_nothing_goes_before_its_own_day_and_the_log_verifies(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("clock")
+    archive = archive_in(folder, place_in(folder))
+    terms, now = terms_of({SCORE: 3, READ: 1}), noon(2026, 1, 1)
+    made: dict[int, Told] = {}
+    for _ in range(3):
+        stamps = data.draw(st.lists(st.integers(-200, 200), min_size=1, max_size=4))
+        told = [Told(now + timedelta(days=at), data.draw(st.sampled_from([SCORE, READ]))) for at in stamps]
+        size = verify(archive.place).records if made else 0
+        fill(archive, told)
+        made |= dict(enumerate(told, start=size))
+        now += timedelta(days=data.draw(st.integers(0, 150)))
+        expired(archive, KEY, terms, day_everywhere(now), now)
+        for at in gone(archive.place):
+            assert over_everywhere(made[at].at, terms.months(made[at].kind), now)
+    assert alone.main([str(exported_unchecked(archive.place, folder / "export"))]) == 0
+    # In the end all goes: no error of the clock keeps a record for longer than the error was.
+    now += timedelta(days=550)
+    expired(archive, KEY, terms, day_everywhere(now), now)
+    assert gone(archive.place) == set(made)
 
 
 def test_a_backup_restores_what_is_left_and_an_older_one_is_finished_by_the_next_run(tmp_path):

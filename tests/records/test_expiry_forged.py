@@ -153,6 +153,13 @@ def test_an_order_that_says_another_kind_or_day_than_a_record_had_is_found(log, 
     require_refused(log, tmp_path, ORDER, capsys)
 
 
+def test_an_order_for_a_record_of_a_day_after_it_is_found(tmp_path, capsys):
+    archive = archive_in(tmp_path, place_in(tmp_path))
+    fill(archive, [Told(noon(2027, 1, 1))])
+    order(archive.place, [Span(SCORE, 0, 0, DAY)])
+    require_refused(archive.place, tmp_path, 1, capsys)
+
+
 def test_a_second_order_for_a_record_is_found(log, tmp_path, capsys):
     order(log, RIGHT)
     order(log, RIGHT[:1])

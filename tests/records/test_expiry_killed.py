@@ -26,7 +26,7 @@ from serving.records.audit import verify
 from serving.records.expiry import DONE, ORDERED
 from serving.records.export import export
 
-KILLS = int(os.environ.get("REPAYRANK_EXPIRY_KILLS", "5"))
+KILLS = int(os.environ.get("REPAYRANK_EXPIRY_KILLS", "3"))
 SEED = int(os.environ.get("REPAYRANK_EXPIRY_SEED", "0"))
 WORKER = Path(__file__).parents[1] / "support" / "expiry_worker.py"
 CALLS = "pwrite64,write,fdatasync,fsync,ftruncate,unlink"
@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_at_any_of_its_writes_is_finished_by_the_next(tmp_p
 
 def test_a_run_on_a_server_that_is_killed_is_finished_by_the_next(server, tmp_path):
     chosen = random.Random(SEED)
-    for turn in range(2):
+    for turn in range(-(-KILLS // 3)):
         folder = tmp_path / str(turn)
         archive = archive_in(folder, place_in(folder, server.new()))
         canaries = list(fill(archive, ROWS).values())
