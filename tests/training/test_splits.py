@@ -134,3 +134,11 @@ def test_helping_loans_of_borrowers_who_are_judged_do_not_help():
     part = cohort.rows(np.array([0, 1]))
     assert part.helpers is not None
     assert part.helpers.borrowers.tolist() == ["B0", "B1", "B99"]
+
+
+def test_a_part_of_the_cases_has_no_helper_of_a_later_day():
+    helpers = cohort_of([0, 50, 51, 90], [90, 91, 92, 93], [True, False, True, False])
+    cohort = replace(cohort_of([0, 50, 90, 99], [0, 1, 2, 3], [True, False, True, False]), helpers=helpers)
+    part = cohort.rows(np.array([0, 1]))
+    assert part.helpers is not None
+    assert part.helpers.borrowers.tolist() == ["B90", "B91"]
