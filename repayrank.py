@@ -22,6 +22,7 @@ from features.errors import ConfigurationRefused, DataRefused, RepayrankError, U
 from serving.audit_verbs import CheckpointsOption, LogNameOption, RecordsOption, StateOption, audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.token_verbs import token_app
+from training.tuning_verbs import tune
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -47,6 +48,7 @@ portfolio_app = typer.Typer(
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
+app.command()(tune)
 
 PortfolioOption = Annotated[
     str,
@@ -127,6 +129,10 @@ def train(
     as_of: AsOfOption = None,
     zone: ZoneOption = None,
     seed: SeedOption = 0,
+    tuned: Annotated[bool, typer.Option("--tuned", help="With what `repayrank tune` found for this card.")] = False,
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", help="With the parameters of a file that `repayrank tune` wrote.")
+    ] = None,
 ) -> None:
     """Fit a card on a book whose outcomes are known; sign it, record it in MLflow and make it the champion.
 
@@ -134,12 +140,14 @@ def train(
     """
     from models.cards import card_of
     from training.train import train as train_card
+    from training.tuning_result import size_asked_for
 
     _require_folder(home)
     _require_card(card)
     book = _book(portfolio, zone, data)
     wanted = card_of(book, card or book.card)
-    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, say=_say)
+    size = size_asked_for(home, wanted.name, tuned=tuned, parameters=parameters)
+    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, parameters=size, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
