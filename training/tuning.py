@@ -17,10 +17,9 @@ import optuna
 from sklearn.metrics import roc_auc_score
 
 from features.errors import UsageError
-from features.portfolios import Portfolio
-from models.cards import Card, declaration
+from models.cards import declaration
 from models.risk_model import Size
-from training.cohort import Cohort, cohort
+from training.cohort import Cohort
 from training.fitting import data_hash, fit
 from training.paired import auc_difference
 from training.plots_tuning import parameter_importance, tuning_history
@@ -60,11 +59,11 @@ class Outcome:
 
 
 def tune(
-    portfolio: Portfolio,
-    card: Card,
+    whole: Cohort,
     home: Path,
     *,
-    as_of: date | None = None,
+    portfolio: str,
+    source: str,
     seed: int = 0,
     trials: int = TRIALS,
     seconds: float | None = None,
@@ -79,6 +78,7 @@ def tune(
 
     Parameters
     ----------
+    portfolio, source : the name of the cohort's book and where it comes from
     trials : trials in all, with those that are already done; they are the same whether done at once or not
     seconds : stop beginning trials after so long
     by, folds, test_from, embargo_days : how cases are split (`training.tuning_splits.nested`)
@@ -88,12 +88,10 @@ def tune(
     ------
     UsageError : too few cases, another process at work on the same search, or no time for a single trial
     """
-    whole = cohort(portfolio, card, as_of)
-    if whole.left_out:
-        say(whole.left_out)
+    card = whole.card
     cut = nested(whole, by=by, folds=folds, seed=seed, test_from=test_from, embargo_days=embargo_days)
     ground = Ground(cut.tuned_on, cut.among, seed, threads)
-    about = _about(whole, cut, ground, portfolio)
+    about = {"portfolio": portfolio, "source": source, **_about(whole, cut, ground)}
     name = _digest({**about, "card": declaration(card)})[:SHORT]
     say(f"tuning the {card.name} card on {len(cut.tuned_on):,} cases, {len(cut.set_apart):,} {cut.words}")
     say(f"making large: {ground.objective.words}")
@@ -102,7 +100,7 @@ def tune(
         opened(latest.parent / name) as study,
         recorded(Tracker(home / "mlflow"), card.name, name, parameters=about, tags=_tags(ground)) as record,
     ):
-        record.dataset(card.name, about["data_sha256"], portfolio.source, len(cut.tuned_on))
+        record.dataset(card.name, about["data_sha256"], source, len(cut.tuned_on))
         done = _searched(study, ground, record, trials, seconds, say)
         best = _best(done)
         say("judging the best size on the loans set apart, against the default sizes")
@@ -177,14 +175,12 @@ def _duration(seconds: float) -> str:
     return f"about {seconds / MINUTE:.0f} min" if seconds >= 2 * MINUTE else f"about {seconds:.0f} s"
 
 
-def _about(whole: Cohort, cut: Nested, ground: Ground, portfolio: Portfolio) -> dict[str, Any]:
+def _about(whole: Cohort, cut: Nested, ground: Ground) -> dict[str, Any]:
     """Return what decides every figure of a search: another of one of them is another search."""
     told = hashlib.sha256(cut.tuned_on.observed_on.tobytes())
     for split in ground.among:
         told.update(np.ascontiguousarray(split.fit_on).tobytes() + np.ascontiguousarray(split.judge_on).tobytes())
     return {
-        "portfolio": portfolio.name,
-        "source": portfolio.source,
         "seed": ground.seed,
         "book_sha256": data_hash(whole),
         "data_sha256": data_hash(cut.tuned_on),

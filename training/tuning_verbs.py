@@ -96,6 +96,7 @@ def tune(
     _require_optuna()
     from features.portfolios import open_portfolio
     from models.cards import card_named, card_of
+    from training.cohort import cohort
     from training.splits import KINDS
     from training.tuning import tune as tuned
 
@@ -106,13 +107,16 @@ def tune(
     book = open_portfolio(portfolio, zone, data=data)
     # Polars 2.1 takes Ctrl-C with its first query and lets none through.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    cases = cohort(book, card_of(book, card or book.card), None if as_of is None else as_of.date())
+    if cases.left_out:
+        _say(cases.left_out)
     own_by, own_from = book.split or (None, None)
     try:
         outcome = tuned(
-            book,
-            card_of(book, card or book.card),
+            cases,
             home,
-            as_of=None if as_of is None else as_of.date(),
+            portfolio=book.name,
+            source=book.source,
             seed=seed,
             trials=trials,
             seconds=None if minutes is None else minutes * SECONDS_A_MINUTE,
