@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from models.fitted_card import FittedCard
     from models.store import ModelStore
     from training.cohort import Cohort
-    from training.metrics import Bools
+    from training.statistics.metrics import Bools
 
 app = typer.Typer(
     help="Who will repay, who first, and why: scores, reasons and an order of work for a lender's loans.",

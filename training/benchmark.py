@@ -15,7 +15,7 @@ from features.declaration import Feature
 from features.words import Unit
 from models.risk_model import Floats, inner_folds
 from training.cohort import Cohort
-from training.paired import Difference, auc_difference
+from training.statistics.paired import Difference, auc_difference
 
 NAME = "logistic regression"
 MOST_STEPS = 2_000

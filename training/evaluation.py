@@ -14,10 +14,10 @@ from models.risk_model import Floats
 from training.benchmark import NAME, logistic, score_of
 from training.cohort import Cohort, catalog_of
 from training.fitting import fit
-from training.metrics import Bools, performance
 from training.monotonicity import monotone_violations
-from training.paired import auc_difference
 from training.splits import Split
+from training.statistics.metrics import Bools, performance
+from training.statistics.paired import auc_difference
 from training.truth import against_truth
 
 Told = Callable[[str], None]

@@ -20,7 +20,7 @@ from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
 from models.risk_model import Floats, Helpers, RiskModel, Size, inner_folds, sizes_for
 from training.cohort import Cohort, catalog_of
-from training.paired import Difference, auc_difference
+from training.statistics.paired import Difference, auc_difference
 
 ANY_DEPTH = -1
 """What LightGBM calls trees that may be as deep as their leaves allow."""

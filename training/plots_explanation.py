@@ -16,7 +16,6 @@ from models.assessment import Assessment
 from models.policy import CutOffs
 from models.quadrants import quadrants
 from models.risk_model import GROUP_ORDER, Floats
-from training.metrics import Bools
 from training.plot_style import (
     ACCENT,
     GREY,
@@ -31,6 +30,7 @@ from training.plot_style import (
     name_axes,
     write_lines,
 )
+from training.statistics.metrics import Bools
 
 MOST_POINTS = 3000
 """Loans drawn in a cloud of points, spread evenly over the book; more only hide each other."""

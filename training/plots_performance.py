@@ -9,9 +9,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import roc_curve
 
 from models.risk_model import Floats
-from training.deciles import Money, captured_money, decile_table
-from training.metrics import Bools, discrimination
 from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, SMALL, blank, name_axes, write_lines
+from training.statistics.deciles import Money, decile_table
+from training.statistics.metrics import Bools, discrimination
+from training.statistics.worked import captured_money
 
 
 def roc_and_ks(bad: Bools, log_odds: Floats) -> Figure:

@@ -11,9 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from models.risk_model import Floats
 from training.cohort import Cohort
-from training.deciles import captured_money
 from training.fitting import fit_recovery
 from training.splits import Split
+from training.statistics.worked import captured_money
 
 FIRST = 0.1
 """The share of a work list whose recovered money is compared."""

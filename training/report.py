@@ -11,11 +11,11 @@ import numpy as np
 from models.assessment import Assessment
 from training import report_words as words
 from training.markup import ENGLISH, Markup, both, element
-from training.metrics import Bools, performance
 from training.report_evidence import drivers, evidence, has_both_outcomes
 from training.report_grounds import grounds
 from training.report_summary import header, summary
 from training.report_worklist import cases, comparison, work_list
+from training.statistics.metrics import Bools, performance
 
 POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Told to the browser: the page may load nothing from anywhere."""

@@ -10,14 +10,16 @@ from features.words import Text
 from models.assessment import Assessment
 from models.policy import QUADRANTS
 from training import report_words as words
-from training.deciles import CONFIDENCE, Decile, captured_money, decile_table
 from training.markup import Markup, both, element
-from training.metrics import Bools
 from training.plot_style import svg
 from training.plots_explanation import MOST_FEATURES, MOST_POINTS, legend_of_groups, quadrant_plot, shap_summary
 from training.plots_performance import calibration_by_decile, captured_money_by_decile, lift_by_decile, roc_and_ks
 from training.report_layout import caption, drawing, rounded, section, suggested, table
 from training.report_summary import TENTH
+from training.statistics.deciles import Decile, decile_table
+from training.statistics.intervals import CONFIDENCE
+from training.statistics.metrics import Bools
+from training.statistics.worked import captured_money
 
 
 def has_both_outcomes(bad: Bools | None) -> bool:

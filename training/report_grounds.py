@@ -10,7 +10,7 @@ from models.attribution import ADDITIVITY_BOUND, distance_from_lightgbm
 from models.policy import LossShare
 from training import report_words as words
 from training.markup import Markup, both, element, joined
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 SHORT_HASH = 16
 

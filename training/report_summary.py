@@ -9,10 +9,10 @@ import numpy as np
 from features.words import Text
 from models.assessment import Assessment
 from training import report_words as words
-from training.deciles import captured_money
 from training.markup import Markup, both, element
-from training.metrics import Bools
 from training.report_layout import rounded
+from training.statistics.metrics import Bools
+from training.statistics.worked import captured_money
 
 TENTH = 0.1
 

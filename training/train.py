@@ -23,10 +23,10 @@ from training.benchmark import NAME as BENCHMARK
 from training.benchmark import against_benchmark
 from training.cohort import Cohort, cohort
 from training.fitting import against_any_depth, data_hash, fitted_card, golden_rows
-from training.metrics import Bools, performance
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
 from training.splits import Split, repeats, splits
+from training.statistics.metrics import Bools, performance
 from training.tracking import Tracker
 from training.tuning_result import Chosen
 

@@ -12,7 +12,7 @@ from features.declaration import Group
 from models.attribution import Attribution, attribute
 from models.risk_model import Floats, RiskModel
 from training.cohort import Cohort, catalog_of
-from training.metrics import discrimination
+from training.statistics.metrics import discrimination
 
 TRAITS = {Group.ABILITY: "ability", Group.WILLINGNESS: "willingness"}
 

@@ -21,9 +21,9 @@ from models.cards import declaration
 from models.risk_model import Size
 from training.cohort import Cohort
 from training.fitting import data_hash, fit
-from training.paired import auc_difference
 from training.plots_tuning import parameter_importance, tuning_history
 from training.splits import Split
+from training.statistics.paired import auc_difference
 from training.tracking import Tracker
 from training.tuning_objective import Objective
 from training.tuning_record import TuningRecord, recorded

@@ -23,8 +23,8 @@ from sklearn.metrics import roc_auc_score
 
 from models.risk_model import Floats
 from training.cohort import LEAST_OF_EACH, Cohort
-from training.metrics import Bools
 from training.splits import Split
+from training.statistics.metrics import Bools
 
 FALL_WEIGHT, SPREAD_WEIGHT = 88.0, 0.5
 LEAST_PERIODS = 3

@@ -18,7 +18,7 @@ from typing import Any
 from features.errors import ConfigurationRefused, UsageError
 from models.patterns import MOST_NODES
 from models.risk_model import Size
-from training.paired import Difference
+from training.statistics.paired import Difference
 
 FILE = "parameters.toml"
 FORMAT = 1

@@ -15,8 +15,6 @@ from features.declaration import Group
 from models.assessment import Assessment
 from models.risk_model import GROUP_ORDER
 from training.cohort import Cohort
-from training.deciles import captured_money, decile_table, tenths
-from training.metrics import discrimination
 from training.plot_style import svg
 from training.plots import (
     calibration_by_decile,
@@ -27,6 +25,9 @@ from training.plots import (
     shap_summary,
     waterfall,
 )
+from training.statistics.deciles import decile_table, tenths
+from training.statistics.metrics import discrimination
+from training.statistics.worked import captured_money
 from training.waterfall import waterfall_of
 
 

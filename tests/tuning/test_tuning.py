@@ -21,18 +21,14 @@ import numpy as np
 import pytest
 from tuning_worker import work
 
-from features.errors import UsageError
-from models.cards import card_of
-from training.cohort import Cohort, cohort
+from training.cohort import Cohort
 from training.fitting import fit
 from training.tracking import Tracker
-from training.train import train
 from training.tuning import Outcome, tune
 from training.tuning_record import GIVEN_UP, JUDGED, NUMBER, PARENT, SEARCH, STATE
 from training.tuning_result import chosen
 from training.tuning_space import defaults, size_of
 from training.tuning_study import DATABASE, LEAST_TO_COMPARE, Finished, finished, opened
-from training.tuning_trials import Ground
 
 KILLS = int(os.environ.get("REPAYRANK_TUNING_KILLS", "3"))
 SEED = int(os.environ.get("REPAYRANK_TUNING_SEED", "0"))
@@ -172,7 +168,7 @@ def whole_of(outcome: Outcome) -> range:
 def test_a_search_that_is_killed_again_and_again_does_the_same_trials_once_each(
     outcome, whole, home, tmp_path, empty_mlflow
 ):
-    chance = random.Random(SEED)  # noqa: S311
+    chance = random.Random(SEED)
     other = new_home(tmp_path / "home", empty_mlflow)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tuning_worker", "mlflow"])

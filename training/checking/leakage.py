@@ -18,7 +18,7 @@ from scipy.stats import binom
 from models.risk_model import Floats
 from training.checking.telling_names import of_a_planned_day, of_what_comes_after
 from training.cohort import LEAST_OF_EACH
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 TOO_GOOD = 0.95
 """AUC from which one column knows too much. On the public books that this project was built on, whole cards reach 0.70

@@ -15,7 +15,7 @@ from models.cards import Card, Population
 from models.risk_model import Floats
 from training.checking.column_roles import OF_FACTS
 from training.checking.leakage import Cases, Column
-from training.metrics import Bools
+from training.statistics.metrics import Bools
 
 LOAN = "loan_id__"
 

@@ -1,4 +1,4 @@
-"""How the loans behave tenth by tenth, riskiest first, and how much of the lost money the first of them hold."""
+"""How the loans behave tenth by tenth, riskiest first."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from models.risk_model import Floats
-from training.metrics import Bools
+from training.statistics.intervals import wilson
+from training.statistics.metrics import Bools
 
 Money = npt.NDArray[np.int64]
 
 DECILES = 10
-CONFIDENCE = 0.95
-"""Probability with which an interval around an observed share covers the true one."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,15 @@ def decile_table(bad: Bools, probability: Floats, exposure_minor: Money | None =
     for number, members in enumerate(tenths(probability), start=1):
         went_bad, loans = int(bad[members].sum()), len(members)
         found += went_bad
-        interval = binomtest(went_bad, loans).proportion_ci(CONFIDENCE, method="wilson")
+        interval = wilson(went_bad, loans)
         table.append(
             Decile(
                 number=number,
                 loans=loans,
                 predicted=float(probability[members].mean()),
                 observed=went_bad / loans,
-                low=float(interval.low),
-                high=float(interval.high),
+                low=interval.low,
+                high=interval.high,
                 lift=went_bad / loans / float(bad.mean()),
                 found=found / int(bad.sum()),
                 exposure_minor=int(money[members].sum()),
@@ -75,21 +73,3 @@ def decile_table(bad: Bools, probability: Floats, exposure_minor: Money | None =
 def tenths(score: Floats) -> list[npt.NDArray[np.intp]]:
     """Return the positions of the loans in ten groups of equal size, highest score first; ties keep their order."""
     return np.array_split(np.argsort(-score, kind="stable"), max(1, min(DECILES, len(score))))
-
-
-def captured_money(bad: Bools, ranking: Floats, exposure_minor: Money, shares: Floats) -> Floats:
-    """Return the share of the money that went bad which the first loans of a ranking hold.
-
-    Money that went bad is the exposure of the loans with the bad outcome. Between two loans it grows linearly.
-
-    Parameters
-    ----------
-    ranking : the higher, the earlier
-    shares : shares of the loans, 0 to 1, counted from the first
-
-    >>> captured_money(np.array([True, True]), np.array([2.0, 1.0]), np.array([300, 100]), np.array([0.5]))
-    array([0.75])
-    """
-    order = np.argsort(-ranking, kind="stable")
-    lost = np.concatenate([[0], np.cumsum(np.where(bad, exposure_minor, 0)[order])])
-    return np.asarray(np.interp(shares, np.linspace(0, 1, len(lost)), lost / lost[-1]))

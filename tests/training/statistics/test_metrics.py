@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from training.metrics import accuracy, discrimination
+from training.statistics.metrics import accuracy, discrimination
 
 loans = st.lists(st.tuples(st.booleans(), st.integers(-20, 20)), min_size=4, max_size=200).filter(
     lambda drawn: len({bad for bad, _ in drawn}) == 2

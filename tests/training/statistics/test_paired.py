@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training.paired import auc_difference
+from training.statistics.paired import auc_difference
 
 
 def drawn(random: np.random.Generator, size: int = 400, first: float = 1.0, second: float = 1.0):

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+import numpy.typing as npt
+from scipy.stats import norm
 
 from models.risk_model import Floats
-from training.metrics import Bools
-
-CONFIDENCE = 0.95
+from training.statistics.auc import LEAST_OF_EACH, placements
+from training.statistics.inputs import TooFew, both_outcomes, scores
+from training.statistics.intervals import CONFIDENCE, reach
+from training.statistics.metrics import Bools
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,16 @@ class Difference:
         return f"worse: {told}" if self.high < 0 else f"not told apart: {told}"
 
 
+@dataclass(frozen=True)
+class PairedTest:
+    """A test that two scores order the same loans equally well; `difference` is the first AUC less the second."""
+
+    difference: float
+    standard_error: float
+    z: float
+    p_value: float
+
+
 def auc_difference(parts: Sequence[tuple[Bools, Floats, Floats]]) -> Difference:
     """Return the mean difference of AUC, first score less second, over parts that were judged on their own.
 
@@ -44,22 +56,36 @@ def auc_difference(parts: Sequence[tuple[Bools, Floats, Floats]]) -> Difference:
     """
     differences, variances = zip(*(_delong(*part) for part in parts), strict=True)
     mean, spread = float(np.mean(differences)), float(np.sqrt(np.sum(variances)) / len(parts))
-    reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * spread
-    return Difference(mean, mean - reach, mean + reach)
+    away = reach(CONFIDENCE) * spread
+    return Difference(mean, mean - away, mean + away)
+
+
+def paired_test(bad: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
+    """Return DeLong's test of two scores on the same loans, two-sided.
+
+    Two scores that order all loans alike differ by 0 with certainty: p is 1. Where they differ and nothing varies, as
+    when one is perfect and the other perfectly wrong, there is nothing to judge the difference by: `TooFew`.
+    """
+    told = both_outcomes(bad, where="paired test of two AUCs", least=LEAST_OF_EACH)
+    pair = [scores(one, len(told), where="paired test of two AUCs") for one in (first, second)]
+    difference, variance = _delong(told, *pair)
+    if variance == 0:
+        if difference != 0:
+            raise TooFew(
+                "two scores whose difference varies with no loan",
+                where="paired test of two AUCs",
+                expected="loans that one of the scores has in a wrong order and others that it has in the right one",
+                do="judge more loans together",
+            )
+        return PairedTest(0.0, 0.0, 0.0, 1.0)
+    error = float(np.sqrt(variance))
+    z = difference / error
+    return PairedTest(difference, error, z, float(2 * norm.sf(abs(z))))
 
 
 def _delong(bad: Bools, first: Floats, second: Floats) -> tuple[float, float]:
     """Return the difference of two AUCs on the same loans and its variance."""
-    of_bad, of_good = zip(*(_components(bad, score) for score in (first, second)), strict=True)
+    of_bad, of_good = zip(*(placements(bad, score) for score in (first, second)), strict=True)
     over_bad, over_good = np.subtract(*of_bad), np.subtract(*of_good)
     variance = np.var(over_bad, ddof=1) / len(over_bad) + np.var(over_good, ddof=1) / len(over_good)
     return float(over_bad.mean()), float(variance)
-
-
-def _components(bad: Bools, score: Floats) -> tuple[Floats, Floats]:
-    """Return, for each bad loan, the share of good ones below it, and for each good one the share of bad ones above."""
-    bads, goods = score[bad], score[~bad]
-    ranks = rankdata(np.concatenate([bads, goods]))
-    below = (ranks[: len(bads)] - rankdata(bads)) / len(goods)
-    above = 1 - (ranks[len(bads) :] - rankdata(goods)) / len(bads)
-    return np.asarray(below), np.asarray(above)

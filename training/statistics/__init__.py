@@ -1,0 +1,1 @@
+"""How sure one may be of what the figures of a card say: each measure once, with its reference and its interval."""
