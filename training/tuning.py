@@ -23,7 +23,7 @@ from training.cohort import Cohort
 from training.fitting import data_hash, fit
 from training.plots_tuning import parameter_importance, tuning_history
 from training.splits import Split
-from training.statistics.paired import auc_difference
+from training.statistics.clustered import auc_difference_by_borrower
 from training.tracking import Tracker
 from training.tuning_objective import Objective
 from training.tuning_record import TuningRecord, recorded
@@ -230,7 +230,7 @@ def _verdict(cut: Nested, size: Size, seed: int) -> Verdict:
         len(bad),
         float(roc_auc_score(bad, tuned)),
         float(roc_auc_score(bad, default)),
-        auc_difference([(bad, tuned, default)]),
+        auc_difference_by_borrower(bad, tuned, default, cut.set_apart.borrowers),
         *steady,
     )
 

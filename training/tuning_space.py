@@ -19,7 +19,6 @@ Parameters = Mapping[str, float]
 
 ROUNDS = 20.0
 """Most trees times the learning rate: slow learners may grow as far as quick ones."""
-MOST_TREES = 1_500
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def space(cases: int) -> dict[str, Range]:
     """Return the parameters that tuning draws for so many cases, with their bounds."""
     fewest, most = 5, max(40, min(cases // 25, 500))
     return {
-        "learning_rate": Range(0.01, 0.15, log=True),
+        "learning_rate": Range(0.02, 0.15, log=True),
         "num_leaves": Range(3, 31, log=True, whole=True),
         "max_depth": Range(2, 6, whole=True),
         "min_data_in_leaf": Range(fewest, most, log=True, whole=True),
@@ -60,8 +59,7 @@ def distributions(cases: int) -> dict[str, BaseDistribution]:
 
 def size_of(parameters: Parameters) -> Size:
     """Return the size that drawn parameters stand for."""
-    most = min(MOST_TREES, round(ROUNDS / parameters["learning_rate"]))
-    return replace(Size(), **_typed(parameters), most_trees=most)
+    return replace(Size(), **_typed(parameters), most_trees=round(ROUNDS / parameters["learning_rate"]))
 
 
 def _typed(parameters: Parameters) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 from models.risk_model import Floats, Helpers, RiskModel, Size, Told
 from training.cohort import Cohort, catalog_of
 from training.fitting import helpers_of
-from training.splits import Split
+from training.splits import Positions, Split
 from training.tuning_objective import Objective
 from training.tuning_objective import Told as Judged
 
@@ -68,24 +68,19 @@ class Ground:
         return RiskModel.of(catalog_of(self.cohort), seed=self.seed)
 
     @cached_property
-    def _sides(self) -> list[tuple[Told, Told, Helpers | None]]:
-        """The cases to fit on, those to judge and the helpers of each split; nobody helps to judge themselves."""
-        values, bad = self.cohort.matrix.values, self.cohort.bad
-        return [
-            (
-                (values[split.fit_on], bad[split.fit_on]),
-                (values[split.judge_on], bad[split.judge_on]),
-                helpers_of(self.cohort.rows(split.fit_on)),
-            )
-            for split in self.among
-        ]
+    def _helpers(self) -> list[Helpers | None]:
+        """The helpers of each split: nobody helps to judge themselves, or an earlier day."""
+        return [helpers_of(self.cohort.rows(split.fit_on)) for split in self.among]
+
+    def _side(self, cases: Positions) -> Told:
+        return self.cohort.matrix.values[cases], self.cohort.bad[cases]
 
     def trial(self, size: Size, give_up: GiveUp = lambda *_: False) -> Trial:
         """Return what comes of a size, or what had come of it when it was given up."""
         boosters: list[lgb.Booster] = []
         losses: list[list[float]] = []
         ginis: list[float] = []
-        stop, splits = Event(), range(len(self._sides))
+        stop, splits = Event(), range(len(self._helpers))
         with ThreadPoolExecutor(max_workers=self.threads or os.cpu_count()) as pool:
             growing = [pool.submit(self._grown, size, place, stop) for place in splits]
             try:
@@ -107,14 +102,17 @@ class Ground:
             if stop.is_set():
                 raise Stopped
 
-        fitted, held_out, helpers = self._sides[place]
-        return self._model.grow(size, fitted, held_out, helpers, after_each_tree=heed)
+        split = self.among[place]
+        fitted, held_out = self._side(split.fit_on), self._side(split.judge_on)
+        return self._model.grow(size, fitted, held_out, self._helpers[place], after_each_tree=heed)
 
     def _scores(self, boosters: list[lgb.Booster], trees: int) -> list[Floats]:
         """Return the raw log-odds of the judged cases of the first splits, by so many trees of each one's booster."""
         return [
-            np.asarray(booster.predict(values, raw_score=True, num_iteration=trees, num_threads=1))
-            for booster, (_, (values, _), _) in zip(boosters, self._sides, strict=False)
+            np.asarray(
+                booster.predict(self._side(split.judge_on)[0], raw_score=True, num_iteration=trees, num_threads=1)
+            )
+            for booster, split in zip(boosters, self.among, strict=False)
         ]
 
 

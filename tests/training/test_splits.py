@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_cohorts import BEGIN, cohort_of
 
-from features.catalog import FeatureMatrix
 from features.errors import UsageError
-from models.cards import card_named
-from training.cohort import Cohort
 from training.splits import splits
-
-BEGIN = date(2024, 1, 1)
-
-
-def cohort_of(days: list[int], borrowers: list[int], bad: list[bool]) -> Cohort:
-    cases = pl.DataFrame(
-        {
-            "case": range(len(days)),
-            "loan_id": [f"L{place}" for place in range(len(days))],
-            "observed_on": [BEGIN + timedelta(days=day) for day in days],
-        }
-    )
-    money = pl.DataFrame(
-        {
-            "product": ["instalment"] * len(days),
-            "currency": ["CNY"] * len(days),
-            "owed_minor": [1] * len(days),
-            "borrower_id": [f"B{number}" for number in borrowers],
-        }
-    )
-    values = np.zeros((len(days), 1))
-    return Cohort(card_named("collection"), FeatureMatrix(cases, values, ()), np.array(bad), money, np.zeros(len(days)))
-
 
 many = st.integers(40, 90).flatmap(
     lambda size: st.tuples(

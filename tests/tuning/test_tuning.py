@@ -18,17 +18,23 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from tuning_worker import work
 
+from features.errors import UsageError
+from models.cards import card_of
 from training.cohort import Cohort
 from training.fitting import fit
 from training.tracking import Tracker
+from training.train import train
 from training.tuning import Outcome, tune
 from training.tuning_record import GIVEN_UP, JUDGED, NUMBER, PARENT, SEARCH, STATE
 from training.tuning_result import chosen
 from training.tuning_space import defaults, size_of
+from training.tuning_splits import nested
 from training.tuning_study import DATABASE, LEAST_TO_COMPARE, Finished, finished, opened
+from training.tuning_trials import Ground
 
 KILLS = int(os.environ.get("REPAYRANK_TUNING_KILLS", "3"))
 SEED = int(os.environ.get("REPAYRANK_TUNING_SEED", "0"))
@@ -152,17 +158,63 @@ def test_nothing_that_tuning_writes_names_a_borrower(outcome, home, whole):
     assert not [path for path in written for loan in ids if b'"' + loan + b'"' in path.read_bytes()]
 
 
-def test_it_tells_how_long_it_will_take_and_whether_it_was_worth_it(outcome, said):
+def test_it_tells_how_long_it_will_take_and_in_the_end_whether_it_was_worth_it(outcome, said, whole):
     told = [line for line in said if line.startswith("trial ")]
     assert len(told) == TRIALS
-    assert all("left" in line for line in told)
+    assert all(line.endswith(" left") for line in told)
     verdict = outcome.tuned.verdict
-    assert verdict.cases + len(whole_of(outcome)) > 0
-    assert verdict.words.startswith("tuning gained nothing beyond chance") == (verdict.difference.low <= 0)
+    assert verdict.cases + outcome.tuned.provenance["cases"] == len(whole)
+    assert verdict.words in tomllib.loads(outcome.path.read_text())["judged"]["words"]
+    assert verdict.gained == (verdict.difference.low > 0)
 
 
-def whole_of(outcome: Outcome) -> range:
-    return range(outcome.tuned.provenance["cases"])
+def test_more_trials_go_on_where_fewer_ended_and_another_book_is_another_search(
+    outcome, whole, home, tmp_path, empty_mlflow
+):
+    other = new_home(tmp_path / "home", empty_mlflow)
+    assert tuned(whole, other, trials=3).tuned.provenance["judged_after_trials"] == [3]
+    more = tuned(whole, other, trials=6)
+    assert more.tuned.provenance["judged_after_trials"] == [3, 6]
+    assert without_times(trials_of(other)) == without_times(trials_of(home))[:6]
+    with pytest.raises(UsageError, match="no trial was finished"):
+        tuned(whole.rows(np.arange(1, len(whole))), other, seconds=0)
+    assert len([path for path in more.path.parent.iterdir() if path.is_dir()]) == 2
+    assert chosen(more.path, "collection").size == more.tuned.size
+
+
+def test_what_a_trial_comes_to_does_not_depend_on_how_many_splits_are_worked_on_at_a_time(outcome, whole):
+    cut = nested(whole, folds=4)
+    size = size_of(outcome.best[0].parameters)
+    one, many = (Ground(cut.tuned_on, cut.among, 0, threads) for threads in (1, 4))
+    assert one.trial(size) == many.trial(size)
+    given_up = one.trial(size, lambda step, _: step == 2)
+    assert given_up == many.trial(size, lambda step, _: step == 2)
+    assert given_up.judged is None
+    assert given_up.ginis == one.trial(size).ginis[:2]
+
+
+def test_two_processes_never_work_on_one_search(outcome, home, whole):
+    (database,) = (home / "tuning" / "collection").glob(f"*/{DATABASE}")
+    with opened(database.parent), pytest.raises(UsageError, match="another process is at work on this search"):
+        tuned(whole, home)
+
+
+def test_a_card_trained_with_the_file_has_its_size_and_says_so(outcome, taiwan, overdue, whole, home):
+    loans = whole.matrix.cases.get_column("loan_id").cast(pl.String)
+    book = replace(
+        taiwan,
+        tables=taiwan.tables.of_loans(loans),
+        outcomes=taiwan.outcomes.filter(pl.col("loan_id").cast(pl.String).is_in(loans.implode())),
+    )
+    file = chosen(outcome.path, "collection")
+    said: list[str] = []
+    trained = train(book, card_of(book, "collection"), home, parameters=file, say=said.append)
+    run = Tracker(home / "mlflow").client.get_run(trained.card.provenance["run"])
+    assert {name: run.data.params[name] for name in asdict(file.size)} == {
+        name: str(value) for name, value in asdict(file.size).items()
+    }
+    assert trained.card.provenance["parameters_sha256"] == run.data.tags["parameters_sha256"] == file.sha256
+    assert any("tuned on another book" in line and outcome.tuned.verdict.words in line for line in said)
 
 
 def test_a_search_that_is_killed_again_and_again_does_the_same_trials_once_each(
