@@ -5,8 +5,8 @@ each size grows until loans it has not seen gain nothing more. A learning rate b
 twice the trees, and every score pays for them.
 
 Fourteen parameters were drawn at random, 79, 100 and 60 times, on two thirds of German credit, of Taiwan's overdue
-customers (without helping loans) and of LendingClub's recoveries. Their shares in the variance of the mean Gini over four
-folds, by functional ANOVA, in hundredths:
+customers (without helping loans) and of LendingClub's recoveries. Their shares in the variance of the mean Gini over
+four folds, by functional ANOVA, in hundredths:
 
     columns per tree   4  36  52        least cases per leaf   1   7   6        L1                    14   4   1
     L2                37   1   2        leaves                 1   9   3        least hessian         22   3   1
@@ -14,11 +14,12 @@ folds, by functional ANOVA, in hundredths:
     learning rate      2   7  13        bins                   1   7   1        columns per node       3   4   2
                                         path smoothing         2   1   1        extra trees            2   0  10
 
-Drawn are the first column and the second down to the depth, which also bounds what a score costs. L1, least hessian and
-least gain bound what L2 and the least cases bound, and where they moved the mean Gini, on German credit, the order of the
-sizes inside said nothing of that on the loans set apart (rank correlation -0.26). Extra trees did worse on the loans set
-apart of all three books. The rest moved little: the whole space's standard deviation is 0.002 Gini on Taiwan's overdue
-customers. On German credit sizes with a least of more than 30 cases are left out of these figures: too many for 666.
+Drawn are the first column and the second down to the depth, which also bounds what a score costs. L1, least hessian
+and least gain bound what L2 and the least cases bound, and where they moved the mean Gini, on German credit, the order
+of the sizes inside said nothing of that on the loans set apart (rank correlation -0.26). Extra trees did worse on the
+loans set apart of all three books. The rest moved little: on Taiwan's overdue customers the whole space's standard
+deviation is 0.002 Gini. On German credit sizes with a least of more than 30 cases are left out of these figures: too
+many for 666.
 """
 
 from __future__ import annotations
