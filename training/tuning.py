@@ -34,8 +34,6 @@ from training.tuning_study import Finished, finished, opened, search
 from training.tuning_trials import Ground
 
 Say = Callable[[str], None]
-TRIALS = 40
-"""Trials by default. On the books that were tried, later ones found nothing that loans set apart confirmed."""
 BEST_SHOWN = 5
 LOOKS = "looks"
 """The attribute of a search that says after how many trials the loans set apart were looked at."""
@@ -64,8 +62,8 @@ def tune(
     *,
     portfolio: str,
     source: str,
+    trials: int,
     seed: int = 0,
-    trials: int = TRIALS,
     seconds: float | None = None,
     by: str | None = None,
     folds: int = INNER_FOLDS,
