@@ -40,6 +40,7 @@ from training.options import require_card as _require_card
 from training.options import require_folder as _require_folder
 from training.options import say as _say
 from training.options import tell as _tell
+from training.tuning_verbs import tune
 from training.validation_verbs import validate
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
 app.command()(validate)
+app.command()(tune)
 
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
@@ -108,6 +110,10 @@ def train(
     as_of: AsOfOption = None,
     zone: ZoneOption = None,
     seed: SeedOption = 0,
+    tuned: Annotated[bool, typer.Option("--tuned", help="With what `repayrank tune` found for this card.")] = False,
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", help="With the parameters of a file that `repayrank tune` wrote.")
+    ] = None,
 ) -> None:
     """Fit a card on a book whose outcomes are known; sign it, record it in MLflow and make it the champion.
 
@@ -115,12 +121,14 @@ def train(
     """
     from models.cards import card_of
     from training.train import train as train_card
+    from training.tuning_result import size_asked_for
 
     _require_folder(home)
     _require_card(card)
     book = _book(portfolio, zone, data)
     wanted = card_of(book, card or book.card)
-    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, say=_say)
+    size = size_asked_for(home, wanted.name, tuned=tuned, parameters=parameters)
+    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, parameters=size, say=_say)
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")

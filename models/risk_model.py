@@ -7,7 +7,7 @@ not an estimate of it. It is an ordinary scikit-learn classifier.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Self, cast
@@ -27,6 +27,8 @@ from models.pattern_tables import compile_booster
 from models.reference import with_reference
 
 Floats = npt.NDArray[np.float64]
+Told = tuple[Floats, npt.NDArray[np.bool_]]
+"""Cases' features, with what became of them."""
 
 
 @dataclass(frozen=True)
@@ -317,26 +319,46 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def fold(split: tuple[Any, Any]) -> tuple[lgb.Booster, list[float]]:
             fit_on, held_out = split
-            fitting = _dataset(X[fit_on], bad[fit_on], helpers)
-            seen: dict[str, dict[str, list[float]]] = {}
-            booster = lgb.train(
-                {**self._parameters(size), "num_threads": 1},
-                fitting,
-                num_boost_round=size.most_trees,
-                valid_sets=[lgb.Dataset(X[held_out], bad[held_out], reference=fitting, free_raw_data=False)],
-                valid_names=["held out"],
-                callbacks=[lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(seen)],
-            )
-            return booster, seen["held out"]["binary_logloss"]
+            return self.grow(size, (X[fit_on], bad[fit_on]), (X[held_out], bad[held_out]), helpers)
 
         with ThreadPoolExecutor(max_workers=self.threads or os.cpu_count()) as pool:
             done = list(pool.map(fold, splits))
         reached = min(len(losses) for _, losses in done)
         return [booster for booster, _ in done], np.mean([losses[:reached] for _, losses in done], axis=0)
 
+    def grow(
+        self,
+        size: Size,
+        fitted: Told,
+        held_out: Told,
+        helpers: Helpers | None = None,
+        *,
+        after_each_tree: Callable[[Any], None] | None = None,
+    ) -> tuple[lgb.Booster, list[float]]:
+        """Return a booster, grown until held-out cases gain nothing, and their log-loss after each of its trees.
+
+        On one thread, so that several can grow side by side; the model itself is not changed.
+
+        Parameters
+        ----------
+        after_each_tree : called with LightGBM's `CallbackEnv`; what it raises ends the growing
+        """
+        (X, bad), (other_X, other_bad) = fitted, held_out
+        fitting = _dataset(X, bad, helpers)
+        seen: dict[str, dict[str, list[float]]] = {}
+        callbacks = [lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(seen)]
+        booster = lgb.train(
+            {**self._parameters(size), "num_threads": 1},
+            fitting,
+            num_boost_round=size.most_trees,
+            valid_sets=[lgb.Dataset(other_X, other_bad, reference=fitting, free_raw_data=False)],
+            valid_names=["held out"],
+            callbacks=callbacks if after_each_tree is None else [*callbacks, after_each_tree],
+        )
+        return booster, seen["held out"]["binary_logloss"]
+
     def _parameters(self, size: Size) -> dict[str, Any]:
         shape = {name: value for name, value in asdict(size).items() if name != "most_trees"}
-        columns = range(self.n_features_in_)
         parameters = {
             **shape,
             "objective": "binary",
@@ -349,6 +371,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "verbosity": -1,
         }
         if self.groups is not None and self.separable:
+            columns = range(len(self.groups))
             members = {name: [i for i in columns if self.groups[i] == name] for name in dict.fromkeys(self.groups)}
             parameters["interaction_constraints"] = [list(group) for group in members.values()]
         if self.directions is not None and any(self.directions):

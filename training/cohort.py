@@ -58,7 +58,7 @@ class Cohort:
         return self.matrix.cases.get_column("observed_on").to_numpy().astype("datetime64[D]")
 
     def rows(self, chosen: npt.NDArray[np.intp]) -> Cohort:
-        """Return some of the cases, with all the helpers but those of borrowers that are left out."""
+        """Return some of the cases, with the helpers but those of borrowers that are left out, or of later days."""
         part = replace(
             self,
             matrix=self.matrix.rows(chosen),
@@ -66,10 +66,11 @@ class Cohort:
             money=self.money[chosen],
             recovered=self.recovered[chosen],
         )
-        if self.helpers is None:
+        if self.helpers is None or not len(part):
             return part
         left_out = np.setdiff1d(self.borrowers, part.borrowers)
-        kept = np.flatnonzero(~np.isin(self.helpers.borrowers, left_out))
+        in_time = self.helpers.observed_on <= part.observed_on.max()
+        kept = np.flatnonzero(in_time & ~np.isin(self.helpers.borrowers, left_out))
         whole = len(kept) == len(self.helpers)
         return part if whole else replace(part, helpers=self.helpers.rows(kept))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ def fit(
     cohort: Cohort,
     *,
     seed: int = 0,
-    size: Size | None = None,
+    sizes: Sequence[Size] | None = None,
     separable: bool = True,
     monotone: bool = True,
     shallow: bool = True,
@@ -44,19 +44,17 @@ def fit(
 
     Parameters
     ----------
-    size : the size of the model, where it is known; else inner cross-validation chooses it. Which of several sizes
-        is chosen changes nothing about how it is grown
+    sizes : those to choose from by inner folds; None: the release's own
     separable, monotone, shallow : False measures what the constraint costs: that groups are kept apart, that declared
         directions hold, that trees are no deeper than their tables can be; such a model is never served
     """
-    model = RiskModel.of(catalog_of(cohort), seed=seed, separable=separable)
+    chosen = tuple(sizes or sizes_for(len(cohort)))
+    if not shallow:
+        chosen = tuple(replace(size, max_depth=ANY_DEPTH) for size in chosen)
+    model = RiskModel.of(catalog_of(cohort), sizes=chosen, seed=seed, separable=separable)
     if not monotone:
         model.set_params(directions=None)
-    if size is not None:
-        model.set_params(sizes=(size,))
-    if not shallow:
-        model.set_params(sizes=tuple(replace(size, max_depth=ANY_DEPTH) for size in sizes_for(len(cohort))))
-    return model.fit(cohort.matrix.values, cohort.bad, helpers=_helpers(cohort), borrowers=cohort.borrowers)
+    return model.fit(cohort.matrix.values, cohort.bad, helpers=helpers_of(cohort), borrowers=cohort.borrowers)
 
 
 def against_any_depth(cohort: Cohort, model: RiskModel) -> Difference:
@@ -67,13 +65,14 @@ def against_any_depth(cohort: Cohort, model: RiskModel) -> Difference:
     assert model.out_of_fold_ is not None, "cohorts with both outcomes have enough cases for folds"
     values, bad = cohort.matrix.values, cohort.bad
     free = model.out_of_fold(
-        replace(model.size_, max_depth=ANY_DEPTH), values, bad, helpers=_helpers(cohort), borrowers=cohort.borrowers
+        replace(model.size_, max_depth=ANY_DEPTH), values, bad, helpers=helpers_of(cohort), borrowers=cohort.borrowers
     )
     folds = inner_folds(values, bad, cohort.borrowers, model.inner_folds, model.seed)
     return auc_difference([(bad[judged], model.out_of_fold_[judged], free[judged]) for _, judged in folds])
 
 
-def _helpers(cohort: Cohort) -> Helpers | None:
+def helpers_of(cohort: Cohort) -> Helpers | None:
+    """Return the loans of another card that help to grow the trees of a cohort's, or None."""
     if cohort.helpers is None:
         return None
     return Helpers(cohort.helpers.matrix.values, cohort.helpers.bad, cohort.card.helper_weight)
@@ -102,6 +101,7 @@ def fitted_card(
     version: str,
     seed: int,
     provenance: Mapping[str, Any],
+    sizes: Sequence[Size] | None = None,
     declared: Mapping[str, Declaration] | None = None,
     allocation: Allocation = LAWFUL,
     raw: RawRows = AS_DECLARED,
@@ -110,12 +110,13 @@ def fitted_card(
 
     Parameters
     ----------
+    sizes : the sizes of the trees to choose from; None: the release's own
     declared : the lender's own features, which travel with the card
     allocation : how payments met what was due in the cohort's history
     raw : how the facts that own features read come out of the lender's rows
     """
     features, recovery = catalog_of(cohort), fit_recovery(cohort, seed=seed)
-    model = fit(cohort, seed=seed)
+    model = fit(cohort, seed=seed, sizes=sizes)
     return FittedCard(
         card=cohort.card,
         version=version,

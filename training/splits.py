@@ -56,7 +56,7 @@ def splits(
     ------
     UsageError : stratified folds although a borrower has several cases, or a split that leaves one side empty
     """
-    chosen = by or _by_itself(cohort)
+    chosen = by or strictest(cohort)
     if chosen == "time":
         return _by_time(cohort, test_from, embargo_days, folds, seed)
     if chosen == "borrower":
@@ -99,7 +99,8 @@ def repeats(borrowers: Sequence[str] | npt.NDArray[np.str_]) -> bool:
     return len(set(borrowers)) < len(borrowers)
 
 
-def _by_itself(cohort: Cohort) -> str:
+def strictest(cohort: Cohort) -> str:
+    """Return the strictest kind of split that the cases allow: "time", "borrower" or "folds"."""
     days = cohort.observed_on
     if int((days.max() - days.min()).astype(int)) > cohort.card.window_days:
         return "time"

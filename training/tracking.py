@@ -46,20 +46,18 @@ class Tracker:
         """Return the address to give to `mlflow ui --backend-store-uri`."""
         return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
 
-    @contextmanager
-    def run(self, card: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
-        """Open a run in the card's experiment; yield its id."""
+    @property
+    def client(self) -> Any:
+        """MLflow's client of this store."""
+        return _mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def experiment(self, card: str) -> str:
+        """Return the id of the card's experiment in this store, which MLflow writes to from now on."""
         mlflow = _mlflow()
         self.root.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
         name = _registered_name(card)
         experiment = mlflow.get_experiment_by_name(name)
-        identity = (
-            mlflow.create_experiment(name, artifact_location=(self.root / "artifacts" / name).resolve().as_uri())
-            if experiment is None
-            else experiment.experiment_id
-        )
-        with mlflow.start_run(experiment_id=identity, tags=dict(tags or {})) as active:
             yield str(active.info.run_id)
 
     def record(
@@ -94,6 +92,7 @@ class Tracker:
                 "data_sha256": str(card.reference["values_sha256"]),
                 "calibration": card.model.calibration_.kind,
                 "judged_on": judged_on,
+                **({"parameters_sha256": chosen} if (chosen := card.provenance.get("parameters_sha256")) else {}),
             }
         )
         example = _example(card)
@@ -131,9 +130,7 @@ class Tracker:
     @contextmanager
     def validation(self, card: str, trained: str) -> Iterator[str]:
         """Open a run for a validation, under the run that trained the version where it is still known; yield its id."""
-        mlflow = _mlflow()
-        client = mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        known = bool(trained) and _has_run(client, trained)
+        known = bool(trained) and _has_run(self.client, trained)
         tags = {"kind": "validation", "trained_by": trained}
         with self.run(card, tags | ({"mlflow.parentRunId": trained} if known else {})) as run:
             yield run
@@ -174,8 +171,7 @@ class Tracker:
 
     def alias(self, card: str, registered: str) -> None:
         """Make a registered version of a card the champion in the registry."""
-        client = _mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        client.set_registered_model_alias(_registered_name(card), CHAMPION, registered)
+        self.client.set_registered_model_alias(_registered_name(card), CHAMPION, registered)
 
 
 def _has_run(client: Any, run: str) -> bool:

@@ -20,12 +20,13 @@ from models.trial import has_lived
 from training.benchmark import NAME as BENCHMARK
 from training.benchmark import against_benchmark
 from training.cohort import Cohort, cohort
-from training.fitting import against_any_depth, fitted_card, golden_rows
+from training.fitting import against_any_depth, data_hash, fitted_card, golden_rows
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
 from training.splits import kept_from_the_fit
 from training.statistics.metrics import Bools, performance
 from training.tracking import Tracker
+from training.tuning_result import Chosen
 
 CHANCE = 0.5
 """The AUC of an order drawn by lot."""
@@ -57,6 +58,7 @@ def train(
     seed: int = 0,
     hold_out: float = 0.0,
     measure_depth: bool = False,
+    parameters: Chosen | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Return a fitted card, stored under `home` as the champion and recorded in MLflow.
@@ -65,6 +67,7 @@ def train(
     ----------
     hold_out : share of the cohort, stratified by outcome, that is kept from the fit and judged
     measure_depth : tell and record what the bound on the depth of trees costs; it takes a third as long again
+    parameters : the size of the trees that a file chooses; None: inner folds choose among the release's own
 
     Raises
     ------
@@ -77,18 +80,23 @@ def train(
     fitted_on, held_out = kept_from_the_fit(whole, hold_out, seed)
     store, tracker = ModelStore(home), Tracker(home / "mlflow")
     say(f"fitting the {card.name} card on {len(fitted_on):,} cases, {len(fitted_on.matrix.features)} features")
+    if parameters is not None:
+        on = "this very book" if parameters.tuned_on == data_hash(whole) else "another book or an earlier day"
+        say(f"with the size of a file, tuned on {on}; {parameters.words}")
     with tracker.run(card.name) as run:
         version = store.next_version(card.name)
         fitted = fitted_card(
             fitted_on,
             version=version,
             seed=seed,
+            sizes=None if parameters is None else (parameters.size,),
             provenance={
                 "run": run,
                 "portfolio": portfolio.name,
                 "source": portfolio.source,
                 "zone": portfolio.zone,
                 "hold_out": hold_out,
+                **({} if parameters is None else {"parameters_sha256": parameters.sha256}),
             },
             declared=portfolio.declared,
             allocation=portfolio.allocation,

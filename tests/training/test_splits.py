@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_cohorts import BEGIN, cohort_of
 
-from features.catalog import FeatureMatrix
 from features.errors import UsageError
-from models.cards import card_named
-from training.cohort import Cohort
 from training.splits import splits
-
-BEGIN = date(2024, 1, 1)
-
-
-def cohort_of(days: list[int], borrowers: list[int], bad: list[bool]) -> Cohort:
-    cases = pl.DataFrame(
-        {
-            "case": range(len(days)),
-            "loan_id": [f"L{place}" for place in range(len(days))],
-            "observed_on": [BEGIN + timedelta(days=day) for day in days],
-        }
-    )
-    money = pl.DataFrame(
-        {
-            "product": ["instalment"] * len(days),
-            "currency": ["CNY"] * len(days),
-            "owed_minor": [1] * len(days),
-            "borrower_id": [f"B{number}" for number in borrowers],
-        }
-    )
-    values = np.zeros((len(days), 1))
-    return Cohort(card_named("collection"), FeatureMatrix(cases, values, ()), np.array(bad), money, np.zeros(len(days)))
-
 
 many = st.integers(40, 90).flatmap(
     lambda size: st.tuples(
@@ -134,3 +107,11 @@ def test_helping_loans_of_borrowers_who_are_judged_do_not_help():
     part = cohort.rows(np.array([0, 1]))
     assert part.helpers is not None
     assert part.helpers.borrowers.tolist() == ["B0", "B1", "B99"]
+
+
+def test_a_part_of_the_cases_has_no_helper_of_a_later_day():
+    helpers = cohort_of([0, 50, 51, 90], [90, 91, 92, 93], [True, False, True, False])
+    cohort = replace(cohort_of([0, 50, 90, 99], [0, 1, 2, 3], [True, False, True, False]), helpers=helpers)
+    part = cohort.rows(np.array([0, 1]))
+    assert part.helpers is not None
+    assert part.helpers.borrowers.tolist() == ["B90", "B91"]

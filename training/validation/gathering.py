@@ -120,7 +120,7 @@ def refitted(fitted_on: Cohort, fitted: FittedCard) -> Refit:
     """Return the fit on a cohort, repeated with the seed and the size that the version says it had."""
     seed, size = int(fitted.provenance.get("seed", 0)), fitted.provenance.get("size")
     recovery = fit_recovery(fitted_on, seed=seed)
-    model = fit(fitted_on, seed=seed, size=None if size is None else Size(**size))
+    model = fit(fitted_on, seed=seed, sizes=None if size is None else (Size(**size),))
     return Refit(model, recovery, texts_of(model, recovery))
 
 
