@@ -37,6 +37,7 @@ LINES = 512
 """Connections that arrivals share; whoever finds none free has not been answered in time."""
 SLOW = 1_000
 HONEST_CALLERS = 4
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 PATH = "/v1/score"
 NO_LIMIT = "[limits.engine]\nper_second = 1000000\nburst = 1000000\n"
 SMALL_WINDOW = 4_096
@@ -113,7 +114,7 @@ def _overloaded(child: Child, bodies: list[bytes]) -> Iterator[Result]:
 async def _arriving(child: Child, bodies: list[bytes], per_second: float) -> Seen:
     """Return what becomes of callers that arrive at a steady rate."""
     seen = Seen()
-    lines: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.LifoQueue()
+    lines: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
     parts = urlsplit(child.address)
     for _ in range(LINES):
         lines.put_nowait(await asyncio.open_connection(parts.hostname, parts.port))
@@ -124,7 +125,14 @@ async def _arriving(child: Child, bodies: list[bytes], per_second: float) -> See
                 seen.missed += 1
             else:
                 task = asyncio.create_task(
-                    _ask(child, lines, bodies[number % len(bodies)], began + number / per_second, seen)
+                    _ask(
+                        child,
+                        lines.get_nowait(),
+                        lines,
+                        bodies[number % len(bodies)],
+                        began + number / per_second,
+                        seen,
+                    )
                 )
                 waiting.add(task)
                 task.add_done_callback(waiting.discard)
@@ -139,16 +147,17 @@ async def _arriving(child: Child, bodies: list[bytes], per_second: float) -> See
 
 async def _ask(
     child: Child,
-    lines: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]],
+    line: Line,
+    lines: asyncio.LifoQueue[Line],
     body: bytes,
     arrived: float,
     seen: Seen,
 ) -> None:
-    reader, writer = lines.get_nowait()
+    reader, writer = line
     writer.write(_head(child, len(body)) + body)
     status, _ = await answer_of(reader)
     seen.seconds.setdefault(status, []).append(time.perf_counter() - arrived)
-    lines.put_nowait((reader, writer))
+    lines.put_nowait(line)
 
 
 def _head(child: Child, length: int) -> bytes:
