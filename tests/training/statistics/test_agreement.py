@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,7 +69,7 @@ def test_deletions_begin_with_the_cases_and_end_with_the_reference_and_change_on
     assert len(steps) == told.shape[1] + 1
     assert np.array_equal(steps[0], values)
     assert np.all(steps[-1] == -np.arange(told.shape[1]) - 1)
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert np.all((before != after).sum(axis=1) == 1)
     first = np.argmax(steps[0] != steps[1], axis=1)
     assert np.array_equal(first, told.argmax(axis=1)), "what raises the score most is replaced first"

@@ -49,7 +49,7 @@ SECRET = 0.123456
 @pytest.mark.parametrize("measure", SCORED)
 def test_a_score_that_is_missing_or_infinite_is_refused_by_its_row(measure):
     for wrong in (np.nan, np.inf):
-        with pytest.raises(DataRefused, match="1 of 4 .* the first in row 2") as refused:
+        with pytest.raises(DataRefused, match=r"1 of 4 .* the first in row 2") as refused:
             SCORED[measure]([True, False, True, False], [SECRET, 0.2, wrong, 0.4])
         assert str(SECRET) not in str(refused.value)
         assert all(getattr(refused.value, part) for part in ("found", "where", "expected", "do"))
