@@ -58,6 +58,15 @@ class Tracker:
         mlflow.set_tracking_uri(self.uri)
         name = _registered_name(card)
         experiment = mlflow.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        location = (self.root / "artifacts" / name).resolve().as_uri()
+        return str(mlflow.create_experiment(name, artifact_location=location))
+
+    @contextmanager
+    def run(self, card: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
+        """Open a run in the card's experiment; yield its id."""
+        with _mlflow().start_run(experiment_id=self.experiment(card), tags=dict(tags or {})) as active:
             yield str(active.info.run_id)
 
     def record(

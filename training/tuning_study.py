@@ -72,10 +72,10 @@ class BelowTheMiddle(optuna.pruners.BasePruner):
     Optuna's own median pruner holds the best of a trial's means so far against that median. It is meant for curves that
     rise; here the splits differ, and a trial whose first split was an easy one would never be given up.
 
-    Replayed on the random sizes of `training.tuning_space`, in 300 and 100 random orders, with a budget of 160 splits: the
-    best mean Gini found was on average 0.5689 on German credit and 0.4826 on Taiwan's overdue customers when none was
-    given up, 0.5749 and 0.4829 with Optuna's rule, 0.5756 and 0.4830 with this one (of 40, 95 and 101 trials; 40, 89 and
-    94). Rules that give up three in four, or wait for a paired test, were level with it or behind.
+    Replayed on the random sizes of `training.tuning_space`, in 300 and 100 random orders, with a budget of 160 splits:
+    the best mean Gini found was on average 0.5689 on German credit and 0.4826 on Taiwan's overdue customers when none
+    was given up, 0.5749 and 0.4829 with Optuna's rule, 0.5756 and 0.4830 with this one (of 40, 95 and 101 trials; 40,
+    89 and 94). Rules that give up three in four, or wait for a paired test, were level with it or behind.
     """
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -163,9 +163,10 @@ def _do_one(study: optuna.Study, ground: Ground, number: int) -> None:
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
     """Return the sampler of one trial, seeded by its number: Optuna stores no sampler's state.
 
-    On German credit, with a budget of 150 splits, the best objective was 0.587 and 0.550 (two seeds) with this sampler and
-    0.582 and 0.541 at random; CMA-ES, which keeps pickles in the database, found 0.568 where the first figures were. That
-    is a hint and no ranking.
+    On German credit, with a budget of 150 splits, the best objective was 0.587 and 0.550 (two seeds) with this sampler
+    and 0.582 and 0.541 at random; CMA-ES, which keeps pickles in the database, found 0.568 where the first figures
+    were. That is a hint and no ranking.
+    """
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     return optuna.samplers.TPESampler(seed=own, n_startup_trials=RANDOM_FIRST, multivariate=True, constant_liar=False)
 
