@@ -121,7 +121,7 @@ def train(
     """
     from models.cards import card_of
     from training.train import train as train_card
-    from training.tuning_result import size_asked_for
+    from training.tuning.result import size_asked_for
 
     _require_folder(home)
     _require_card(card)

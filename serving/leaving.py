@@ -14,10 +14,9 @@ from typing import Any
 
 import uvicorn
 
-from serving.early_refusals import AGAIN
 from serving.http import Receive, Scope, Send, refused, send_answer
 from serving.ids import score_ids
-from serving.refusals import Refusal
+from serving.refusals import AGAIN, Refusal
 
 LEAVING = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,

@@ -26,7 +26,7 @@ from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
 from training.splits import kept_from_the_fit
 from training.statistics.metrics import Bools, performance
 from training.tracking import Tracker
-from training.tuning_result import Chosen
+from training.tuning.result import Chosen
 
 CHANCE = 0.5
 """The AUC of an order drawn by lot."""

@@ -15,7 +15,7 @@ import typer
 from features.errors import ConfigurationRefused, UsageError
 
 if TYPE_CHECKING:
-    from training.tuning import Outcome
+    from training.tuning.tune import Outcome
 
 SECONDS_A_MINUTE = 60
 LARGEST_SEED = 2**31 - 1
@@ -98,7 +98,7 @@ def tune(
     from models.cards import card_named, card_of
     from training.cohort import cohort
     from training.splits import KINDS
-    from training.tuning import tune as tuned
+    from training.tuning.tune import tune as tuned
 
     if card is not None:
         card_named(card)
@@ -143,7 +143,7 @@ def _require_optuna() -> None:
 
 
 def _tell(outcome: Outcome, home: Path) -> None:
-    from training.tuning import row
+    from training.tuning.tune import row
 
     tuned = outcome.tuned
     typer.echo(table([row(one) for one in outcome.best]))

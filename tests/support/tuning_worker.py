@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from training.cohort import Cohort
-from training.tuning import tune
+from training.tuning.tune import tune
 
 
 def work(whole: Cohort, home: Path, trials: int, folds: int) -> None:

@@ -28,13 +28,13 @@ from training.cohort import Cohort
 from training.fitting import fit
 from training.tracking import Tracker
 from training.train import train
-from training.tuning import Outcome, tune
-from training.tuning_record import GIVEN_UP, JUDGED, NUMBER, PARENT, SEARCH, STATE
-from training.tuning_result import chosen
-from training.tuning_space import defaults, size_of
-from training.tuning_splits import nested
-from training.tuning_study import DATABASE, LEAST_TO_COMPARE, Finished, finished, opened
-from training.tuning_trials import Ground
+from training.tuning.record import GIVEN_UP, JUDGED, NUMBER, PARENT, SEARCH, STATE
+from training.tuning.result import chosen
+from training.tuning.space import defaults, size_of
+from training.tuning.splits import nested
+from training.tuning.study import DATABASE, LEAST_TO_COMPARE, Finished, finished, opened
+from training.tuning.trials import Ground
+from training.tuning.tune import Outcome, tune
 
 KILLS = int(os.environ.get("REPAYRANK_TUNING_KILLS", "3"))
 SEED = int(os.environ.get("REPAYRANK_TUNING_SEED", "0"))

@@ -12,7 +12,7 @@ from made_cohorts import cohort_of
 
 from training.splits import Split
 from training.statistics.periods import gini_by_period
-from training.tuning_objective import FALL_WEIGHT, SPREAD_WEIGHT, Objective, steadiness
+from training.tuning.objective import FALL_WEIGHT, SPREAD_WEIGHT, Objective, steadiness
 
 WEEK = 7
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from features.errors import ConfigurationRefused, UsageError
 from models.risk_model import SIZES, Size
 from training.statistics.paired import Difference
-from training.tuning_result import Tuned, Verdict, chosen, path_of, size_asked_for, write
-from training.tuning_space import defaults, distributions, size_of, space
+from training.tuning.result import Tuned, Verdict, chosen, path_of, size_asked_for, write
+from training.tuning.space import defaults, distributions, size_of, space
 
 CARD = "collection"
 

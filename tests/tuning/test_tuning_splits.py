@@ -12,7 +12,7 @@ from made_cohorts import cohort_of
 
 from features.errors import UsageError
 from training.cohort import LEAST_OF_EACH, Cohort
-from training.tuning_splits import INNER_PARTS, nested
+from training.tuning.splits import INNER_PARTS, nested
 
 WINDOW = 30
 

@@ -21,8 +21,8 @@ from models.risk_model import Floats, Helpers, RiskModel, Size, Told
 from training.cohort import Cohort, catalog_of
 from training.fitting import helpers_of
 from training.splits import Positions, Split
-from training.tuning_objective import Objective
-from training.tuning_objective import Told as Judged
+from training.tuning.objective import Objective
+from training.tuning.objective import Told as Judged
 
 GiveUp = Callable[[int, float], bool]
 """Whether to give up a trial after so many splits, whose mean Gini so far is told."""

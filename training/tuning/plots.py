@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.plot_style import ACCENT, GREY, INK, MUTED, SMALL, blank, name_axes, write_lines
-from training.tuning_record import best_so_far
-from training.tuning_study import Finished
+from training.tuning.record import best_so_far
+from training.tuning.study import Finished
 
 MARGIN = 0.15
 """Empty space above and below the judged trials, as a share of their range."""

@@ -25,8 +25,8 @@ from sqlalchemy import URL
 
 from features.errors import UsageError
 from models.risk_model import Size
-from training.tuning_space import Parameters, defaults, distributions, size_of
-from training.tuning_trials import Ground, Trial
+from training.tuning.space import Parameters, defaults, distributions, size_of
+from training.tuning.trials import Ground, Trial
 
 DATABASE, LOCK = "trials.db", "lock"
 NAME = "tuning"
@@ -44,7 +44,7 @@ class Finished:
     """One finished trial, as the database has it.
 
     `number` counts finished trials from 1. `value` is the objective, or None where the trial was given up after
-    `len(ginis)` splits. `gini`, `slope`, `spread` and `parts` are those of `training.tuning_objective.Told`.
+    `len(ginis)` splits. `gini`, `slope`, `spread` and `parts` are those of `training.tuning.objective.Told`.
     """
 
     number: int
@@ -72,7 +72,7 @@ class BelowTheMiddle(optuna.pruners.BasePruner):
     Optuna's own median pruner holds the best of a trial's means so far against that median. It is meant for curves that
     rise; here the splits differ, and a trial whose first split was an easy one would never be given up.
 
-    Replayed on the random sizes of `training.tuning_space`, in 300 and 100 random orders, with a budget of 160 splits:
+    Replayed on the random sizes of `training.tuning.space`, in 300 and 100 random orders, with a budget of 160 splits:
     the best mean Gini found was on average 0.5689 on German credit and 0.4826 on Taiwan's overdue customers when none
     was given up, 0.5749 and 0.4829 with Optuna's rule, 0.5756 and 0.4830 with this one (of 40, 95 and 101 trials; 40,
     89 and 94). Rules that give up three in four, or wait for a paired test, were level with it or behind.

@@ -21,17 +21,17 @@ from models.cards import declaration
 from models.risk_model import Size
 from training.cohort import Cohort
 from training.fitting import data_hash, fit
-from training.plots_tuning import parameter_importance, tuning_history
 from training.splits import Split
 from training.statistics.clustered import auc_difference_by_borrower
 from training.tracking import Tracker
-from training.tuning_objective import Objective
-from training.tuning_record import TuningRecord, recorded
-from training.tuning_result import FILE, Tuned, Verdict, path_of, write
-from training.tuning_space import defaults, space
-from training.tuning_splits import INNER_FOLDS, Nested, nested
-from training.tuning_study import Finished, finished, opened, search
-from training.tuning_trials import Ground
+from training.tuning.objective import Objective
+from training.tuning.plots import parameter_importance, tuning_history
+from training.tuning.record import TuningRecord, recorded
+from training.tuning.result import FILE, Tuned, Verdict, path_of, write
+from training.tuning.space import defaults, space
+from training.tuning.splits import INNER_FOLDS, Nested, nested
+from training.tuning.study import Finished, finished, opened, search
+from training.tuning.trials import Ground
 
 Say = Callable[[str], None]
 BEST_SHOWN = 5
@@ -79,7 +79,7 @@ def tune(
     portfolio, source : the name of the cohort's book and where it comes from
     trials : trials in all, with those that are already done; they are the same whether done at once or not
     seconds : stop beginning trials after so long
-    by, folds, test_from, embargo_days : how cases are split (`training.tuning_splits.nested`)
+    by, folds, test_from, embargo_days : how cases are split (`training.tuning.splits.nested`)
     threads : splits worked on at a time, 0 for all cores; no figure depends on it
 
     Raises

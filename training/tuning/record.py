@@ -16,8 +16,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from training.tracking import Tracker
-from training.tuning_result import FILE, Tuned
-from training.tuning_study import Finished
+from training.tuning.result import FILE, Tuned
+from training.tuning.study import Finished
 
 SEARCH, NUMBER, STATE = "tuning", "trial", "trial_state"
 JUDGED, GIVEN_UP = "judged", "given up"
