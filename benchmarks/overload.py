@@ -153,9 +153,15 @@ async def _ask(
     arrived: float,
     seen: Seen,
 ) -> None:
-    reader, writer = line
-    writer.write(_head(child, len(body)) + body)
-    status, _ = await answer_of(reader)
+    request = _head(child, len(body)) + body
+    line[1].write(request)
+    try:
+        status, _ = await answer_of(line[0])
+    except (asyncio.IncompleteReadError, ConnectionError):  # it had rested for long, and was hung up just now
+        parts = urlsplit(child.address)
+        line = await asyncio.open_connection(parts.hostname, parts.port)
+        line[1].write(request)
+        status, _ = await answer_of(line[0])
     seen.seconds.setdefault(status, []).append(time.perf_counter() - arrived)
     lines.put_nowait(line)
 

@@ -41,6 +41,7 @@ from serving.http import (
 from serving.ids import milliseconds, score_ids
 from serving.refusals import refusal_of, unforeseen
 from serving.settings import Settings
+from serving.shedding import Shedding
 from serving.state import Loaded
 from serving.together import MOST_TOGETHER, Outcome, Queue, rank_each, score_ready_together, score_together
 from serving.watch import Watch
@@ -152,6 +153,10 @@ class Front:
         if self._recorder is not None:
             self._recorder.close()
 
+    def shedding(self) -> Shedding:
+        """Return what sends callers away before their requests are read, while as many are in work as may be."""
+        return Shedding(self._is_full, SCORED, self._metrics.saw, self._log)
+
     def before(self, behind: App) -> App:
         """Return the application with another one behind it, which is told when its life begins and ends, and no more.
 
@@ -237,7 +242,7 @@ class Front:
             body = await json_body(
                 scope, receive, room=room, most_bytes=settings.most_bytes, seconds=settings.read_seconds
             )
-            if self._metrics.in_flight >= settings.most_in_flight:
+            if self._is_full():
                 raise Refused(BUSY)
             self._metrics.in_flight += 1
             try:
@@ -248,6 +253,9 @@ class Front:
                 return await self._recorded(route, asked, self._recorder)
             finally:
                 self._metrics.in_flight -= 1
+
+    def _is_full(self) -> bool:
+        return self._metrics.in_flight >= self._settings.most_in_flight
 
     async def _recorded(self, route: str, asked: Asked, recorder: Recorder) -> Answer:
         name = recorder.name(asked)

@@ -25,6 +25,7 @@ from serving.front import App, to_stderr
 from serving.http import CLOSE, Receive, Scope, Send, refused, send_answer
 from serving.ids import score_ids
 from serving.refusals import Refusal
+from serving.shedding import Shedding
 
 SECONDS_FOR_HEADERS = 5.0
 
@@ -79,8 +80,21 @@ class _NotTaken(Exception):
         self.refusal = refusal
 
 
+class _SentAway:
+    """Stands for a request that finds no place: nobody waits for its body, and it is told so in its turn."""
+
+    message_event = asyncio.Event()
+
+    def __init__(self) -> None:
+        self.keep_alive = True
+        self.disconnected = self.response_started = self.response_complete = False
+
+
 class Impatient(HttpToolsProtocol):
     """HTTP/1.1 whose requests are whole in time, within bounds and in one sense, or are refused."""
+
+    shedding: Shedding | None = None
+    """What sends callers away while there is no place; None where nobody is."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -182,13 +196,15 @@ class Impatient(HttpToolsProtocol):
             self._again = self._without_upgrade()
             return
         self._heard()
-        super().on_headers_complete()
         self._has_headers = True
+        if not self._sent_away():
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body."""
         self._unheard = 0
-        super().on_body(body)
+        if not isinstance(self.cycle, _SentAway):
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Be ready for the next request."""
@@ -196,7 +212,8 @@ class Impatient(HttpToolsProtocol):
             return
         self._unheard = 0
         self._has_headers = False
-        super().on_message_complete()
+        if not isinstance(self.cycle, _SentAway):
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on with the next request; look whether this answer is taken."""
@@ -217,6 +234,33 @@ class Impatient(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_work = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _sent_away(self) -> bool:
+        """Refuse a request that finds no place from its headers alone, and read over its body."""
+        if self.shedding is None or not self._is_idle() or self.pipeline:
+            return False
+        if self.expect_100_continue or not self.parser.should_keep_alive():  # the line could not be used after it
+            return False
+        path = self.shedding.refuses(self.parser.get_method(), self.url)
+        if path is None:
+            return False
+        sent_away: Any = _SentAway()
+        self.cycle = self._in_work = sent_away
+        wait = self.shedding.wait()
+        if wait:
+            self.loop.call_later(wait, self._tell_busy, sent_away, path)
+        else:
+            self._tell_busy(sent_away, path)
+        return True
+
+    def _tell_busy(self, sent_away: Any, path: str) -> None:
+        if sent_away.disconnected or self.shedding is None:
+            return
+        sent_away.response_started = sent_away.response_complete = True
+        self.transport.write(self.shedding.word(path))
+        self.on_response_complete()
+        if not sent_away.keep_alive:
+            self.transport.close()
 
     def _without_upgrade(self) -> bytes:
         method = self.parser.get_method()
@@ -298,6 +342,11 @@ class Impatient(HttpToolsProtocol):
             self.transport.abort()
         elif left:
             self._deliver()
+
+
+def protocol(shedding: Shedding) -> type[Impatient]:
+    """Return the protocol of a service that sends callers away while it has no place for them."""
+    return type("Shedding", (Impatient,), {"shedding": shedding})
 
 
 def _has_one_sense(headers: list[tuple[bytes, bytes]], version: str) -> bool:

@@ -46,7 +46,7 @@ def run(settings: Settings) -> None:
         from serving.access.door import Door
         from serving.decisions.opening import opened_recorder
         from serving.front import ROUTES, to_stderr
-        from serving.impatient import Impatient
+        from serving.impatient import protocol
         from serving.leaving import LeavingServer
         from serving.service import front, service
         from serving.state import load
@@ -58,7 +58,7 @@ def run(settings: Settings) -> None:
             uvicorn.Config(
                 front.before(service.to_asgi()),
                 lifespan="on",
-                http=Impatient,
+                http=protocol(front.shedding()),
                 ws="none",
                 log_config=None,
                 access_log=False,

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import cache
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -158,7 +159,8 @@ def _rows_answered(asked: list[Ready], loaded: Loaded) -> list[Outcome]:
     except Exception as error:
         if len(asked) == 1:
             return [error]
-        return [outcome for one in asked for outcome in _rows_answered([one], loaded)]
+        half = len(asked) // 2
+        return [outcome for part in (asked[:half], asked[half:]) for outcome in _rows_answered(part, loaded)]
     outcomes: list[Outcome] = []
     for one in asked:
         taken = list(islice(entries, len(one.rows)))
@@ -183,8 +185,9 @@ def _answered(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) 
     if len(plains) > 1:
         try:
             return _as_one(plains, loaded, settings)
-        except Exception:  # whose fault it was is found by asking each alone
-            return [outcome for plain in plains for outcome in _answered([plain], loaded, settings)]
+        except Exception:  # whose fault it was is found by halves: a faulty request costs the others a few computations
+            half = len(plains) // 2
+            return [outcome for part in (plains[:half], plains[half:]) for outcome in _answered(part, loaded, settings)]
     return [_outcome(lambda: scored(plains[0], loaded, settings))]
 
 
@@ -204,9 +207,19 @@ def _as_one(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) ->
 
 
 def _marked(rows: list[dict[str, Any]], table: str, place: int) -> list[dict[str, Any]]:
-    """Return rows whose loan and borrower are told apart from those of other requests; what is no id stays a fault."""
-    about = ("loan_id", BORROWER) if table == "loans" else (declaration(table).about,)
+    """Return rows whose ids are told apart from those of other requests; what is no id stays a fault.
+
+    Two requests may tell of the same loan, and so of the same payments: a key that came twice would be a fault.
+    """
+    ids = _ids(table)
     return [
-        {**row, **{key: f"{place}{MARK}{row[key]}" for key in about if isinstance(row.get(key), str) and row[key]}}
+        {**row, **{key: f"{place}{MARK}{row[key]}" for key in ids if isinstance(row.get(key), str) and row[key]}}
         for row in rows
     ]
+
+
+@cache
+def _ids(table: str) -> tuple[str, ...]:
+    declared = declaration(table)
+    named = ("loan_id", BORROWER) if table == "loans" else (declared.about, *declared.identity())
+    return tuple(dict.fromkeys(name for name in named if name.endswith("_id")))

@@ -104,6 +104,32 @@ def test_what_is_alike_is_computed_once(bodies, loaded, settings, monkeypatch):
     assert len(seen) == 1
 
 
+def test_requests_about_one_borrower_are_computed_once_too(bodies, alone, loaded, settings, monkeypatch):
+    taken = counted(monkeypatch)
+    asked = [bodies[0], bodies[1], bodies[0], bodies[0]]
+    told = score_together(asked, loaded, settings)
+    assert [without_ids(outcome) for outcome in told] == [alone[body] for body in asked]
+    assert taken == [len(asked)]
+
+
+def test_a_spoilt_request_costs_the_others_few_computations(bodies, alone, loaded, settings, monkeypatch):
+    asked = [bodies[place % GOOD] for place in range(16)]
+    asked[11] = spoilt(bodies[0], "stray statement")
+    taken = counted(monkeypatch)
+    told = score_together(asked, loaded, settings)
+    assert [without_ids(outcome) for outcome in told] == [alone[body] for body in asked]
+    # Halves of sixteen, eight, four and two: the spoilt one is in one half of each.
+    assert sorted(taken) == [2, 2, 4, 4, 8, 8, 16]
+
+
+def counted(monkeypatch) -> list[int]:
+    """Return a list that grows by the number of requests in each computation of several."""
+    taken: list[int] = []
+    whole = together._as_one
+    monkeypatch.setattr(together, "_as_one", lambda plains, *given: taken.append(len(plains)) or whole(plains, *given))
+    return taken
+
+
 def test_every_spoilt_request_is_refused(bodies, alone):
     for how in SPOILT:
         kind, words = alone[spoilt(bodies[0], how)]
