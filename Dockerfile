@@ -16,8 +16,8 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 COPY constraints.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt \
-    bentoml cryptography dataframely httptools lightgbm msgspec numba numpy orjson polars pyarrow pyjwt rich scikit-learn scipy \
-    starlette typer uvicorn uvloop
+    alembic bentoml cryptography dataframely httptools lightgbm msgspec numba numpy orjson polars psycopg psycopg-binary pyarrow \
+    pyjwt rich scikit-learn scipy sqlalchemy starlette typer uvicorn uvloop
 
 COPY pyproject.toml README.md repayrank.py ./
 COPY features ./features

@@ -302,7 +302,8 @@ def _gauges(recorder: Recorder | None) -> dict[str, float]:
     return {
         "repayrank_records": store.size,
         "repayrank_records_waiting": store.waiting,
-        "repayrank_records_unsigned": store.size - store.anchored[0].size,
+        # Of several services on one log, one signs, and may have signed more than this one has seen written.
+        "repayrank_records_unsigned": max(0, store.size - store.anchored[0].size),
         "repayrank_record_commits": store.commits,
         "repayrank_log_stopped": recorder.is_stopped,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused, RepayrankError, TablesRefused, UsageError
 from serving.decisions.errors import Erased, NoSuchDecision
-from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogStopped
+from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogStopped, LogUnreachable
 from serving.subjects.errors import SealBroken, VaultBroken, VaultBusy, VaultStopped
 
 STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
@@ -21,6 +21,7 @@ STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
     Erased: (HTTPStatus.GONE, "erased"),
     NoSuchDecision: (HTTPStatus.NOT_FOUND, "no_such_decision"),
     # Nothing is answered that is not on record: each of these means that the same request may come again.
+    LogUnreachable: (HTTPStatus.SERVICE_UNAVAILABLE, "log_away"),
     LogBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "log_busy"),
     LogStopped: (HTTPStatus.SERVICE_UNAVAILABLE, "log_stopped"),
     AuditBroken: (HTTPStatus.SERVICE_UNAVAILABLE, "log_broken"),
@@ -73,8 +74,10 @@ def refusal_of(error: RepayrankError) -> Refusal:
             ],
             fault_count=error.total,
         )
+    # Where the log's database stands is told to who runs the service, not to who asks it.
+    where = "the decision log" if isinstance(error, LogUnreachable) else error.where
     headers = AGAIN if status is HTTPStatus.SERVICE_UNAVAILABLE else ()
-    return Refusal(status, code, error.found, error.where, error.expected, error.do, headers=headers)
+    return Refusal(status, code, error.found, where, error.expected, error.do, headers=headers)
 
 
 def unforeseen(incident: str) -> Refusal:

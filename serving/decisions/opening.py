@@ -21,7 +21,7 @@ from serving.openapi import release
 from serving.records.errors import AuditBroken
 from serving.records.opening import Place
 from serving.records.store import Store, open_store
-from serving.settings import DEFAULT_LOG_NAME, Settings, records_in, require_one_log
+from serving.settings import DEFAULT_LOG_NAME, OFF, RECORDS, Settings, records_in, require_one_log
 from serving.state import Loaded
 from serving.subjects.keys import LOG_PUBLIC, Keys, created_keys, read_keys, read_public_key
 from serving.subjects.subject import KEY_BYTES
@@ -128,6 +128,13 @@ def place_of(
     ConfigurationRefused : a folder is named beside a database
     """
     require_one_log(records, database_url)
+    if str(records) == OFF:
+        raise ConfigurationRefused(
+            f"no decision log: the service records nothing ({OFF})",
+            where=f"{RECORDS} or --records",
+            expected="the folder of a log",
+            do="name the folder of the log that is meant",
+        )
     beside = state / "checkpoints" / "decisions.txt"
     return Place(records or records_in(state), anchors or beside, log_name, (public,), database_url or None)
 

@@ -105,7 +105,9 @@ def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
             plain = json.loads(content)
             digest = hashlib.sha256(content).digest()
             store.write(f"outbox:{path.stem}", digest, plain["event"], plain["record"], b"")
-            path.unlink()
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:  # another service of the same log delivered it
+            continue
         except Exception as error:  # whatever is wrong with one file, the others are delivered
             left[path] = error
             if isinstance(error, LogBusy | LogStopped):

@@ -19,6 +19,10 @@ class LogOwned(ConfigurationRefused):
     """Another process writes to the log; two writers would each continue a history of their own."""
 
 
+class LogUnreachable(ConfigurationRefused):
+    """The database of the log does not answer, or does not let this user in."""
+
+
 class Expired(DataRefused):
     """A record was dropped at the end of its term; its place and leaf hash are left."""
 

@@ -26,7 +26,7 @@ from psycopg.rows import TupleRow
 
 from features.errors import ConfigurationRefused
 from serving.records.entry import FORMAT, beginning
-from serving.records.errors import broken, owned
+from serving.records.errors import LogUnreachable, broken, owned
 from serving.records.merkle import Node
 from serving.records.postgresql_form import FORMS, SELECT_FORM
 from serving.records.tables import (
@@ -117,8 +117,17 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         Raises
         ------
         AuditBroken : there are some
+        LogUnreachable : there are none that this user may see
         """
-        if tuple(sorted(line for (line,) in self.execute(SELECT_FORM))) not in FORMS:
+        form = tuple(sorted(line for (line,) in self.execute(SELECT_FORM)))
+        if not form:
+            raise LogUnreachable(
+                "a database without the tables of a log, or whose schema this user may not use",
+                where=self.where,
+                expected="the schema of the log in the search path, and the right to use it (GRANT USAGE)",
+                do="correct the URL (`?options=-csearch_path%3DSCHEMA`) or let the owner grant the right",
+            )
+        if form not in FORMS:
             raise broken("tables of another form", self.where, expected=f"the tables of {FORMAT}")
 
     def require_sound(self) -> None:

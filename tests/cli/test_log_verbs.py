@@ -323,3 +323,9 @@ def test_holds_are_placed_kept_and_released_and_each_step_waits_for_the_log(kept
         "placed", "ordered", "refused", "released", "ordered", "done"
     ]  # fmt: skip
     assert {event["record"]["reason"] for event in waiting} == {"order 1", "asked"}
+
+
+def test_where_nothing_is_recorded_there_is_no_log_to_check(kept, told, monkeypatch):
+    monkeypatch.setenv(RECORDS, OFF)
+    code, text = told("audit", "verify", "--home", kept.home)
+    assert (code, "no decision log" in text) == (11, True)

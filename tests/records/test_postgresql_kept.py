@@ -30,7 +30,13 @@ def test_an_auditor_who_may_read_the_tables_verifies_and_can_change_nothing(serv
     schema = shared.url.rpartition("%3D")[2]
     auditor = replace(shared, url=shared.url.replace("log@", "auditor@"))
     server.execute("CREATE ROLE auditor LOGIN", f"GRANT USAGE ON SCHEMA {schema} TO auditor")
+    elsewhere = replace(shared, url=shared.url.replace(schema, "public"))
+    server.execute(f"REVOKE USAGE ON SCHEMA {schema} FROM auditor")
     try:
+        for shut_out in (auditor, elsewhere):  # neither is a log that was tampered with
+            with pytest.raises(ConfigurationRefused, match="without the tables of a log"):
+                verify(shut_out)
+        server.execute(f"GRANT USAGE ON SCHEMA {schema} TO auditor")
         with pytest.raises(ConfigurationRefused, match="cannot read"):
             verify(auditor)
         tables = ", ".join(f"{schema}.{table}" for table in ("metadata", "records", "subtrees", "expired_records"))

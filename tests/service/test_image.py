@@ -35,6 +35,7 @@ from serving.service import service
 from serving.settings import Settings
 from serving.state import load
 import httptools, uvicorn, uvloop
+import serving.records.postgresql, serving.records.migrations
 service.to_asgi()
 settings = Settings(home=Path(sys.argv[1]))
 sys.stdout.buffer.write(score.score(Path(sys.argv[2]).read_bytes(), load(settings), settings))

@@ -24,6 +24,7 @@ from running_services import Callers, Service, Told, audit, home_with_models, wa
 
 from features.errors import ConfigurationRefused
 from serving.decisions.opening import opened_recorder, place_to_check, subjects_in
+from serving.ids import score_ids
 from serving.records.opening import database_of
 from serving.records.tables import reading
 from serving.settings import DEFAULT_LOG_NAME, Settings, records_in
@@ -45,6 +46,7 @@ class Pair(NamedTuple):
     services: list[Service]
     engine: str
     admin: str
+    reviewer: str
     home: Path
     url: str
 
@@ -69,7 +71,7 @@ def pair(home: Path, database: Server, tmp_path_factory: pytest.TempPathFactory)
     with ThreadPoolExecutor(len(both)) as starting:
         list(starting.map(Service.start, both))
     tokens = both[0].child.tokens
-    yield Pair(both, tokens["engine"], tokens["admin"], state, url)
+    yield Pair(both, tokens["engine"], tokens["admin"], tokens["reviewer"], state, url)
     for service in both:
         service.stop()
 
@@ -117,6 +119,9 @@ def test_while_the_database_is_away_both_say_so_and_both_go_on_by_themselves_whe
             assert service.ask("/v1/score", pair.engine, body, "while-away").status == 503
             wait_until(lambda: service.ask("/readyz", pair.engine).status == 503)  # noqa: B023
             assert service.ask("/livez", pair.engine).status == 200
+            told = service.ask(f"/v1/decisions/{score_ids(1)[0]}", pair.reviewer, reason="a complaint of today")
+            assert told.status == 503, "a reviewer's search is no fault of the reviewer's"
+            assert not [word for word in (b"socket", b"log@", b"search_path", b"host=") if word in told.body]
     finally:
         database.start()
     up = time.monotonic()

@@ -28,8 +28,8 @@ class Told(NamedTuple):
     body: bytes
 
 
-def headers_of(token: str, key: str = "") -> dict[str, str]:
-    headers = {"authorization": f"Bearer {token}"}
+def headers_of(token: str, key: str = "", reason: str = "") -> dict[str, str]:
+    headers = {"authorization": f"Bearer {token}"} | ({"x-repayrank-reason": reason} if reason else {})
     return headers | ({"idempotency-key": key, "content-type": "application/json"} if key else {})
 
 
@@ -41,7 +41,7 @@ class Service:
         self.child: Child
 
     def start(self) -> None:
-        child = served(self._home, self._log, roles=("engine", "admin"), database_url=self._url)
+        child = served(self._home, self._log, roles=("engine", "admin", "reviewer"), database_url=self._url)
         self.child = self._stack.enter_context(child)
 
     def kill(self) -> None:
@@ -55,10 +55,10 @@ class Service:
     def printed(self) -> str:
         return self._log.read_text()
 
-    def ask(self, path: str, token: str, body: bytes | None = None, key: str = "") -> Told:
+    def ask(self, path: str, token: str, body: bytes | None = None, key: str = "", reason: str = "") -> Told:
         connection = http.client.HTTPConnection(str(urlsplit(self.child.address).netloc), timeout=SECONDS)
         try:
-            connection.request("POST" if key else "GET", path, body, headers_of(token, key))
+            connection.request("POST" if key else "GET", path, body, headers_of(token, key, reason))
             answer = connection.getresponse()
             return Told(answer.status, answer.getheader("repayrank-record", ""), answer.read())
         finally:
