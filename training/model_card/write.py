@@ -14,7 +14,8 @@ from training.model_card.page import html
 from training.model_card.source import source
 from training.validation.result import written
 
-PAGE, MARKDOWN = ".html", ".md"
+PAGE, MARKDOWN, CHINESE = ".html", ".md", ".zh.md"
+ENDINGS = (PAGE, MARKDOWN, CHINESE)
 NAME = "model_card"
 """What the files are called beside a validation."""
 
@@ -52,7 +53,13 @@ def write_beside(store: ModelStore, card: str, version: str, about: About, folde
     return Written({path: written(path, text.encode()) for path, text in texts.items()}, told)
 
 
+def remove_beside(folder: Path) -> None:
+    """Remove the files of a card that stands beside a validation."""
+    for ending in ENDINGS:
+        (folder / f"{NAME}{ending}").unlink(missing_ok=True)
+
+
 def _texts(card: ModelCard, out: Path) -> dict[Path, str]:
     if out.suffix == PAGE:
         return {out: html(card)}
-    return {out: markdown(card, "en"), out.with_suffix(f".zh{MARKDOWN}"): markdown(card, "zh")}
+    return {out: markdown(card, "en"), out.with_suffix(CHINESE): markdown(card, "zh")}

@@ -20,7 +20,7 @@ from models.artefact import RECORDED_PACKAGES
 from models.store import ModelStore
 from training.fitting import data_hash
 from training.model_card.about import About, read_about
-from training.model_card.write import write_beside
+from training.model_card.write import remove_beside, write_beside
 from training.tracking import Tracker
 from training.validation.battery import ASKED, Judgement, judge
 from training.validation.evidence import Evidence, Mode
@@ -108,6 +108,8 @@ def validate(
         if evidence.protected is not None:
             cases = pl.DataFrame({"case": np.arange(len(evidence), dtype=np.int64)})
             written(folder / PROTECTED, _parquet(cases.hstack(evidence.protected)), OWNER_ONLY)
+        else:
+            (folder / PROTECTED).unlink(missing_ok=True)  # of an earlier validation of the same version
         seconds = {"evidence": gathered, **judgement.seconds, "writing": round(time.perf_counter() - began, 3)}
         result = _result(store, evidence, judgement, rules, who, at or datetime.now(UTC), run, digest, seconds)
         raw = result.to_bytes()
@@ -127,7 +129,10 @@ def validate(
 
 def _model_card(store: ModelStore, result: Result, folder: Path, about: About) -> dict[str, str]:
     """Write the model card of a version that nothing refuses on its own cases; return the SHA-256 of each file."""
-    if result.mode != Mode.OWN.value or result.verdict is Verdict.REFUSE:
+    if result.mode != Mode.OWN.value:
+        return {}
+    remove_beside(folder)  # the card of an earlier validation does not outlive it
+    if result.verdict is Verdict.REFUSE:
         return {}
     card = write_beside(store, result.card, result.version, about, folder)
     return {path.name: digest for path, digest in card.files.items()}
