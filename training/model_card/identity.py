@@ -52,7 +52,7 @@ def verdict(source: Source) -> list[Block]:
     if against:
         blocks.append(
             grid(
-                Text(en="What warns or refuses", zh="警示或不通过的检查"),
+                Text(en="What warns or refuses, as it was signed", zh="警示或不通过的检查（按签名结果）"),
                 (QUESTION, Text(en="Verdict", zh="结果"), Text(en="Figure", zh="指标"), *THRESHOLDS),
                 [(_question(one), one.verdict.text, told(one), *thresholds(source.rule(one.check))) for one in against],
             )
@@ -188,7 +188,7 @@ def model(source: Source) -> list[Block]:
                 ),
                 Fact(Text(en="No direction is asked of", zh="不设方向的特征数"), whole(directions[Risk.FREE])),
                 Fact(
-                    Text(en="Steps against a direction", zh="违反方向的步数"),
+                    Text(en="Steps against a direction, as signed", zh="违反方向的步数（按签名结果）"),
                     told(source.finding("monotonicity.score")),
                 ),
                 Fact(Text(en="Calibration", zh="校准方式"), CALIBRATIONS[calibration.kind]),
