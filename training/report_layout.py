@@ -9,7 +9,7 @@ from importlib.resources import files
 from features.words import Text, written_money
 from models.assessment import Assessment
 from training import report_words as words
-from training.markup import ENGLISH, Markup, both, element
+from training.markup import ENGLISH, Markup, alike, both, element
 
 HUNDRED = 100
 POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -49,7 +49,7 @@ def section(title: Text, *content: Markup) -> Markup:
 def table(heads: tuple[Text, ...], rows: list[Markup], *, class_: str, plain: tuple[str, ...]) -> Markup:
     """Return a table that scrolls inside itself where the screen is narrow; `plain` holds the class of each head."""
     head = element(
-        "tr", [element("th", both(name), scope="col", class_=kind) for name, kind in zip(heads, plain, strict=True)]
+        "tr", [element("th", alike(name), scope="col", class_=kind) for name, kind in zip(heads, plain, strict=True)]
     )
     built = element("table", element("thead", head), element("tbody", rows), class_=class_)
     return element("div", built, class_="scroll")

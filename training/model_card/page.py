@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from features.words import Text
-from training.markup import Content, Markup, both, element
+from training.markup import Markup, alike, both, element
 from training.model_card.blocks import Block, Facts, Grid, Section, Sentence
 from training.model_card.card import ModelCard
 from training.report_layout import page, table
@@ -31,9 +31,9 @@ def _section(section: Section) -> Markup:
 
 def _block(block: Block) -> Markup:
     if isinstance(block, Sentence):
-        return element("p", _said(block.text))
+        return element("p", alike(block.text))
     if isinstance(block, Facts):
-        rows = [element("div", element("dt", both(row.name)), element("dd", _said(row.told))) for row in block.rows]
+        rows = [element("div", element("dt", alike(row.name)), element("dd", alike(row.told))) for row in block.rows]
         return element("dl", rows, class_="of-card")
     return _grid(block)
 
@@ -42,17 +42,13 @@ def _grid(grid: Grid) -> Markup:
     numeric = [bool(grid.rows) and all(_is_figure(row[place]) for row in grid.rows) for place in range(len(grid.heads))]
     kinds = tuple("number" if one else "" for one in numeric)
     rows = [
-        element("tr", [element("td", _said(cell), class_=kind) for cell, kind in zip(row, kinds, strict=True)])
+        element("tr", [element("td", alike(cell), class_=kind) for cell, kind in zip(row, kinds, strict=True)])
         for row in grid.rows
     ]
     built = table(grid.heads, rows, class_="figures", plain=kinds)
     if len(grid.rows) <= LONG:
         return element("figure", element("h4", both(grid.title)), built)
     return element("details", element("summary", both(grid.title)), built)
-
-
-def _said(text: Text) -> Content:
-    return text.en if text.en == text.zh else both(text)
 
 
 def _is_figure(text: Text) -> bool:

@@ -19,7 +19,7 @@ from features.declaration import Group
 from features.words import Text
 from models.store import ModelStore
 from training import report_words
-from training.markup import Content, Markup, both, element, joined
+from training.markup import Content, Markup, alike, both, element, joined
 from training.plot_style import svg
 from training.plots_performance import captured_money_by_decile, lift_by_decile
 from training.report_layout import caption, drawing, page, section, table
@@ -179,7 +179,7 @@ def _tiles_of(result: Result) -> Iterator[Markup]:
 def _tile(name: Text, figure: str, note: str = "") -> Markup:
     return element(
         "div",
-        element("p", both(name), class_="name"),
+        element("p", alike(name), class_="name"),
         element("p", figure, class_="figure"),
         element("p", note, class_="note"),
         class_="tile",
@@ -227,7 +227,7 @@ def _figure(figure: Figure) -> Markup:
     named = said.called(figure.name)
     return element(
         "p",
-        both(Text(en=f"{named.en}{of}", zh=f"{named.zh}{of}")),
+        element("span", alike(Text(en=f"{named.en}{of}", zh=f"{named.zh}{of}")), class_="name"),
         element("span", number(figure.value), class_="strong"),
         f" {_interval(figure)}",
         class_="one",
