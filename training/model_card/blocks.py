@@ -66,7 +66,21 @@ class Grid:
                 yield cell, place in self.quoted
 
 
-Block = Sentence | Facts | Grid
+@dataclass(frozen=True)
+class Drawing:
+    """A picture as SVG, and what it shows; Markdown, which holds no picture, leaves it out."""
+
+    name: str
+    svg: str
+    text: Text
+
+    @property
+    def texts(self) -> Iterator[tuple[Text, bool]]:
+        """Every text of it, and whether it is quoted."""
+        yield self.text, False
+
+
+Block = Sentence | Facts | Grid | Drawing
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class Section:
 
     @staticmethod
     def _tells(block: Block) -> bool:
-        return True if isinstance(block, Sentence) else bool(block.rows)
+        return bool(block.rows) if isinstance(block, Facts | Grid) else True
 
 
 def plain(told: object) -> Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from features.words import Text
-from training.model_card.blocks import Block, Facts, Sentence
+from training.model_card.blocks import Drawing, Facts, Grid, Sentence
 from training.model_card.card import ModelCard
 
 SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~"})
@@ -21,11 +21,11 @@ def markdown(card: ModelCard, language: str) -> str:
     parts = [f"# {said(card.title)}"]
     for section in card.sections:
         parts.append(f"## {said(section.title)}")
-        parts += [_block(block, said) for block in section.blocks]
+        parts += [_block(block, said) for block in section.blocks if not isinstance(block, Drawing)]
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block, said: Said) -> str:
+def _block(block: Sentence | Facts | Grid, said: Said) -> str:
     if isinstance(block, Sentence):
         return said(block.text)
     if isinstance(block, Facts):

@@ -6,9 +6,9 @@ import re
 
 from features.words import Text
 from training.markup import Markup, alike, both, element
-from training.model_card.blocks import Block, Facts, Grid, Section, Sentence
+from training.model_card.blocks import Block, Drawing, Facts, Grid, Section, Sentence
 from training.model_card.card import ModelCard
-from training.report_layout import page, table
+from training.report_layout import caption, drawing, page, table
 
 OVERLINE = Text(en="repayrank model card", zh="模型卡")
 FIGURE = re.compile(r"–|-?[0-9][0-9,.]*(e-?[0-9]+)?%?( – -?[0-9][0-9,.]*(e-?[0-9]+)?%?)?")
@@ -35,6 +35,8 @@ def _block(block: Block) -> Markup:
     if isinstance(block, Facts):
         rows = [element("div", element("dt", alike(row.name)), element("dd", alike(row.told))) for row in block.rows]
         return element("dl", rows, class_="of-card")
+    if isinstance(block, Drawing):
+        return element("figure", drawing(block.svg, block.text), caption(block.text), class_="of-card")
     return _grid(block)
 
 

@@ -8,14 +8,17 @@ import numpy as np
 
 from features.declaration import Group
 from features.words import Text
-from training.model_card.blocks import Block, Fact, Facts, Grid, Sentence, grid, plain
+from training.model_card.blocks import Block, Drawing, Fact, Facts, Grid, Sentence, grid, plain
 from training.model_card.figures import THRESHOLDS, amount, interval, per_cent, thresholds, told, whole, written
 from training.model_card.identity import QUESTION, TITLES
 from training.model_card.source import Nothing, Source
+from training.plot_style import svg
 from training.report_words import PRODUCTS
+from training.validation import plots
 from training.validation import words as said
 from training.validation.findings import Cell, Table
 from training.validation.remade import differs
+from training.validation.report import ROC
 
 HEADLINE = (
     ("discrimination.auc", "auc", Text(en="AUC", zh="AUC")),
@@ -55,6 +58,11 @@ PARTS = ("parts.promise_kept", "parts.paid_when_reached", "parts.hardship", "par
 LEFT_OUT = Text(en="(too few cases)", zh="（样本不足）")
 FAIR = ("fairness.adverse_impact", "fairness.equal_opportunity", "fairness.calibration")
 PROXIES = ("fairness.proxy_together", "fairness.proxy")
+BANDS = Text(
+    en="Expected and observed share of bad loans in each band of the score, with 95 % intervals; on the diagonal, what "
+    "was expected is what happened.",
+    zh="各评分等级的预期与实际坏账率及95%置信区间；落在对角线上表示预期与实际一致。",
+)
 AS_SIGNED = Text(
     en="These figures need the features' values, which are not kept; they are told as the validation was signed.",
     zh="上列指标需要未保存的特征取值，按已签名的验证结果列示。",
@@ -70,6 +78,7 @@ def performance(source: Source) -> list[Block]:
     rows += [Fact(name, told(source.finding(check))) for check, name in AGAINST]
     return [
         Facts(tuple(rows)),
+        *_drawings(source),
         *_deciles(source),
         *_bands(source),
         *_segments(source, "product", Text(en="By product", zh="按产品")),
@@ -109,6 +118,17 @@ def explanation(source: Source) -> list[Block]:
         ),
         _judged(source, PARTS, Text(en="What the two parts are worth", zh="两个部分的价值")),
     ]
+
+
+def _drawings(source: Source) -> list[Block]:
+    auc = source.figure("discrimination.auc", "auc")
+    bands = source.table("calibration.band_ratio", "bands")
+    told: list[Block] = []
+    if auc is not None:
+        told.append(Drawing("roc", svg(plots.roc_with_band(source.kept.bad, source.kept.log_odds, auc), "roc"), ROC))
+    if bands is not None:
+        told.append(Drawing("bands", svg(plots.calibration_by_band(bands), "bands"), BANDS))
+    return told
 
 
 def _error(source: Source) -> float:
