@@ -23,6 +23,7 @@ from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.token_verbs import token_app
 from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
+from training.card_verbs import card
 from training.options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -68,6 +69,7 @@ app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
 app.command()(validate)
+app.command()(card)
 app.command()(tune)
 
 PolicyOption = Annotated[

@@ -51,6 +51,15 @@ def both(text: Text, name: str = "span") -> Markup:
     return joined([element(name, text.en, lang=ENGLISH), element(name, text.zh, lang=CHINESE)])
 
 
+def alike(text: Text) -> Markup:
+    """Return a text that may be the same in both languages, such as a number or AUC: then it stands there once.
+
+    >>> alike(Text(en="KS", zh="KS"))
+    'KS'
+    """
+    return joined(text.en) if text.en == text.zh else both(text)
+
+
 def name_of(loan_id: str) -> Markup:
     """Return a loan's identifier; isolated, so that characters which turn the writing direction stay inside it."""
     return element("bdi", loan_id, class_="loan")

@@ -1,15 +1,44 @@
-"""The few shapes that the report's page is built of: sections, tables, captions, drawings and figures of money."""
+"""The few shapes that a page is built of: the page itself, sections, tables, captions, drawings, figures of money."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from importlib.resources import files
 
 from features.words import Text, written_money
 from models.assessment import Assessment
 from training import report_words as words
-from training.markup import Markup, both, element
+from training.markup import ENGLISH, Markup, alike, both, element
 
 HUNDRED = 100
+POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Told to the browser: the page may load nothing from anywhere."""
+
+
+def page(title: str, body: Iterable[Markup]) -> str:
+    """Return one self-contained HTML page, with the switch between languages; the same bytes for the same body."""
+    style = files("training").joinpath("report.css").read_text(encoding="utf-8")
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY_OF_THE_PAGE}">'),
+        element("title", title),
+        element("style", Markup(style)),
+    )
+    # The switch is three radio buttons in front of the page: CSS hides the other language, there is no script.
+    switch = [
+        Markup(f'<input type="radio" name="language" id="{key}"{" checked" if key == "both" else ""}>')
+        for key in words.LANGUAGES
+    ]
+    labels = element(
+        "nav",
+        [element("label", label, for_=key) for key, label in words.LANGUAGES.items()],
+        aria_label="Language 语言",
+    )
+    whole = element("html", head, element("body", switch, labels, element("main", list(body))), lang=ENGLISH)
+    return f"<!doctype html>\n{whole}\n"
 
 
 def section(title: Text, *content: Markup) -> Markup:
@@ -20,7 +49,7 @@ def section(title: Text, *content: Markup) -> Markup:
 def table(heads: tuple[Text, ...], rows: list[Markup], *, class_: str, plain: tuple[str, ...]) -> Markup:
     """Return a table that scrolls inside itself where the screen is narrow; `plain` holds the class of each head."""
     head = element(
-        "tr", [element("th", both(name), scope="col", class_=kind) for name, kind in zip(heads, plain, strict=True)]
+        "tr", [element("th", alike(name), scope="col", class_=kind) for name, kind in zip(heads, plain, strict=True)]
     )
     built = element("table", element("thead", head), element("tbody", rows), class_=class_)
     return element("div", built, class_="scroll")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -96,6 +96,7 @@ def train(
                 "source": portfolio.source,
                 "zone": portfolio.zone,
                 "hold_out": hold_out,
+                "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 **({} if parameters is None else {"parameters_sha256": parameters.sha256}),
             },
             declared=portfolio.declared,

@@ -41,6 +41,11 @@ ValidationPolicyOption = Annotated[
     ),
 ]
 
+AboutOption = Annotated[
+    Path | None,
+    typer.Option("--about", help="Your own sentences for the model card; `repayrank card --show-about` prints some."),
+]
+
 
 def validate(
     portfolio: PortfolioOption = "",
@@ -55,6 +60,10 @@ def validate(
     ] = False,
     as_of: AsOfOption = None,
     zone: ZoneOption = None,
+    about: AboutOption = None,
+    render: Annotated[
+        bool, typer.Option("--render", help="Write the reports anew from what is stored, judge nothing, and end.")
+    ] = False,
     show_policy: Annotated[
         bool, typer.Option("--show-policy", help="Print the shipped policy, to copy and change, and end.")
     ] = False,
@@ -71,6 +80,9 @@ def validate(
 
     if show_policy:
         tell(default_bytes().decode().rstrip("\n"))
+        return
+    if render:
+        _render(home, card, version)
         return
     from training.validation.validate import validate as validated
 
@@ -93,12 +105,15 @@ def validate(
         by=by or "",
         version=version,
         policy=policy,
+        about=about,
         new_data=new_data,
         as_of=day(as_of),
         say=say,
     )
     result = done.result
     _show(result)
+    for name, digest in done.documents.items():
+        say(f"{done.folder / name}: SHA-256 {digest}")
     if result.verdict is Verdict.REFUSE:
         raise ValidationRefused(
             f"the {result.card} card, version {result.version}, is refused by {', '.join(result.refused_by)}",
@@ -112,6 +127,22 @@ def validate(
         f"{result.verdict.text.en}: {result.card} card version {result.version}, {len(result.findings)} checks, "
         f"{warned} warn, {unjudged} not judged, in {sum(result.seconds.values()):.0f} s: {done.folder}"
     )
+
+
+def _render(home: Path, card: str | None, version: str | None) -> None:
+    """Write the report of every kept validation of a version anew; the same bytes where the release is the same."""
+    from models.store import ModelStore
+    from training.validation.report import write_report
+    from training.validation.standing import kept_in
+
+    _require(card, "--card", "the card whose validation is rendered")
+    require_card(card)
+    require_folder(home)
+    store = ModelStore(home)
+    chosen = version or store.champion(card or "")
+    for folder in kept_in(store, card or "", chosen):
+        path, digest = write_report(store, card or "", chosen, folder)
+        tell(f"{path}: SHA-256 {digest}")
 
 
 def _require(given: str | None, option: str, expected: str) -> None:

@@ -27,6 +27,8 @@ from models.store import ModelStore
 from training import validation_verbs
 from training.cohort import cohort
 from training.fitting import fitted_card, golden_rows
+from training.model_card.card import ModelCard
+from training.model_card.write import Written
 from training.splits import kept_from_the_fit
 from training.statistics.auc import auc
 from training.statistics.paired import auc_difference
@@ -39,7 +41,7 @@ from training.validation.check import Check, Needs
 from training.validation.findings import Verdict
 from training.validation.gathering import of_own_cases
 from training.validation.policy import default_bytes, policy_from, read_policy
-from training.validation.result import EVIDENCE, PROTECTED, RESULT, SIGNATURE
+from training.validation.result import EVIDENCE, POLICY, PROTECTED, REPORT, RESULT, SIGNATURE
 from training.validation.standing import evidence_path, folder_of, require_passed, standing
 from training.validation.validate import Validated, validate
 
@@ -78,6 +80,8 @@ def command(monkeypatch, capsys, home, book):
     """Run the verb with few checks on the part of the book that the version was fitted on."""
     monkeypatch.setattr(validation_verbs, "open_book", lambda *_: book)
     monkeypatch.setattr(validating, "judge", partial(judge, checks=FEW))
+    # Few checks are too few for a model card.
+    monkeypatch.setattr(validating, "write_beside", lambda *_: Written({}, ModelCard(Text(en="x", zh="x"), ())))
 
     def run(*words: str) -> tuple[int, str, str]:
         code = 0
@@ -141,7 +145,8 @@ def test_no_id_stands_in_what_is_kept_and_nothing_protected_in_what_mlflow_gets(
     assert not set(pl.read_parquet(done.folder / EVIDENCE).columns) & (set(protected.columns) - {"case"})
     run = mlflow.MlflowClient(Tracker(home / "mlflow").uri).get_run(done.result.run)
     logged = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="validation"))
-    assert {path.name for path in logged.iterdir()} == {RESULT, SIGNATURE, EVIDENCE}
+    assert {path.name for path in logged.iterdir()} == {RESULT, SIGNATURE, POLICY, EVIDENCE, *done.documents}
+    assert set(done.documents) == {REPORT, "model_card.html", "model_card.md", "model_card.zh.md"}
 
 
 def test_mlflow_shows_the_validation_under_the_run_that_trained_the_version(done, home):

@@ -18,10 +18,12 @@ class Overlap:
     """How far two explanations name the same reasons.
 
     `of_case` is, for each case, the share of the named reasons that both name: over the longer list, 1 when neither
-    names any. `same_first` is the share of cases whose first reason is the same.
+    names any. `first_of_case` says of each case whether its first reason is the same, and `same_first` is the share of
+    cases of which it is.
     """
 
     of_case: Floats
+    first_of_case: npt.NDArray[np.bool_]
     mean: float
     same_first: float
 
@@ -46,7 +48,8 @@ def reason_overlap(first: npt.ArrayLike, second: npt.ArrayLike, most: int, *, ra
     (named, leading), (others, second_leading) = (_named(one if raising else np.abs(one), most) for one in pair)
     longer = np.maximum(named.sum(axis=1), others.sum(axis=1))
     of_case = np.where(longer > 0, (named & others).sum(axis=1) / np.maximum(longer, 1), 1.0)
-    return Overlap(of_case, float(of_case.mean()), float(np.mean(leading == second_leading)))
+    same = np.asarray(leading == second_leading)
+    return Overlap(of_case, same, float(of_case.mean()), float(same.mean()))
 
 
 def deletions(values: npt.ArrayLike, attribution: npt.ArrayLike, reference: npt.ArrayLike) -> Iterator[Floats]:

@@ -115,6 +115,11 @@ class Evidence:
         return self.cohort.observed_on.astype("datetime64[M]").astype(str)
 
     @property
+    def own(self) -> bool:
+        """Whether they are the version's own cases, and not later ones."""
+        return self.mode is Mode.OWN
+
+    @property
     def scored(self) -> bool:
         """Whether there are scores of models that had not seen the cases."""
         return bool(self.unseen)
@@ -138,6 +143,11 @@ class Evidence:
             np.average([part.model.base_ for part in self.unseen], weights=[len(p.judged) for p in self.unseen])
         )
         return Attribution(base, contributions, parts, log_odds, error)
+
+    @property
+    def parts(self) -> Mapping[Group, Floats]:
+        """What each group of features adds to the raw log-odds."""
+        return self.attribution.parts
 
     @cached_property
     def folds(self) -> npt.NDArray[np.int64]:
@@ -172,13 +182,19 @@ class Evidence:
         """The features' names in words."""
         return {feature.name: feature.label for feature in self.card.catalog}
 
+    def keep(self, name: str, at: Positions, figures: Floats | Bools) -> None:
+        """Keep a figure of some of the cases with the evidence, so that what it is worth can be computed again."""
+        told = np.full(len(self), np.nan)
+        told[at] = figures
+        self.columns[name] = told
+
     def sample(self, most: int) -> Positions:
         """Return the positions of at most so many cases, spread evenly over the book."""
         return np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).round().astype(np.intp))
 
     def parts_of(self) -> list[tuple[Bools, Positions]]:
         """Return the outcomes and positions of the cases that one model scored: scores of several do not compare."""
-        return [(self.bad[part.judged], part.judged) for part in self.unseen]
+        return [(self.bad[at], at) for at in (np.sort(part.judged) for part in self.unseen)]
 
     def frame(self) -> pl.DataFrame:
         """Return the judged cases, numbered, with what each figure is computed from; nothing says whose they are."""

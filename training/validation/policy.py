@@ -171,11 +171,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class ValidationPolicy:
-    """A validation policy, checked; `digest` is the SHA-256 of its bytes."""
+    """A validation policy, checked; `digest` is the SHA-256 of its bytes, `raw`."""
 
     version: str
     rules: Mapping[str, Rule]
     digest: str
+    raw: bytes
 
 
 def default_bytes() -> bytes:
@@ -231,7 +232,7 @@ def policy_from(raw: bytes, asked: Sequence[Asked], *, where: str) -> Validation
             rules[name] = _rule(told, one)
     if faults:
         raise _refused(faults, where)
-    return ValidationPolicy(written["version"], rules, hashlib.sha256(raw).hexdigest())
+    return ValidationPolicy(written["version"], rules, hashlib.sha256(raw).hexdigest(), raw)
 
 
 def _head_faults(written: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,8 @@ from models.champions import sync_folder
 from training.validation.findings import Finding, Verdict
 
 FORMAT = "repayrank-validation/1"
-RESULT, SIGNATURE, EVIDENCE, PROTECTED = "result.json", "result.sig", "evidence.parquet", "protected.parquet"
+RESULT, SIGNATURE, POLICY = "result.json", "result.sig", "policy.toml"
+EVIDENCE, PROTECTED, REPORT = "evidence.parquet", "protected.parquet", "report.html"
 READABLE, OWNER_ONLY = 0o644, 0o600
 
 

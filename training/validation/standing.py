@@ -68,6 +68,30 @@ def standing(store: ModelStore, card: str, version: str) -> Standing:
     return Standing(own, tuple(read(store, card, version, path) for path in later))
 
 
+def kept_in(store: ModelStore, card: str, version: str) -> list[Path]:
+    """Return the folders of a version's validations: on its own cases first, then on later ones, oldest first.
+
+    Raises
+    ------
+    ModelRefused : there is none
+    """
+    folder = folder_of(store, card, version)
+    found = [path.parent for path in (folder / RESULT, *sorted(folder.glob(f"{LATER}*/{RESULT}"))) if path.exists()]
+    if not found:
+        raise not_validated(card, version)
+    return found
+
+
+def not_validated(card: str, version: str) -> ModelRefused:
+    """Return the refusal of a version that nobody has validated."""
+    return ModelRefused(
+        "a version that was not validated",
+        where=f"the {card} card, version {version}",
+        expected="a validation on its own cases that passed",
+        do=f"run `repayrank validate --card {card} --version {version}` first",
+    )
+
+
 def read(store: ModelStore, card: str, version: str, folder: Path) -> Result:
     """Return the validation in a folder, once its signature holds and it names this version's manifest."""
     try:
@@ -101,12 +125,7 @@ def require_passed(store: ModelStore, card: str, version: str) -> Standing:
     """
     found = standing(store, card, version)
     if found.own is None:
-        raise ModelRefused(
-            "a version that was not validated",
-            where=f"the {card} card, version {version}",
-            expected="a validation on its own cases that passed",
-            do=f"run `repayrank validate --card {card} --version {version}` first",
-        )
+        raise not_validated(card, version)
     if not found.passed:
         raise ModelRefused(
             f"a version that its validation refuses: {', '.join(found.refused_by)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,11 @@ from training.validation.checks.leakage import gain_shares
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 WOE = "woe_scorecard"
+THAN_LOGISTIC = Text(en="better than logistic regression by {value} AUC", zh="AUC较逻辑回归高{value}")
+THAN_SCORECARD = Text(en="better than a scorecard of weights of evidence by {value} AUC", zh="AUC较WoE评分卡高{value}")
 NEAREST = 1e-12
 """No probability of a benchmark is taken to be nearer to 0 or 1."""
 Fitted = Callable[[Floats], Floats]
@@ -40,7 +44,7 @@ def logistic(evidence: Evidence, rule: Rule) -> Finding:
         rule,
         "logistic",
         fitted,
-        Text(en="better than logistic regression by {value} AUC", zh="AUC较逻辑回归高{value}"),
+        THAN_LOGISTIC,
     )
 
 
@@ -63,7 +67,7 @@ def scorecard(evidence: Evidence, rule: Rule) -> Finding:
         rule,
         "scorecard",
         fitted,
-        Text(en="better than a scorecard of weights of evidence by {value} AUC", zh="AUC较WoE评分卡高{value}"),
+        THAN_SCORECARD,
     )
 
 
@@ -85,12 +89,15 @@ def _against(evidence: Evidence, rule: Rule, name: str, fit: Callable[[Floats, A
         used = max(used, len(rows))
         told[part.judged] = fit(cohort.matrix.values[rows], cohort.bad[rows])(evidence.values[part.judged])
     evidence.columns[f"{name}_log_odds"] = told
+    found = against_kept(evidence, rule, name, words)
+    return replace(found, figures=(*found.figures, Figure("fitted_on", float(used))))
+
+
+def against_kept(evidence: Scored, rule: Rule, name: str, words: Text) -> Finding:
+    """Return the paired comparison with a benchmark's scores, as the evidence keeps them."""
+    told = evidence.columns[f"{name}_log_odds"]
     difference = auc_difference([(bad, evidence.log_odds[at], told[at]) for bad, at in evidence.parts_of()])
-    return rule.finding(
-        [Figure("auc_difference", difference.auc, difference.low, difference.high)],
-        words,
-        more=[Figure("fitted_on", float(used))],
-    )
+    return rule.finding([Figure("auc_difference", difference.auc, difference.low, difference.high)], words)
 
 
 def _to_fit_on(evidence: Evidence, judged: np.ndarray) -> tuple[Cohort | None, np.ndarray]:

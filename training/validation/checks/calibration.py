@@ -19,14 +19,14 @@ from training.statistics.calibration_tests import hosmer_lemeshow, spiegelhalter
 from training.statistics.multiplicity import holm
 from training.statistics.recalibration import Coefficient, recalibration
 from training.validation.check import Check
-from training.validation.evidence import Evidence, Mode
 from training.validation.findings import Figure, Finding, Table
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 BAND_COLUMNS = ("band", "cases", "bad", "expected", "predicted", "observed", "low", "high")
 
 
-def in_the_large(evidence: Evidence, rule: Rule) -> Finding:
+def in_the_large(evidence: Scored, rule: Rule) -> Finding:
     """Return by how much the log-odds are too low, all together."""
     told = recalibration(evidence.bad, evidence.probability).in_the_large
     return rule.finding(
@@ -36,7 +36,7 @@ def in_the_large(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def slope(evidence: Evidence, rule: Rule) -> Finding:
+def slope(evidence: Scored, rule: Rule) -> Finding:
     """Return how bold the log-odds should be, where 1 is as bold as they are."""
     told = recalibration(evidence.bad, evidence.probability)
     return rule.finding(
@@ -46,14 +46,14 @@ def slope(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def bands(evidence: Evidence, rule: Rule) -> Finding:
+def bands(evidence: Scored, rule: Rule) -> Finding:
     """Return the p-value of the Hosmer-Lemeshow test over bands of equal size."""
     band = equal_bands(evidence.probability, rule.count("bands"))
     told = hosmer_lemeshow(
         evidence.bad,
         evidence.probability,
         band,
-        fitted_on_these=evidence.mode is Mode.OWN,
+        fitted_on_these=evidence.own,
         allowing=rule["allowing"],
     )
     return rule.finding(
@@ -64,7 +64,7 @@ def bands(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def single_cases(evidence: Evidence, rule: Rule) -> Finding:
+def single_cases(evidence: Scored, rule: Rule) -> Finding:
     """Return the p-value of Spiegelhalter's test, which looks at single cases and needs no bands."""
     told = spiegelhalter(evidence.bad, evidence.probability)
     return rule.finding(
@@ -74,7 +74,7 @@ def single_cases(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def brier(evidence: Evidence, rule: Rule) -> Finding:
+def brier(evidence: Scored, rule: Rule) -> Finding:
     """Return how much better the probabilities are than everybody's share of bad loans, with the score's parts."""
     band = equal_bands(evidence.probability, rule.count("bands"))
     told = brier_parts(evidence.bad, evidence.probability, band)
@@ -86,7 +86,7 @@ def brier(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def back_test(evidence: Evidence, rule: Rule) -> Finding:
+def back_test(evidence: Scored, rule: Rule) -> Finding:
     """Return the smallest p-value of Jeffreys' test that a band's probability is not too low."""
     table = band_table(evidence.bad, evidence.probability, score_bands(evidence))
     columns = [[getattr(band, name) for band in table] for name in ("bad", "cases", "predicted")]
@@ -101,7 +101,7 @@ def back_test(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def band_ratio(evidence: Evidence, rule: Rule) -> Finding:
+def band_ratio(evidence: Scored, rule: Rule) -> Finding:
     """Return the share that went bad over the probability, band by band."""
     table = band_table(evidence.bad, evidence.probability, score_bands(evidence))
     judged = [band for band in table if band.cases >= rule.count("least_cases")]
@@ -125,7 +125,7 @@ def band_ratio(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def score_bands(evidence: Evidence) -> np.ndarray:
+def score_bands(evidence: Scored) -> np.ndarray:
     """Return the band of each case's points, by the lender's scale of the release."""
     scale = default_policy()
     return np.array(band_names(points(evidence.calibrated, scale.points), scale.bands))

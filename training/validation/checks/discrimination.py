@@ -14,12 +14,12 @@ from training.statistics.ks import ks
 from training.statistics.segments import NotJudged, by_segment
 from training.statistics.worked import captured_money, worked
 from training.validation.check import Check
-from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 
-def auc_of_all(evidence: Evidence, rule: Rule) -> Finding:
+def auc_of_all(evidence: Scored, rule: Rule) -> Finding:
     """Return the AUC with DeLong's interval, and the Gini coefficient.
 
     Scores of several folds' models are compared across folds as well: they are calibrated together and served as one.
@@ -70,7 +70,7 @@ def auc_of_all(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def ks_of_all(evidence: Evidence, rule: Rule) -> Finding:
+def ks_of_all(evidence: Scored, rule: Rule) -> Finding:
     """Return the Kolmogorov-Smirnov distance, with its interval about the value less its bias."""
     told = ks(evidence.bad, evidence.log_odds, repeats=rule.count("repeats"), seed=evidence.seed)
     return rule.finding(
@@ -80,7 +80,7 @@ def ks_of_all(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def lift(evidence: Evidence, rule: Rule) -> Finding:
+def lift(evidence: Scored, rule: Rule) -> Finding:
     """Return how many times more bad loans the first of the list hold than as many drawn by lot."""
     share = rule["first_share"]
     told = worked(evidence.bad, evidence.log_odds, [share], repeats=rule.count("repeats"), seed=evidence.seed)
@@ -95,7 +95,7 @@ def lift(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def money(evidence: Evidence, rule: Rule) -> Finding:
+def money(evidence: Scored, rule: Rule) -> Finding:
     """Return how much more of the money that went bad the first by expected loss hold than the first by amount."""
     share = rule["first_share"]
     if not evidence.exposure[evidence.bad].any():
@@ -118,7 +118,7 @@ def money(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def segments(evidence: Evidence, rule: Rule) -> Finding:
+def segments(evidence: Scored, rule: Rule) -> Finding:
     """Return the AUC of each product and each observation month that has enough of both outcomes."""
     least = rule.count("least_of_each")
 

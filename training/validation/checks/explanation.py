@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,15 +12,21 @@ from features.catalog import Catalog
 from features.words import Text, Unit
 from models.attribution import attribute, distance_from_lightgbm, families
 from models.risk_model import Floats, RiskModel
-from training.statistics.agreement import deletion_area, deletions, reason_overlap
+from training.statistics.agreement import Overlap, deletion_area, deletions, reason_overlap
+from training.statistics.metrics import Bools
 from training.validation.check import Check, Needs
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 FOUR = 4
 """Reasons that are compared: as many as a borrower is told at most."""
 HALF = 0.5
+FALL, FALL_OF_ANOTHER = "deletion_fall", "deletion_fall_of_another"
+FIRST_STAYS, FOUR_STAY = "perturbed_first_stays", "perturbed_four_stay"
+AFTER_TRAINING, SHARED, APART = "reasons_after_training", "reasons_shared", "distance"
+"""Columns of the evidence."""
 Places = npt.NDArray[np.int64]
 
 
@@ -43,12 +50,13 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
     what no reason says. A fact is replaced by those of several borrowers drawn from the book, and the mean is taken.
     """
     model, catalog = evidence.card.model, evidence.card.catalog
-    base = evidence.values[evidence.sample(rule.count("cases"))]
+    at = evidence.sample(rule.count("cases"))
+    base = evidence.values[at]
     dice, others = np.random.default_rng(evidence.seed), rule.count("replacements")
     totals = family_totals(catalog, attribute(model, catalog, base).contributions)
     first = np.argmax(totals, axis=1)
     raised = np.flatnonzero(totals[np.arange(len(base)), first] > 0)
-    base, totals, first = base[raised], totals[raised], first[raised]
+    at, base, totals, first = at[raised], base[raised], totals[raised], first[raised]
     drawn = (first + dice.integers(1, max(totals.shape[1], 2), len(first))) % totals.shape[1]
     before = model.tables_.scores(base)
     falls = [np.zeros(len(base)), np.zeros(len(base))]
@@ -61,8 +69,16 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
                 rows = np.flatnonzero(chosen == family)
                 replaced[np.ix_(rows, columns[family])] = borrowed[np.ix_(rows, columns[family])]
             falls[place] += (before - model.tables_.scores(replaced)) / others
-    of_first, of_drawn = falls
+    for name, fall in zip((FALL, FALL_OF_ANOTHER), falls, strict=True):
+        evidence.keep(name, at, fall)
     by_reasons, by_lot = _areas(evidence, evidence.sample(rule.count("whole_orders")))
+    told = deletion_kept(evidence, rule)
+    return replace(told, figures=(*told.figures, Figure("area_by_reasons", by_reasons), Figure("area_by_lot", by_lot)))
+
+
+def deletion_kept(evidence: Scored, rule: Rule) -> Finding:
+    """Return the same, but for the areas, from how far each score fell."""
+    of_first, of_drawn = (known(evidence, name) for name in (FALL, FALL_OF_ANOTHER))
     return rule.finding(
         [Figure("share_that_falls", float((of_first > 0).mean()))],
         Text(
@@ -72,17 +88,21 @@ def deletion(evidence: Evidence, rule: Rule) -> Finding:
         more=[
             Figure("mean_fall", float(of_first.mean())),
             Figure("mean_fall_of_another", float(of_drawn.mean())),
-            Figure("area_by_reasons", by_reasons),
-            Figure("area_by_lot", by_lot),
-            Figure("cases", float(len(base))),
+            Figure("cases", float(len(of_first))),
         ],
     )
 
 
 def perturbed_first(evidence: Evidence, rule: Rule) -> Finding:
     """Return in what share of cases the first reason stays when every figure is changed a little."""
+    evidence.keep(FIRST_STAYS, *_stays(evidence, rule, lambda told: told.first_of_case))
+    return perturbed_first_kept(evidence, rule)
+
+
+def perturbed_first_kept(evidence: Scored, rule: Rule) -> Finding:
+    """Return the same, from which of the first reasons stayed."""
     return rule.finding(
-        [Figure("share_that_stays", reason_overlap(*_perturbed(evidence, rule), FOUR).same_first)],
+        [Figure("share_that_stays", float(known(evidence, FIRST_STAYS).mean()))],
         Text(
             en=f"the first reason stays in {{value}} of the cases when each figure moves by {rule['by']:.1%}",
             zh=f"各数值变动{rule['by']:.1%}时，首要原因不变的样本占{{value}}",
@@ -92,8 +112,14 @@ def perturbed_first(evidence: Evidence, rule: Rule) -> Finding:
 
 def perturbed_four(evidence: Evidence, rule: Rule) -> Finding:
     """Return how many of the first four reasons stay when every figure is changed a little."""
+    evidence.keep(FOUR_STAY, *_stays(evidence, rule, lambda told: told.of_case))
+    return perturbed_four_kept(evidence, rule)
+
+
+def perturbed_four_kept(evidence: Scored, rule: Rule) -> Finding:
+    """Return the same, from how many reasons of each case stayed."""
     return rule.finding(
-        [Figure("overlap", reason_overlap(*_perturbed(evidence, rule), FOUR).mean)],
+        [Figure("overlap", float(known(evidence, FOUR_STAY).mean()))],
         Text(
             en=f"{{value}} of the first four reasons stay when each figure moves by {rule['by']:.1%}",
             zh=f"各数值变动{rule['by']:.1%}时，前四项原因保留{{value}}",
@@ -106,16 +132,24 @@ def seeds(evidence: Evidence, rule: Rule) -> Finding:
     assert evidence.refit is not None, "see Needs.FIT"
     assert evidence.fitted_on is not None, "it was fitted on them"
     catalog, fitted = evidence.card.catalog, evidence.refit.model
-    base = evidence.values[evidence.sample(rule.count("cases"))]
+    at = evidence.sample(rule.count("cases"))
+    base = evidence.values[at]
     before = family_totals_of(evidence.card.model, catalog, base)
     size = replace(fitted.size_, most_trees=4 * fitted.trees_)  # without inner folds a quarter of the most is grown
-    found = []
     for number in range(1, rule.count("trainings") + 1):
         dice = np.random.default_rng(evidence.seed + number)
         rows = dice.integers(0, len(evidence.fitted_on), min(len(evidence.fitted_on), rule.count("fitted_on")))
         model = RiskModel.of(catalog, sizes=(size,), inner_folds=1, seed=evidence.seed + number)
         model.fit(evidence.fitted_on.matrix.values[rows], evidence.fitted_on.bad[rows])
-        found.append(reason_overlap(before, family_totals_of(model, catalog, base), FOUR).mean)
+        told = reason_overlap(before, family_totals_of(model, catalog, base), FOUR)
+        evidence.keep(f"{AFTER_TRAINING}_{number}", at, told.of_case)
+    return seeds_kept(evidence, rule)
+
+
+def seeds_kept(evidence: Scored, rule: Rule) -> Finding:
+    """Return the same, from how many reasons of each case each training left as they were."""
+    numbers = range(1, rule.count("trainings") + 1)
+    found = [float(known(evidence, f"{AFTER_TRAINING}_{number}").mean()) for number in numbers]
     return rule.finding(
         [Figure("overlap", float(np.mean(found)))],
         Text(
@@ -133,14 +167,28 @@ def neighbours(evidence: Evidence, rule: Rule) -> Finding:
     asked, nearest, apart = _nearest(evidence, among, rule.count("cases"))
     close = np.argsort(apart, kind="stable")[: max(1, round(len(apart) * rule["closest_share"]))]
     told = [family_totals_of(evidence.card.model, catalog, evidence.values[at[close]]) for at in (asked, nearest)]
+    evidence.keep(SHARED, asked[close], reason_overlap(told[0], told[1], FOUR).of_case)
+    evidence.keep(APART, asked[close], apart[close])
+    return neighbours_kept(evidence, rule)
+
+
+def neighbours_kept(evidence: Scored, rule: Rule) -> Finding:
+    """Return the same, from how many reasons each pair shares."""
+    shared = known(evidence, SHARED)
     return rule.finding(
-        [Figure("overlap", reason_overlap(told[0], told[1], FOUR).mean)],
+        [Figure("overlap", float(shared.mean()))],
         Text(
-            en=f"{{value}} of the first four reasons are shared by {len(close):,} pairs of nearly identical borrowers",
-            zh=f"{len(close):,}对近似借款人的前四项原因有{{value}}相同",
+            en=f"{{value}} of the first four reasons are shared by {len(shared):,} pairs of nearly identical borrowers",
+            zh=f"{len(shared):,}对近似借款人的前四项原因有{{value}}相同",
         ),
-        more=[Figure("mean_distance", float(apart[close].mean()))],
+        more=[Figure("mean_distance", float(known(evidence, APART).mean()))],
     )
+
+
+def known(evidence: Scored, name: str) -> Floats:
+    """Return a figure of the cases that were asked for it, as the evidence keeps it."""
+    told = evidence.columns[name]
+    return np.asarray(told[~np.isnan(told)])
 
 
 def _areas(evidence: Evidence, at: npt.NDArray[np.intp]) -> tuple[float, float]:
@@ -166,13 +214,19 @@ def family_totals_of(model: RiskModel, catalog: Catalog, values: Floats) -> Floa
     return family_totals(catalog, attribute(model, catalog, values).contributions)
 
 
-def _perturbed(evidence: Evidence, rule: Rule) -> tuple[Floats, Floats]:
+def _stays(
+    evidence: Evidence, rule: Rule, chosen: Callable[[Overlap], Floats | Bools]
+) -> tuple[npt.NDArray[np.intp], Floats | Bools]:
+    """Return which cases were moved a little, and what of their reasons stayed."""
     model, catalog = evidence.card.model, evidence.card.catalog
-    base = evidence.values[evidence.sample(rule.count("cases"))]
+    at = evidence.sample(rule.count("cases"))
+    base = evidence.values[at]
     sides = np.random.default_rng(evidence.seed).choice([-1.0, 1.0], base.shape)
     measured = np.array([feature.unit not in (Unit.CATEGORY, Unit.YES_NO) for feature in catalog])
     moved = base * (1 + np.where(measured, rule["by"], 0.0) * sides)
-    return family_totals_of(model, catalog, base), family_totals_of(model, catalog, moved)
+    return at, chosen(
+        reason_overlap(family_totals_of(model, catalog, base), family_totals_of(model, catalog, moved), FOUR)
+    )
 
 
 def _nearest(evidence: Evidence, among: npt.NDArray[np.intp], most: int) -> tuple[Places, Places, Floats]:

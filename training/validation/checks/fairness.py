@@ -30,8 +30,10 @@ from training.validation.checks.leakage import FOLDS, gain_shares, small_model
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 AGE = "age_years"
+FEW = "too few cases"
 GROUPING = ("younger_below", "older_from", "least_cell")
 ATTRIBUTES = {
     "sex": Text(en="sex", zh="性别"),
@@ -62,7 +64,7 @@ class Attribute:
         return [str(name) for name in np.unique(self.groups) if name not in (self.reference, MISSING)]
 
 
-def attributes(evidence: Evidence, rule: Rule) -> Iterator[Attribute]:
+def attributes(evidence: Scored, rule: Rule) -> Iterator[Attribute]:
     """Yield the protected attributes in which the judged cases differ; ages in three bands."""
     assert evidence.protected is not None, "see Needs.PROTECTED"
     for column in evidence.protected.get_columns():
@@ -94,7 +96,7 @@ def inputs(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def impact(evidence: Evidence, rule: Rule) -> Finding:
+def impact(evidence: Scored, rule: Rule) -> Finding:
     """Return each group's share of favoured cases over that of the largest group."""
     favoured = favoured_cases(evidence, rule)
     return _by_group(
@@ -109,7 +111,7 @@ def impact(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def opportunity(evidence: Evidence, rule: Rule) -> Finding:
+def opportunity(evidence: Scored, rule: Rule) -> Finding:
     """Return each group's share of favoured cases among the good ones, less that of the largest group."""
     favoured = favoured_cases(evidence, rule)
     return _by_group(
@@ -128,7 +130,7 @@ def opportunity(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def calibration(evidence: Evidence, rule: Rule) -> Finding:
+def calibration(evidence: Scored, rule: Rule) -> Finding:
     """Return the share that went bad over the probability, in each group."""
 
     def ratio(told: GroupCalibration | NotJudged) -> Figure | None:
@@ -214,7 +216,7 @@ def proxy_alone(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def favoured_cases(evidence: Evidence, rule: Rule) -> Bools:
+def favoured_cases(evidence: Scored, rule: Rule) -> Bools:
     """Return the cases of least risk, as many as the policy says."""
     order = np.argsort(evidence.log_odds, kind="stable")
     favoured = np.zeros(len(order), dtype=np.bool_)
@@ -223,7 +225,7 @@ def favoured_cases(evidence: Evidence, rule: Rule) -> Bools:
 
 
 def _by_group(
-    evidence: Evidence,
+    evidence: Scored,
     rule: Rule,
     measure: Callable[[Attribute], dict[str, Told]],
     figure: Callable[[Told], Figure | None],
@@ -241,7 +243,7 @@ def _by_group(
             cases = int((one.groups == group).sum())
             found = figure(told)
             if found is None:
-                rows.append((one.name, group, one.reference, None, None, None, None, getattr(told, "why", "")))
+                rows.append((one.name, group, one.reference, None, None, None, None, FEW))  # not even how many
                 continue
             of = f"{one.name} {group}"
             figures.append(Figure(found.name, found.value, found.low, found.high, of=of))

@@ -25,6 +25,12 @@ FOLDS = 2
 SHOWN = 20
 """Features that a table lists; the rest tell less."""
 
+STATE = Text(
+    en="a state in which nearly all went bad holds {value} of the bad cases: {of}",
+    zh="某状态下几乎全部为坏样本，占坏样本的{value}：{of}",
+)
+NO_STATE = Text(en="in no state of a feature nearly all went bad", zh="没有特征状态几乎全部为坏样本")
+
 
 def alone(evidence: Evidence, rule: Rule) -> Finding:
     """Return how well the most telling feature, or whether it is known, tells bad loans from good."""
@@ -67,10 +73,7 @@ def one_outcome(evidence: Evidence, rule: Rule) -> Finding:
     figures = [Figure("share_of_bad", min(share, 1.0), of=name) for name, share in of_bad]
     return rule.finding(
         figures or [Figure("share_of_bad", 0.0)],
-        Text(
-            en="a state in which nearly all went bad holds {value} of the bad cases: {of}",
-            zh="某状态下几乎全部为坏样本，占坏样本的{value}：{of}",
-        ),
+        STATE if figures else NO_STATE,
         names=evidence.labels,
         more=[Figure("features", float(len({name for name, *_ in found})))],
         tables=[

@@ -29,12 +29,25 @@ from training.validation.check import Check
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 Places = npt.NDArray[np.intp]
 BLOCKS = (Group.ABILITY, Group.WILLINGNESS)
 NOTHING_LATER = Text(
     en="the book holds too little of what came after the observation dates",
     zh="该资产包缺少观察点之后的足够记录",
+)
+BREAKS = Text(
+    en="the willingness part tells who breaks a promise to pay with an AUC of {value}",
+    zh="意愿部分识别违背还款承诺者的AUC为{value}",
+)
+PAYS_LESS = Text(
+    en="among those reached, the ability part tells who pays less with an AUC of {value}",
+    zh="在已联系到的借款人中，能力部分识别还款较少者的AUC为{value}",
+)
+FALLS = Text(
+    en="the ability part tells who falls into hardship with an AUC of {value}",
+    zh="能力部分识别陷入困难者的AUC为{value}",
 )
 ONE_BLOCK = Text(en="the card has no features of one of the two groups", zh="该评分卡缺少其中一组特征")
 
@@ -103,10 +116,7 @@ def promise_kept(evidence: Evidence, rule: Rule) -> Finding:
         Group.WILLINGNESS,
         broken.get_column("place").to_numpy().astype(np.intp),
         broken.get_column("broken").to_numpy().astype(np.bool_),
-        Text(
-            en="the willingness part tells who breaks a promise to pay with an AUC of {value}",
-            zh="意愿部分识别违背还款承诺者的AUC为{value}",
-        ),
+        BREAKS,
     )
 
 
@@ -126,10 +136,7 @@ def paid_when_reached(evidence: Evidence, rule: Rule) -> Finding:
         Group.ABILITY,
         known,
         less,
-        Text(
-            en="among those reached, the ability part tells who pays less with an AUC of {value}",
-            zh="在已联系到的借款人中，能力部分识别还款较少者的AUC为{value}",
-        ),
+        PAYS_LESS,
     )
 
 
@@ -147,16 +154,13 @@ def hardship(evidence: Evidence, rule: Rule) -> Finding:
         Group.ABILITY,
         later.places,
         told[later.places],
-        Text(
-            en="the ability part tells who falls into hardship with an AUC of {value}",
-            zh="能力部分识别陷入困难者的AUC为{value}",
-        ),
+        FALLS,
     )
 
 
-def correlation(evidence: Evidence, rule: Rule) -> Finding:
+def correlation(evidence: Scored, rule: Rule) -> Finding:
     """Return the rank correlation of the two parts: near 1 they would be one construct with two names."""
-    ability, willingness = (evidence.attribution.parts[group] for group in BLOCKS)
+    ability, willingness = (evidence.parts[group] for group in BLOCKS)
     if not np.ptp(ability) or not np.ptp(willingness):
         return rule.unjudged(ONE_BLOCK)
     return rule.finding(
@@ -165,12 +169,12 @@ def correlation(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def placebo(evidence: Evidence, rule: Rule) -> Finding:
+def placebo(evidence: Scored, rule: Rule) -> Finding:
     """Return the AUC that is lost when one part is dealt out anew among the cases: the less of the two losses."""
     dice = np.random.default_rng(evidence.seed)
     figures = []
     for group in BLOCKS:
-        part = evidence.attribution.parts[group]
+        part = evidence.parts[group]
         if not np.ptp(part):
             continue
         pairs: list[tuple[Bools, Floats, Floats]] = []
@@ -190,13 +194,22 @@ def placebo(evidence: Evidence, rule: Rule) -> Finding:
 
 def _tells(evidence: Evidence, rule: Rule, group: Group, at: Places, label: Bools, words: Text) -> Finding:
     """Return the finding on how well a part tells a label, beside how well the other one does."""
+    evidence.keep(rule.check.replace(".", "_"), at, label)
+    return tells_kept(evidence, rule, group, words)
+
+
+def tells_kept(evidence: Scored, rule: Rule, group: Group, words: Text) -> Finding:
+    """Return the same, from the label of each case that the evidence keeps."""
+    told_of = evidence.columns[rule.check.replace(".", "_")]
+    at = np.flatnonzero(~np.isnan(told_of))
+    label = told_of[at] > 0
     least = rule.count("least_of_each")
     if min(int(label.sum()), int((~label).sum())) < least:
         return rule.unjudged(NOTHING_LATER)
     other = BLOCKS[1 - BLOCKS.index(group)]
     figures = []
     for one in (group, other):
-        told = auc(label, evidence.attribution.parts[one][at])
+        told = auc(label, evidence.parts[one][at])
         low, high = told.interval()
         figures.append(Figure("auc" if one is group else "auc_of_the_other", told.value, low, high, of=one.value))
     return rule.finding(figures[:1], words, more=[*figures[1:], Figure("cases", float(len(at)))])

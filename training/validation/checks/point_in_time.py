@@ -114,8 +114,8 @@ def canary(evidence: Evidence, rule: Rule) -> Finding:
     return rule.finding(
         [Figure("auc_above_chance", told - CHANCE)],
         Text(
-            en="a sign in what was recorded later about bad loans tells them with an AUC of 0.5 + {value}",
-            zh="在坏样本的事后记录中植入标记，评分据此识别的AUC为0.5+{value}",
+            en="a sign in what was recorded later about bad loans tells them with an AUC {value} off 0.5",
+            zh="在坏样本的事后记录中植入标记，评分据此识别的AUC偏离0.5达{value}",
         ),
         more=[Figure("cases", float(len(sample.at)))],
     )

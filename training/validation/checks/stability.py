@@ -18,9 +18,10 @@ from training.statistics.periods import Stability, gini_by_period
 from training.statistics.psi import Psi, psi
 from training.statistics.segments import NotJudged
 from training.validation.check import Check
-from training.validation.evidence import Evidence, Mode
+from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table
 from training.validation.policy import Rule
+from training.validation.scored import Scored
 
 ONE_MONTH = Text(en="all cases were observed in one month", zh="全部样本处于同一观察月份")
 NO_REFERENCE = Text(
@@ -32,9 +33,9 @@ SHOWN = 20
 """Features that a table lists; the rest moved less."""
 
 
-def scores(evidence: Evidence, rule: Rule) -> Finding:
+def scores(evidence: Scored, rule: Rule) -> Finding:
     """Return the population stability index of the scores, month by month."""
-    own = evidence.mode is Mode.OWN
+    own = evidence.own
     if own and len(np.unique(evidence.months)) == 1:
         return rule.unjudged(ONE_MONTH)
     if not own and evidence.reference_scores is None:
@@ -57,7 +58,7 @@ def scores(evidence: Evidence, rule: Rule) -> Finding:
 
 def features(evidence: Evidence, rule: Rule) -> Finding:
     """Return each feature's stability index in the month in which it moved most."""
-    own = evidence.mode is Mode.OWN
+    own = evidence.own
     if own and len(np.unique(evidence.months)) == 1:
         return rule.unjudged(ONE_MONTH)
     before = evidence.cohort if own else evidence.fitted_on
@@ -87,7 +88,7 @@ def features(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def gini_slope(evidence: Evidence, rule: Rule) -> Finding:
+def gini_slope(evidence: Scored, rule: Rule) -> Finding:
     """Return by how much the Gini coefficient falls from the first month to the last, by a line through all."""
     if len(np.unique(evidence.months)) == 1:
         return rule.unjudged(ONE_MONTH)
@@ -104,7 +105,7 @@ def gini_slope(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
-def gini_spread(evidence: Evidence, rule: Rule) -> Finding:
+def gini_spread(evidence: Scored, rule: Rule) -> Finding:
     """Return how far the months' Gini coefficients lie from a line through them."""
     if len(np.unique(evidence.months)) == 1:
         return rule.unjudged(ONE_MONTH)
@@ -117,16 +118,16 @@ def gini_spread(evidence: Evidence, rule: Rule) -> Finding:
 
 
 def _by_month(
-    evidence: Evidence, values: Floats, whole: Floats, bins: NumberBins | LevelBins
+    evidence: Scored, values: Floats, whole: Floats, bins: NumberBins | LevelBins
 ) -> Iterator[tuple[str, Psi]]:
     """Yield each month's index against the reference: on own cases all other months, else the version's own cases."""
     before = bins.counts(whole)
     for month in np.unique(evidence.months):
         current = bins.counts(values[_in(evidence, month)])
-        yield str(month), psi(before - current if evidence.mode is Mode.OWN else before, current)
+        yield str(month), psi(before - current if evidence.own else before, current)
 
 
-def _in(evidence: Evidence, month: str) -> Bools:
+def _in(evidence: Scored, month: str) -> Bools:
     return np.asarray(evidence.months == month)
 
 
