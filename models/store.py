@@ -93,7 +93,7 @@ class ModelStore:
                 "a champion that is not a version number",
                 where=str(champions.pointer),
                 expected="the number of a version that is there",
-                do=f"write the number of one of the {card} card's folders into the file, or train the card again",
+                do=f"go back with `repayrank promote --rollback --card {card} --version N`, or train the card again",
             )
         return version
 

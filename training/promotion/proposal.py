@@ -105,7 +105,7 @@ def promotion(
     score_policy = policy or default_policy()
     if book is not None and now.version is not None:
         opened = book()
-        champion = load_tried(store, card, now.version)
+        champion = _champion(store, card, now.version)
         sets, notes = _sets(store, champion, challenger, opened, own, score_policy, rules)
         portfolio = opened.name
     return Proposal(
@@ -198,6 +198,19 @@ def _standing(store: ModelStore, card: str, expected: int | None) -> Standing:
             do="look at what serves now, and promote again if the version is still better",
         )
     return now
+
+
+def _champion(store: ModelStore, card: str, version: str) -> FittedCard:
+    """Return the version that serves, or refuse with what to do where it cannot be compared with any other."""
+    try:
+        return load_tried(store, card, version)
+    except ModelRefused as error:
+        raise ModelRefused(
+            f"the version that serves cannot be loaded to be compared: {error.found}",
+            where=error.where,
+            expected=error.expected,
+            do="promote with --without-swap-sets and a --reason, or go back with --rollback",
+        ) from error
 
 
 def _trainer(fitted: FittedCard) -> str:
