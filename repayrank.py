@@ -158,7 +158,9 @@ def train(
         _say("it serves at once: no version of the card served before")
         _tell(f"{named} is the champion in {done.folder}")
         return
+    given = {"--data": data, "--zone": zone, "--home": None if home == DEFAULT_HOME else home}
     version = f"--portfolio {portfolio} --card {wanted.name} --version {done.card.version}"
+    version += "".join(f" {option} {value}" for option, value in given.items() if value is not None)
     _say(f"next: repayrank validate {version} --by WHO\nthen: repayrank promote {version} --by WHO")
     _tell(f"{named} is a challenger in {done.folder}; version {done.champion} serves until it is promoted")
 

@@ -35,7 +35,8 @@ def home(tmp_path_factory) -> Path:
 def test_training_tells_its_figures_and_nothing_of_its_tools(home):
     again = repayrank("train", "--portfolio", "taiwan", "--card", "collection", "--seed", "1", cwd=home)
     assert again.stdout.strip() == (
-        "collection card version 2 is a challenger in .repayrank/models/collection/2; version 1 serves until it is promoted"
+        "collection card version 2 is a challenger in .repayrank/models/collection/2; "
+        "version 1 serves until it is promoted"
     )
     for verb in ("validate", "promote"):
         assert f"repayrank {verb} --portfolio taiwan --card collection --version 2 --by WHO" in again.stderr

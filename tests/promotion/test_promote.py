@@ -213,6 +213,9 @@ def test_what_a_death_leaves_undone_the_next_command_does(store, where):
     assert store.champion(CARD) == ("2" if made else "1")
     assert [(told.version, told.by) for _, told in records(store, CARD)] == ([("2", "who died")] if made else [])
     assert [event["record"]["by"] for event in waiting(store)] == (["who died"] if made else [])
+    if not made:  # what never served is nothing to go back to
+        with pytest.raises(ModelRefused, match="nothing to go back to"):
+            back(store)
     done = promote(store, proposed(store, "3"), post=post)
     kept = list(records(store, CARD))
     assert [told.version for _, told in kept] == (["2", "3"] if made else ["3"])

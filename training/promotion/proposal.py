@@ -18,7 +18,7 @@ from models.trial import load_tried
 from training.principals import TRAINED_BY, alike, named
 from training.promotion.compared import compared
 from training.promotion.policy import PromotionRules
-from training.promotion.record import Kind
+from training.promotion.record import Kind, took_effect
 from training.promotion.swap_sets import swap_sets
 from training.promotion.why import why
 from training.validation.result import RESULT, Result
@@ -149,9 +149,9 @@ def rollback(
     """
     who, why_ = named(by, "rolls back"), _reason(reason, needed=True)
     now = _standing(store, card, expected)
-    history = store.history(card)
+    history = took_effect(store, card)
     last = history[-1] if history else None
-    by_hand = last is None or last.generation < now.generation
+    by_hand = last is None or last.version != now.version
     before = (None if last is None else last.version) if by_hand else last.before if last is not None else None
     chosen = version or before
     served = [line for line in history if line.version == chosen]

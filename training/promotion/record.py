@@ -186,6 +186,22 @@ def records(store: ModelStore, card: str) -> Iterator[tuple[Path, Record]]:
     yield from sorted(kept, key=lambda one: (one[1].at, one[1].generation))
 
 
+def took_effect(store: ModelStore, card: str) -> list[Promotion]:
+    """Return the changes of a card's champion that had an effect, oldest first; see `settled`.
+
+    Raises
+    ------
+    ModelRefused : a line of the history is damaged
+    """
+    void = {_digest(path.parent) for path in folder_of(store, card).glob(f"*/{VOID}")}
+    kept: list[Promotion] = []
+    for line in store.history(card):
+        nothing_changed = line.by == FOUND and bool(kept) and kept[-1].version == line.version
+        if not nothing_changed and (not line.record or line.record not in void):
+            kept.append(line)
+    return kept
+
+
 def read(store: ModelStore, folder: Path) -> Record:
     """Return the record in a folder, once its signature holds and its swap sets are those that it names.
 
