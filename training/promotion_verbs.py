@@ -122,7 +122,8 @@ def promoting(posting: Posting) -> Callable[..., None]:
         )
         _show(store, proposal, read)
         if dry_run:
-            tell(f"not done, for this was a dry run: {_words(proposal)}; say --expected {proposal.expected.generation}")
+            seen = f"--expected {proposal.expected.generation}"
+            tell(f"not done, for this was a dry run: {_words(proposal)}; with {seen} no other change comes between")
             return
         done = promote(store, proposal, post=post, say=say)
         if post is None:

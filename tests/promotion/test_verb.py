@@ -58,7 +58,8 @@ def test_a_dry_run_shows_everything_and_changes_nothing(command, store):
     for words in ("by risk band", "by tenth of each day's work list", "swap sets at each cut", "out of sample", "why"):
         assert words in out, words
     assert out.splitlines()[-1] == (
-        "not done, for this was a dry run: collection card version 2 serves in the place of version 1; say --expected 1"
+        "not done, for this was a dry run: collection card version 2 serves in the place of version 1; "
+        "with --expected 1 no other change comes between"
     )
     code, again, _ = command("promote", *WORDS, "--version", "2", "--expected", "1")
     assert code == 0

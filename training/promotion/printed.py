@@ -17,6 +17,10 @@ from training.promotion.words import BASE, CALIBRATION, GROUPS, TITLES, TOTAL, M
 BAND_MOVES = (Move.SAME, Move.RISKIER, Move.SAFER)
 PLACE_MOVES = (Move.SAME, Move.EARLIER, Move.LATER)
 SIDE_MOVES = (Move.STAYS_IN, Move.COMES_IN, Move.GOES_OUT)
+SCORES = {
+    CARD: "swap sets at each cut, by the new version as it will serve",
+    UNSEEN: "out of sample: the same by models of the new version that had not seen the case",
+}
 NONE = "-"
 Row = Mapping[str, Any]
 
@@ -36,7 +40,8 @@ def tables(sets: Mapping[str, Any], labels: Mapping[str, str], *, features: int)
         _by_move(f"{sets['cases']:,} cases {TITLES[view].en}", heads[view], _grouped(card, view), moves, currency)
         for view, moves in ((View.BAND, BAND_MOVES), (View.PLACE, PLACE_MOVES))
     ]
-    return [*told, _cuts(sets), _why(sets, labels, features)]
+    kinds = dict.fromkeys(row["scores"] for row in rows)
+    return [*told, *(_cuts(sets, scores) for scores in kinds), _why(sets, labels, features)]
 
 
 def history(changes: Iterable[Promotion]) -> Table:
@@ -68,7 +73,13 @@ def _grouped(rows: Sequence[Row], view: View) -> dict[str, dict[Move, Row]]:
 
 
 def _by_move(
-    title: str, head: str, told: Mapping[str, Mapping[Move, Row]], moves: Sequence[Move], currency: str
+    title: str,
+    head: str,
+    told: Mapping[str, Mapping[Move, Row]],
+    moves: Sequence[Move],
+    currency: str,
+    *,
+    total: bool = True,
 ) -> Table:
     table = _table(title)
     table.add_column(head)
@@ -77,35 +88,25 @@ def _by_move(
             table.add_column(name, justify="right")
     for before, of in told.items():
         table.add_row(before, *(cell for move in moves for cell in _cells(of.get(move), currency)))
-    total = {move: _sum([of[move] for of in told.values() if move in of]) for move in moves}
-    table.add_section()
-    table.add_row("all", *(cell for move in moves for cell in _cells(total[move], currency)))
+    if total:
+        sums = {move: _sum([of[move] for of in told.values() if move in of]) for move in moves}
+        table.add_section()
+        table.add_row("all", *(cell for move in moves for cell in _cells(sums[move], currency)))
     return table
 
 
-def _cuts(sets: Mapping[str, Any]) -> Table:
-    """Return the swap sets at each cut; bad shares also by models that had not seen the cases."""
-    rows, currency = sets["sets"], sets["currency"]
-    unseen = any(row["scores"] == UNSEEN for row in rows)
-    table = _table("swap sets at each cut", "out of sample: by models of the version that had not seen the case")
-    table.add_column("cut")
-    for move in SIDE_MOVES:
-        for name in (move.text.en, "bad", "at risk", *(("out of sample", "bad") if unseen else ())):
-            table.add_column(name, justify="right")
-    cuts = list(dict.fromkeys((row["view"], row["cut"]) for row in rows if row["view"] in {View.FIRST, View.CUT}))
-    for view, cut in cuts:
-        name = f"first {sets['first_share']:.0%} of the work list" if view == View.FIRST else f"band {cut} or riskier"
-        cells: list[str] = []
-        for move in SIDE_MOVES:
-            for scores in (CARD, UNSEEN) if unseen else (CARD,):
-                (row,) = [
-                    row
-                    for row in rows
-                    if (row["scores"], row["view"], row["cut"], row["move"]) == (scores, view, cut, move)
-                ]
-                cells += _cells(row, currency) if scores == CARD else _cells(row, currency)[:2]
-        table.add_row(name, *cells)
-    return table
+def _cuts(sets: Mapping[str, Any], scores: str) -> Table:
+    """Return the swap sets at each cut, by one kind of score of the second version."""
+    told: dict[str, dict[Move, Row]] = {}
+    for row in sets["sets"]:
+        if row["scores"] == scores and row["view"] in {View.FIRST, View.CUT}:
+            name = _first(sets) if row["view"] == View.FIRST else f"band {row['cut']} or riskier"
+            told.setdefault(name, {})[Move(row["move"])] = row
+    return _by_move(SCORES[scores], "cut", told, SIDE_MOVES, sets["currency"], total=False)
+
+
+def _first(sets: Mapping[str, Any]) -> str:
+    return f"first {sets['first_share']:.0%} of the list"
 
 
 def _why(sets: Mapping[str, Any], labels: Mapping[str, str], features: int) -> Table:
@@ -123,7 +124,8 @@ def _why(sets: Mapping[str, Any], labels: Mapping[str, str], features: int) -> T
     )
     table.add_column("what moved them")
     for view, move in columns:
-        table.add_column(move.text.en if view is View.BAND else f"{move.text.en}: first part", justify="right")
+        of_list = "" if view is View.BAND else f": first {sets['first_share']:.0%}"
+        table.add_column(f"{move.text.en}{of_list}", justify="right")
 
     def line(title: str, kind: str, name: str) -> None:
         found = (cell.get((view, move, kind, name)) for view, move in columns)

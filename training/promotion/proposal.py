@@ -269,7 +269,8 @@ def _sets(
         "why": why(of, first_share=share).to_dicts(),
     }
     notes = [
-        f"the version that serves was fitted on the observation dates of {of.known_before:,} of these {len(of):,} cases"
+        f"the version that serves knew the observation dates of {of.known_before:,} of these {len(of):,} cases: "
+        "where it was fitted on them, its own sets look better than they will"
     ]
     if of.unseen is None:
         notes.append("the validation has no scores by models that had not seen the cases")
