@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from planted_faults import CARD
 
@@ -90,7 +91,7 @@ def test_a_validation_that_no_trusted_key_has_signed_counts_for_nothing(store):
         propose(store)
 
 
-@pytest.mark.parametrize("by", ["Model Team", "model team", " MODEL  TEAM ", "modelteam", "ＭＯＤＥＬ　ｔｅａｍ"])
+@pytest.mark.parametrize("by", ["Model Team", "model team", " MODEL  TEAM ", "modelteam", "ＭＯＤＥＬ ｔｅａｍ"])
 def test_who_trained_a_version_does_not_promote_it_however_the_name_is_written(store, by):
     with pytest.raises(ModelRefused, match=r"who promotes the version also trained it.*two principals"):
         propose(store, by=by)
@@ -159,15 +160,10 @@ def test_without_swap_sets_a_reason_is_asked_for(store):
 
 
 def test_another_book_than_the_one_that_was_validated_is_refused(store, book):
-    first = book.outcomes.with_columns(bad=pl_flip(book.outcomes))
+    first = book.outcomes.with_columns(bad=pl.col("bad") ^ (pl.int_range(pl.len()) == 0))
     for other in (replace(book, outcomes=first), replace(book, tables=replace(book.tables, payments=None))):
         with pytest.raises(DataRefused, match="other cases than those that the version was validated on"):
             propose(store, book=lambda other=other: other)
-
-
-def pl_flip(outcomes):
-    """Turn the first outcome into the other."""
-    return [not told if row == 0 else told for row, told in enumerate(outcomes.get_column("bad").to_list())]
 
 
 def test_evidence_that_was_changed_refuses_the_swap_sets(store, book):

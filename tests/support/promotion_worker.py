@@ -31,12 +31,6 @@ WITHOUT_EFFECT = ("before the change", "between the line of the history and the 
 KILLED = 9
 
 
-def without_mlflow() -> None:
-    """Leave the mirror alone: whoever repairs tells it."""
-    promoting.mirror_record = lambda *_: None
-    promoting.mirror_champion = lambda *_: ""
-
-
 def one_of_many(store: ModelStore, proposal: Proposal, together: Barrier, won: Any, state: Path) -> None:
     """Promote at the same moment as others do, and tell who won."""
     promoting._mirror = lambda *_: None
@@ -50,7 +44,6 @@ def one_of_many(store: ModelStore, proposal: Proposal, together: Barrier, won: A
 
 def dying(store: ModelStore, proposal: Proposal, where: str, state: Path) -> None:
     """Promote and die on the way."""
-    without_mlflow()
     of, name = DEATHS[where]
     setattr(of, name, lambda *_, **__: os._exit(KILLED))
     promote(store, proposal, post=partial(post_promotion, state))
