@@ -71,6 +71,13 @@ def content(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def prepared_processes() -> multiprocessing.context.ForkServerContext:
+    """Return processes that have imported what takes seconds before they are asked for."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "training.promotion.promote", "serving.decisions.promotions"])
+    return context
+
+
 @pytest.fixture
 def quiet(monkeypatch) -> None:
     """Leave MLflow alone where a test is of something else."""
@@ -167,8 +174,7 @@ def test_a_change_that_was_decided_on_another_champion_is_refused_and_leaves_not
 
 @pytest.mark.slow
 def test_of_twenty_who_promote_at_once_one_wins_and_the_others_are_told(store):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "promotion_worker"])
+    context = prepared_processes()
     together, told = context.Barrier(MANY), context.Queue()
     proposals = [replace(proposed(store, str(2 + number % 2)), by=f"promoter {number}") for number in range(MANY)]
     started = [
@@ -198,8 +204,7 @@ def test_of_twenty_who_promote_at_once_one_wins_and_the_others_are_told(store):
 @pytest.mark.slow
 @pytest.mark.parametrize("where", DEATHS)
 def test_what_a_death_leaves_undone_the_next_command_does(store, where):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "promotion_worker"])
+    context = prepared_processes()
     post = partial(post_promotion, store.root)
     process = context.Process(
         target=dying, args=(store, replace(proposed(store, "2"), by="who died"), where, store.root)
