@@ -222,7 +222,7 @@ def test_what_a_death_leaves_undone_the_next_command_does(store, where):
         with pytest.raises(ModelRefused, match="nothing to go back to"):
             back(store)
     done = promote(store, proposed(store, "3"), post=post)
-    kept = list(records(store, CARD))
+    kept = records(store, CARD)
     assert [told.version for _, told in kept] == (["2", "3"] if made else ["3"])
     assert kept[-1][1] == done.record
     assert all((place / mark).exists() for place, _ in kept for mark in (POSTED, MIRRORED))
@@ -287,10 +287,15 @@ def test_a_log_that_is_not_there_yet_is_told_once_it_is(store, monkeypatch):
 
 
 @pytest.mark.usefixtures("quiet")
-def test_a_record_that_was_changed_is_refused_and_changes_no_champion(store):
+def test_a_record_that_was_changed_is_said_told_to_nobody_and_holds_up_no_rollback(store):
     done: Promoted = promote(store, proposed(store, "2"))
     path = done.folder / "promotion.json"
     path.write_bytes(path.read_bytes().replace(b"head of risk", b"head_of_risk"))
     with pytest.raises(ModelRefused, match="which version serves does not depend on it"):
-        repair(store, CARD)
-    assert store.champion(CARD) == "2"
+        records(store, CARD)
+    said: list[str] = []
+    promote(store, back(store), post=partial(post_promotion, store.root), say=said.append)
+    assert store.champion(CARD) == "1"
+    (words,) = said
+    assert words.startswith(f"{done.folder}: a record that no trusted key has signed")
+    assert [event["record"]["version"] for event in waiting(store)] == ["1"]

@@ -117,6 +117,8 @@ def finish(
 ) -> None:
     """Tell the decision log and MLflow of every change that they were not told of.
 
+    A record that does not verify is said and told to nobody; it holds up no other.
+
     Parameters
     ----------
     always : hold MLflow's alias against what serves even where it was told of every change
@@ -126,7 +128,7 @@ def finish(
         return
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / LOCK):
-        kept = list(records.records(store, card))
+        kept = records.records(store, card, lambda error: say(f"{error.where}: {error.found}; {error.do}"))
         if post is not None:
             _post(kept, post, say)
         unknown = [(place, told) for place, told in kept if not (place / records.MIRRORED).exists()]

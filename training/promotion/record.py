@@ -17,7 +17,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -174,16 +174,29 @@ def placed(folder: Path, generation: int, *, void: bool = False) -> Path | None:
     return None
 
 
-def records(store: ModelStore, card: str) -> Iterator[tuple[Path, Record]]:
-    """Yield the records of all changes that took effect, oldest first, each with its folder.
+def records(
+    store: ModelStore, card: str, damaged: Callable[[ModelRefused], None] | None = None
+) -> list[tuple[Path, Record]]:
+    """Return the records of all changes that took effect, oldest first, each with its folder.
+
+    Parameters
+    ----------
+    damaged : takes what is wrong with one that does not verify, which is then left out; None: it is raised
 
     Raises
     ------
     ModelRefused : one is damaged, or no trusted key has signed it
     """
-    places = [path for path in folder_of(store, card).glob("*") if path.name.partition("_")[0].isdecimal()]
-    kept = [(path, read(store, path)) for path in places if not (path / VOID).exists()]
-    yield from sorted(kept, key=lambda one: (one[1].at, one[1].generation))
+    kept = []
+    for path in folder_of(store, card).glob("*"):
+        if path.name.partition("_")[0].isdecimal() and not (path / VOID).exists():
+            try:
+                kept.append((path, read(store, path)))
+            except ModelRefused as error:
+                if damaged is None:
+                    raise
+                damaged(error)
+    return sorted(kept, key=lambda one: (one[1].at, one[1].generation))
 
 
 def took_effect(store: ModelStore, card: str) -> list[Promotion]:
