@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from features.errors import RepayrankError
 from models.artefact import canonical
 from models.champions import ConflictingChampion, sync_folder
 from models.store import ModelStore
@@ -142,9 +143,10 @@ def _post(kept: list[tuple[Path, Record]], post: Post, say: Told) -> None:
             continue
         try:
             post(told.event())
-        except OSError as error:
+        except (OSError, RepayrankError) as error:
+            kind = error.strerror if isinstance(error, OSError) else error.found
             later = "it stands, and the next `repayrank promote` tells it"
-            say(f"the decision log could not be told of change {told.generation} ({error.strerror}): {later}")
+            say(f"the decision log could not be told of change {told.generation} ({kind}): {later}")
             return
         _marked(place / records.POSTED)
 
