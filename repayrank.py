@@ -9,10 +9,11 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +42,7 @@ from training.options import require_card as _require_card
 from training.options import require_folder as _require_folder
 from training.options import say as _say
 from training.options import tell as _tell
+from training.promotion_verbs import promoting
 from training.tuning_verbs import tune
 from training.validation_verbs import validate
 
@@ -71,6 +73,16 @@ app.add_typer(token_app, name="token")
 app.command()(validate)
 app.command()(card)
 app.command()(tune)
+
+
+def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
+    """Return what leaves a change of a champion for the decision log of a state folder; None where there is no log."""
+    from serving.decisions.promotions import has_log, post_promotion
+
+    return partial(post_promotion, state) if has_log(state) else None
+
+
+app.command("promote")(promoting(_posting))
 
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
@@ -116,8 +128,15 @@ def train(
     parameters: Annotated[
         Path | None, typer.Option("--parameters", help="With the parameters of a file that `repayrank tune` wrote.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Who trains, by name or role, for the record; by default the user of this machine."),
+    ] = None,
 ) -> None:
-    """Fit a card on a book whose outcomes are known; sign it, record it in MLflow and make it the champion.
+    """Fit a card on a book whose outcomes are known; sign it and record it in MLflow.
+
+    It serves at once where no version of the card serves yet. Else it is a challenger: `validate` judges it, and
+    `promote` lets it serve.
 
     Example: `repayrank train --portfolio taiwan --card collection`
     """
@@ -130,11 +149,22 @@ def train(
     book = _book(portfolio, zone, data)
     wanted = card_of(book, card or book.card)
     size = size_asked_for(home, wanted.name, tuned=tuned, parameters=parameters)
-    done = train_card(book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, parameters=size, say=_say)
+    done = train_card(
+        book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, parameters=size, by=by, say=_say
+    )
     told = done.metrics
     _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
     _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-    _tell(f"{wanted.name} card version {done.card.version} is the champion in {done.folder}")
+    named = f"{wanted.name} card version {done.card.version}"
+    if done.serves:
+        _say("it serves at once: no version of the card served before")
+        _tell(f"{named} is the champion in {done.folder}")
+        return
+    given = {"--data": data, "--zone": zone, "--home": None if home == DEFAULT_HOME else home}
+    version = f"--portfolio {portfolio} --card {wanted.name} --version {done.card.version}"
+    version += "".join(f" {option} {value}" for option, value in given.items() if value is not None)
+    _say(f"next: repayrank validate {version} --by WHO\nthen: repayrank promote {version} --by WHO")
+    _tell(f"{named} is a challenger in {done.folder}; version {done.champion} serves until it is promoted")
 
 
 @app.command()
@@ -640,6 +670,8 @@ class _Demo:
                 f"AUC {told['auc']:.3f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}, "
                 f"monotone violations {int(told['monotone_violations'])}"
             )
+            if not done.serves:
+                _say(f"      version {done.champion} of an earlier demo serves on; an empty --home begins anew")
         self._step(4, "ranking the overdue loans that were held out")
         held_out = done.held_out
         assert held_out is not None, "the demo holds out a third"

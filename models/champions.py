@@ -56,6 +56,8 @@ class Promotion:
     version, before : what serves from then on, and what served until then; None for nothing
     manifest : SHA-256 of the version's manifest, which names all its files; None where it could not be read
     by, at : who made it champion and when, as the caller said; an instant in UTC
+    reason : why, as the caller said
+    record : SHA-256 of what is kept about the change elsewhere, such as what it was decided on; "" for nothing
     """
 
     generation: int
@@ -64,6 +66,8 @@ class Promotion:
     manifest: str | None = None
     by: str = ""
     at: str = ""
+    reason: str = ""
+    record: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class Champions:
         expected: Standing | None = None,
         by: str = "",
         at: datetime | None = None,
+        reason: str = "",
+        record: str = "",
     ) -> Promotion:
         """Make a version the champion, durably: readers see the old one or the new one, never neither.
 
@@ -113,6 +119,7 @@ class Champions:
         ----------
         expected : what must still stand; without it whatever does is replaced
         by, at : who makes it champion, and when: an instant with its time zone
+        reason, record : see `Promotion`
 
         Raises
         ------
@@ -127,7 +134,7 @@ class Champions:
             now = self._standing(last)
             if expected is not None and expected != now:
                 raise self._conflict(expected, now)
-            lines = [Promotion(now.generation + 1, version, now.version, manifest, by, when)]
+            lines = [Promotion(now.generation + 1, version, now.version, manifest, by, when, reason, record)]
             if now.generation > last.generation:
                 lines.insert(0, Promotion(now.generation, now.version, last.version, by=FOUND))
             self._add(lines)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -52,6 +54,17 @@ class ModelStore:
         """
         artefact.verified(self.folder(card, version), self.trusted_keys(), card=card, version=version)
 
+    def provenance(self, card: str, version: str) -> dict[str, Any]:
+        """Return what a version's signed files tell of its making, without its trees being read.
+
+        Raises
+        ------
+        ModelRefused : see `verify`
+        """
+        contents = artefact.verified(self.folder(card, version), self.trusted_keys(), card=card, version=version)
+        told: dict[str, Any] = json.loads(contents[artefact.CARD])["provenance"]
+        return told
+
     def digest(self, card: str, version: str) -> str | None:
         """Return the SHA-256 of a version's manifest, which names all its files; None where it cannot be read."""
         try:
@@ -80,7 +93,7 @@ class ModelStore:
                 "a champion that is not a version number",
                 where=str(champions.pointer),
                 expected="the number of a version that is there",
-                do=f"write the number of one of the {card} card's folders into the file, or train the card again",
+                do=f"go back with `repayrank promote --rollback --card {card} --version N`, or train the card again",
             )
         return version
 
@@ -96,6 +109,8 @@ class ModelStore:
         expected: Standing | None = None,
         by: str = "",
         at: datetime | None = None,
+        reason: str = "",
+        record: str = "",
     ) -> Promotion:
         """Make a version the one that serves; readers see the old one or the new one, never neither.
 
@@ -104,6 +119,7 @@ class ModelStore:
         expected : what `standing` said when the version was found to be better; of several callers who expect the same
             one wins. Without it the version takes the place of whatever serves
         by, at : who makes it the champion, and when; kept in the history
+        reason, record : why, and the SHA-256 of what is kept about it elsewhere; kept in the history too
 
         Raises
         ------
@@ -111,7 +127,9 @@ class ModelStore:
         ModelRefused : `version` is no number, or the history is damaged
         """
         self.folder(card, version)
-        return self._champions(card).promote(version, self.digest(card, version), expected=expected, by=by, at=at)
+        return self._champions(card).promote(
+            version, self.digest(card, version), expected=expected, by=by, at=at, reason=reason, record=record
+        )
 
     def history(self, card: str) -> list[Promotion]:
         """Return every change of a card's champion, oldest first; the last one's `before` is what to go back to."""

@@ -191,6 +191,41 @@ def audit_export(
     )
 
 
+@audit_app.command("champions")
+def audit_champions(
+    home: HomeOption = DEFAULT_HOME,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the promotions and rollbacks that the log tells of: who made which version champion, when and why.
+
+    Reads only, and needs no secret. `repayrank promote --history` tells the same of the model store.
+
+    Example: `repayrank audit champions`
+    """
+    from serving.decisions.opening import place_to_check
+    from serving.decisions.promotions import changes_in
+
+    place = place_to_check(state or home, records, checkpoints, log_name, database_url, key)
+    told = list(changes_in(place))
+    if as_json:
+        typer.echo(json.dumps([{"sequence": one.sequence, "event": one.event, **one.record} for one in told]))
+        return
+    for one in told:
+        of = one.record
+        place_of = "no version" if of["before"] is None else f"version {of['before']}"
+        typer.echo(
+            f"record {one.sequence}  {of['recorded_at'][:19]}  {one.event}  {of['card']} card: version {of['version']} "
+            f"after {place_of}, change {of['generation']}, by {of['by']}: {of['reason']}"
+        )
+    typer.echo(f"on record   {counted(len(told), 'change')} of champions")
+
+
 audit_app.command("backup")(audit_backup)
 audit_app.command("restore")(audit_restore)
 audit_app.command("erase")(audit_erase)

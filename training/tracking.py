@@ -24,8 +24,10 @@ from models.fitted_card import FittedCard
 from training.cohort import Cohort
 from training.fitting import probe_rows
 from training.parts_frame import parts_frame
+from training.principals import TRAINED_BY
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+"""The aliases of the version that serves, and of the newest that was trained to take its place."""
 VALIDATION, LATER_VALIDATION = "validation", "validation_later"
 """The tags of a registered version that hold the verdicts on its own cases and, the latest one, on later cases."""
 HOME = "REPAYRANK_HOME"
@@ -101,6 +103,7 @@ class Tracker:
                 "data_sha256": str(card.reference["values_sha256"]),
                 "calibration": card.model.calibration_.kind,
                 "judged_on": judged_on,
+                TRAINED_BY: str(card.provenance.get(TRAINED_BY, "")),
                 **({"parameters_sha256": chosen} if (chosen := card.provenance.get("parameters_sha256")) else {}),
             }
         )
@@ -171,16 +174,64 @@ class Tracker:
         for path in files:
             mlflow.log_artifact(str(path), "validation")
         client = mlflow.MlflowClient()
-        name = _registered_name(card)
-        found = client.search_model_versions(f"name = '{name}'")
-        registered = next((one.version for one in found if one.tags.get("card_version") == version), None)
+        registered = self.registered(card, version)
         if registered is not None:
-            client.set_model_version_tag(name, registered, VALIDATION if own else LATER_VALIDATION, verdict)
-        return None if registered is None else str(registered)
+            tag = VALIDATION if own else LATER_VALIDATION
+            client.set_model_version_tag(_registered_name(card), registered, tag, verdict)
+        return registered
 
-    def alias(self, card: str, registered: str) -> None:
-        """Make a registered version of a card the champion in the registry."""
-        self.client.set_registered_model_alias(_registered_name(card), CHAMPION, registered)
+    def record_promotion(
+        self,
+        card: str,
+        *,
+        kind: str,
+        trained: str,
+        tags: Mapping[str, str],
+        files: Sequence[Path],
+        tables: Mapping[str, pl.DataFrame],
+    ) -> None:
+        """Log a change of the champion as a run of its own; one that is there and finished is not logged again.
+
+        Parameters
+        ----------
+        trained : the run that trained the version
+        tags : what is told; `record_sha256` names the change
+        tables : by name, shown as tables of the run
+        """
+        mlflow = _mlflow()
+        wanted = f"tags.record_sha256 = '{tags['record_sha256']}' and attributes.status = 'FINISHED'"
+        if self.client.search_runs([self.experiment(card)], wanted):
+            return
+        parent = {"mlflow.parentRunId": trained} if trained and _has_run(self.client, trained) else {}
+        with self.run(card, {"kind": kind, **tags, **parent}):
+            for path in files:
+                mlflow.log_artifact(str(path), "promotion")
+            for name, frame in tables.items():
+                mlflow.log_table(frame.to_pandas(), f"promotion/{name}_table.json")
+
+    def mirror(self, card: str, version: str) -> bool:
+        """Give the version that serves the champion's alias, and say whether the registry knows it.
+
+        A challenger that serves is none any more.
+        """
+        registered = self.registered(card, version)
+        if registered is None:
+            return False
+        self.alias(card, registered)
+        name = _registered_name(card)
+        aliases = self.client.get_registered_model(name).aliases
+        if str(aliases.get(CHALLENGER)) == registered:
+            self.client.delete_registered_model_alias(name, CHALLENGER)
+        return True
+
+    def registered(self, card: str, version: str) -> str | None:
+        """Return the registered version that is a card's version; None where it was trained elsewhere."""
+        found = self.client.search_model_versions(f"name = '{_registered_name(card)}'")
+        return next((str(one.version) for one in found if one.tags.get("card_version") == version), None)
+
+    def alias(self, card: str, registered: str, alias: str = CHAMPION) -> None:
+        """Give a registered version of a card a name in the registry, by default that of the champion."""
+        self.client.set_registered_model_alias(_registered_name(card), alias, registered)
 
 
 def _has_run(client: Any, run: str) -> bool:

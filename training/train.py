@@ -1,4 +1,7 @@
-"""Training as a bank does it: fit, judge on loans not seen, sign, store, record, and name the champion."""
+"""Training as a bank does it: fit, judge on loans not seen, sign, store, record.
+
+The first version of a card serves at once. Every later one is a challenger, and serves once it is promoted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from features.errors import ModelRefused
 from features.portfolios import Portfolio
 from models.attribution import attribute
 from models.cards import Card
+from models.champions import ConflictingChampion
 from models.fitted_card import FittedCard
 from models.risk_model import Floats
 from models.store import ModelStore
@@ -23,11 +27,13 @@ from training.cohort import Cohort, cohort
 from training.fitting import against_any_depth, data_hash, fitted_card, golden_rows
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
+from training.principals import TRAINED_BY, account, named
 from training.splits import kept_from_the_fit
 from training.statistics.metrics import Bools, performance
-from training.tracking import Tracker
+from training.tracking import CHALLENGER, CHAMPION, Tracker
 from training.tuning.result import Chosen
 
+FIRST = "no version of the card served before"
 CHANCE = 0.5
 """The AUC of an order drawn by lot."""
 
@@ -38,7 +44,8 @@ class Trained:
 
     `card` is the one read back from the store, so it has no `size_` and no out-of-fold scores. `held_out` are the cases
     kept from the fit (None when all were used); `metrics` were judged on them, or out of fold when there are none.
-    `registered` is the version in MLflow's registry.
+    `registered` is the version in MLflow's registry. `serves` is whether it became the champion; if not, `champion` is
+    the version that serves.
     """
 
     card: FittedCard
@@ -47,6 +54,12 @@ class Trained:
     metrics: Mapping[str, float]
     folder: Path
     registered: str
+    champion: str
+
+    @property
+    def serves(self) -> bool:
+        """Whether it became the champion: it is the card's first version."""
+        return self.champion == self.card.version
 
 
 def train(
@@ -59,21 +72,25 @@ def train(
     hold_out: float = 0.0,
     measure_depth: bool = False,
     parameters: Chosen | None = None,
+    by: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Trained:
-    """Return a fitted card, stored under `home` as the champion and recorded in MLflow.
+    """Return a fitted card, stored under `home` and recorded in MLflow; the first of its card serves from now on.
 
     Parameters
     ----------
     hold_out : share of the cohort, stratified by outcome, that is kept from the fit and judged
     measure_depth : tell and record what the bound on the depth of trees costs; it takes a third as long again
     parameters : the size of the trees that a file chooses; None: inner folds choose among the release's own
+    by : who trains, for the record; None: the operating system's user
 
     Raises
     ------
+    UsageError : `by` is no name
     ModelRefused : the card orders loans no better than chance, or breaks a declared direction; it is stored and
-        recorded, and the champion stays what it was
+        recorded, and neither champion nor challenger
     """
+    who = named(account() if by is None else by, "trains")
     whole = cohort(portfolio, card, as_of)
     if whole.left_out:
         say(whole.left_out)
@@ -97,6 +114,7 @@ def train(
                 "zone": portfolio.zone,
                 "hold_out": hold_out,
                 "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                TRAINED_BY: who,
                 **({} if parameters is None else {"parameters_sha256": parameters.sha256}),
             },
             declared=portfolio.declared,
@@ -139,9 +157,21 @@ def train(
             source=portfolio.source,
         )
         _require_fit_to_serve(folder, metrics)
-        store.promote(card.name, version)
-        tracker.alias(card.name, registered)
-    return Trained(stored, fitted_on, held_out, metrics, folder, registered)
+        champion = _serving(store, card.name, version, who)
+        tracker.alias(card.name, registered, CHAMPION if champion == version else CHALLENGER)
+    return Trained(stored, fitted_on, held_out, metrics, folder, registered, champion)
+
+
+def _serving(store: ModelStore, card: str, version: str, by: str) -> str:
+    """Return the version that serves: the one that serves already or, where none does, this one from now on."""
+    nobody = store.standing(card)
+    if nobody.version is not None:
+        return nobody.version
+    try:
+        store.promote(card, version, expected=nobody, by=by, at=datetime.now(UTC), reason=FIRST)
+    except ConflictingChampion:  # two were trained at once, and the other was first
+        return store.champion(card)
+    return version
 
 
 def _require_fit_to_serve(folder: Path, metrics: Mapping[str, float]) -> None:

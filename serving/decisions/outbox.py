@@ -35,18 +35,22 @@ def outbox_of(state: Path) -> Path:
     return state / "outbox"
 
 
-def posted(folder: Path, event: str, record: Mapping[str, Any], now: datetime | None = None) -> Path:
+def posted(
+    folder: Path, event: str, record: Mapping[str, Any], now: datetime | None = None, *, name: str | None = None
+) -> Path:
     """Leave an event for the writer of the log; it is on the disk when this returns.
 
     Parameters
     ----------
     event : source:subject:action
     record : what happened; the time is added
+    name : of the file, in order of time; the same event under the same name is written into the log once, however often
+        it is left. By default a new one
     """
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     told = {**record, "recorded_at": (now or datetime.now(UTC)).isoformat()}
     content = canonical_record({"event": event, "record": told})
-    path = folder / f"{score_ids(1)[0]}{SUFFIX}"
+    path = folder / f"{name or score_ids(1)[0]}{SUFFIX}"
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as stream:
         stream.write(content)
         stream.flush()

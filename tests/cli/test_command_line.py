@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("train", "tune", "evaluate", "score", "rank", "report", "serve", "features", "demo", "validate")
+VERBS = ("train", "tune", "evaluate", "score", "rank", "report", "serve", "features", "demo", "validate", "promote")
 QUIET = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "TERM": "dumb"}
 
 
@@ -34,7 +34,12 @@ def home(tmp_path_factory) -> Path:
 
 def test_training_tells_its_figures_and_nothing_of_its_tools(home):
     again = repayrank("train", "--portfolio", "taiwan", "--card", "collection", "--seed", "1", cwd=home)
-    assert "version 2 is the champion" in again.stdout
+    assert again.stdout.strip() == (
+        "collection card version 2 is a challenger in .repayrank/models/collection/2; "
+        "version 1 serves until it is promoted"
+    )
+    for verb in ("validate", "promote"):
+        assert f"repayrank {verb} --portfolio taiwan --card collection --version 2 --by WHO" in again.stderr
     assert re.search(r"AUC 0\.7\d+", again.stderr)
     assert "Warning" not in again.stderr
     assert "INFO" not in again.stderr

@@ -268,6 +268,17 @@ def test_the_history_says_who_and_when_in_utc_and_which_files(tmp_path: Path) ->
     assert store.champion("collection") == "2"
 
 
+def test_a_history_from_before_changes_had_a_reason_is_read_and_goes_on(kept: Champions) -> None:
+    kept.folder.mkdir()
+    old = '{"generation":1,"version":"1","before":null,"manifest":null,"by":"somebody","at":""}\n'
+    (kept.folder / HISTORY).write_text(old)
+    kept.pointer.write_text("1\n")
+    made = kept.promote("2", None, expected=Standing("1", 1), by="another", reason="an alarm", record="ab12")
+    assert kept.history() == [Promotion(1, "1", None, by="somebody"), made]
+    assert (made.before, made.reason, made.record) == ("1", "an alarm", "ab12")
+    assert (kept.folder / HISTORY).read_text().startswith(old)
+
+
 def test_a_store_from_before_there_was_a_history_begins_one_with_what_serves(kept: Champions) -> None:
     kept.folder.mkdir()
     kept.pointer.write_text("4\n")

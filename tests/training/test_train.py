@@ -62,6 +62,7 @@ def champion_of(home: Path) -> str:
 
 
 def test_a_card_that_is_fit_to_serve_is_champion_in_the_store_and_in_mlflow(trained, home):
+    assert trained.serves
     assert ModelStore(home).champion(CARD) == trained.card.version == "1"
     assert champion_of(home) == trained.registered
 

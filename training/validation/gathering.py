@@ -42,9 +42,8 @@ def of_own_cases(
     fitted = load_tried(store, card, version)
     book = replace(portfolio, allocation=fitted.allocation)
     say(f"the {card} card, version {version}: its cases on {_words(own_days(fitted))}")
-    whole = _on_own_days(book, fitted)
     seed = int(fitted.provenance.get("seed", 0))
-    fitted_on, held_out = kept_from_the_fit(whole, float(fitted.provenance.get("hold_out", 0.0)), seed)
+    fitted_on, held_out = own_cases(book, fitted)
     same = data_hash(fitted_on) == fitted.reference["values_sha256"]
     refit: Refit | None = None
     unseen: tuple[Unseen, ...] = ()
@@ -145,10 +144,21 @@ def own_days(fitted: FittedCard) -> list[date]:
     return [date.fromisoformat(day) for day in fitted.reference["observed_on"]]
 
 
+def own_cases(book: Portfolio, fitted: FittedCard) -> tuple[Cohort, Cohort | None]:
+    """Return the cases that a version was fitted on, and those kept from its fit, or None where none were."""
+    seed, share = int(fitted.provenance.get("seed", 0)), float(fitted.provenance.get("hold_out", 0.0))
+    return kept_from_the_fit(_on_own_days(book, fitted), share, seed)
+
+
+def as_of_own_days(book: Portfolio, fitted: FittedCard) -> date | None:
+    """Return the date as of which a book has the version's own cases; None for all of the book's dates."""
+    days = own_days(fitted)
+    return max(days) if book.observe_each else days[0] if len(days) == 1 else None
+
+
 def _on_own_days(book: Portfolio, fitted: FittedCard) -> Cohort:
     """Return the cases of the version's own observation dates; a book that has grown has more, which are left out."""
-    days = own_days(fitted)
-    as_of = max(days) if book.observe_each else days[0] if len(days) == 1 else None
+    days, as_of = own_days(fitted), as_of_own_days(book, fitted)
     book.catalog.chosen(fitted.catalog.names)
     whole = cohort(book, fitted.card, as_of, features=fitted.catalog.names)
     own = np.isin(whole.observed_on, np.array(days, dtype="datetime64[D]"))

@@ -1,0 +1,50 @@
+"""MLflow is shown what serves and how it came to: the alias of the champion, and a run for every change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from models.store import ModelStore
+from training.promotion import record as records
+from training.promotion.record import Record
+from training.tracking import Tracker
+
+
+def mirror_record(store: ModelStore, folder: Path, told: Record) -> None:
+    """Log a change as a run under the one that trained the version, with its swap sets as a table; once."""
+    files = [
+        path for name in (records.RECORD, records.SIGNATURE, records.SWAP_SETS) if (path := folder / name).exists()
+    ]
+    trained = str(store.provenance(told.card, told.version).get("run", ""))
+    tags = {
+        "card": told.card,
+        "card_version": told.version,
+        "before": told.before or "",
+        "generation": str(told.generation),
+        "promoted_by": told.by,
+        "trained_by": told.trained_by,
+        "validated_by": told.validated_by,
+        "reason": told.reason,
+        "at": told.at,
+        "manifest_sha256": told.manifest,
+        "validation_sha256": told.validation,
+        "swap_sets_sha256": told.swap_sets or "",
+        "record_sha256": told.digest,
+    }
+    sets = records.swap_sets(folder)
+    tables = (
+        {} if sets is None else {name: pl.DataFrame(sets[name], infer_schema_length=None) for name in ("sets", "why")}
+    )
+    Tracker(store.root / "mlflow").record_promotion(
+        told.card, kind=told.kind.value, trained=trained, tags=tags, files=files, tables=tables
+    )
+
+
+def mirror_champion(store: ModelStore, card: str) -> str:
+    """Give the version that serves the champion's alias, and return what could not be done, in words."""
+    version = store.champion(card)
+    if Tracker(store.root / "mlflow").mirror(card, version):
+        return ""
+    return f"MLflow does not know version {version}, which was trained elsewhere: its alias stays where it was"
