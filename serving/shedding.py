@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 
 from serving.early_refusals import BUSY
 from serving.http import JSON, LOCKED, SAFE, refused
@@ -56,7 +57,7 @@ class Shedding:
             *answer.headers,
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self._before = b"HTTP/1.1 %d %b\r\n%bx-request-id: " % (answer.status, answer.status.phrase.encode(), lines)
+        self._before = b"HTTP/1.1 %d %b\r\n%bx-request-id: " % (answer.status, HTTPStatus(answer.status).phrase.encode(), lines)
         self._after = b"\r\n\r\n" + answer.body
 
     def refuses(self, method: bytes, target: bytes) -> str | None:
