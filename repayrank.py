@@ -21,8 +21,17 @@ import typer
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
+from serving.shadow.idle import SECONDS_BETWEEN_LOOKS
 from serving.token_verbs import token_app
-from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
+from serving.verb_options import (
+    CheckpointsOption,
+    DatabaseUrlOption,
+    JsonOption,
+    LogNameOption,
+    RecordsOption,
+    StateOption,
+)
+from training.challenger_verbs import challenge
 from training.options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -69,6 +78,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
 app.command()(validate)
 app.command()(tune)
+app.command()(challenge)
 
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
@@ -766,6 +776,48 @@ def _write(
     verb = "ranked" if ranked else "scored"
     loans = "1 loan" if height == 1 else f"{height:,} loans"
     _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
+
+
+@app.command()
+def shadow(
+    card: Annotated[str, typer.Option("--card", help="The card whose challenger is scored.")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="A version of it; by default the one that `challenge` named.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End with what is on record by now.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.1, help="Seconds between looks for new decisions.")
+    ] = SECONDS_BETWEEN_LOOKS,
+    home: HomeOption = DEFAULT_HOME,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the decisions of record with the challenger, beside the service, and keep both scores.
+
+    It reads the log with the operator's secrets, as `audit replay` does, and takes a processor only while nobody else
+    wants it. It may be killed at any moment: the same command goes on where this one was.
+
+    Example: `repayrank shadow --card collection --once`
+    """
+    from serving.decisions.opening import opened_archive
+    from serving.shadow.idle import step_back
+    from serving.shadow.work import work
+
+    _require_card(card)
+    step_back()
+    archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
+    done = work(archive, card, version, every=None if once else every)
+    if as_json:
+        _tell(json.dumps(done))
+    else:
+        _tell(
+            f"{done['decisions']['scored']:,} decisions scored in shadow by version {done['version']} of the {card} "
+            f"card; {done['records']:,} records worked through: {done['folder']}"
+        )
 
 
 def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:
