@@ -2,9 +2,9 @@
 
     challenger          the number of that version, in the card's folder beside the number that serves
 
-It is written as the champion's is: readers see the old number or the new one, whole. Whoever names a version has seen it
-verified and loaded by a child process that lived; whoever loads it verifies it again. No decision hangs on the number,
-so it has no history of its own: every pair of scores says which version it is of (`models.score_pairs`).
+It is written as the champion's is: readers see the old number or the new one, whole. Whoever names a version has seen
+it verified and loaded by a child process that lived; whoever loads it verifies it again. No decision hangs on the
+number, so it has no history of its own: every pair of scores says which version it is of (`models.score_pairs`).
 """
 
 from __future__ import annotations

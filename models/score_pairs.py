@@ -216,7 +216,7 @@ class ScorePairs:
         reached = 0
         for part in self._all():
             if part.end <= reached and counted:
-                continue  # its records are in a longer file: a process was killed between writing that and removing this
+                continue  # its records are in a longer file as well: a process was killed before it removed this one
             if part.begin != reached:
                 raise DataRefused(
                     f"no file of the decisions in the records from {reached} to {part.begin}",
