@@ -788,6 +788,19 @@ def shadow(
     every: Annotated[
         float, typer.Option("--every", min=0.1, help="Seconds between looks for new decisions.")
     ] = SECONDS_BETWEEN_LOOKS,
+    beside: Annotated[
+        bool,
+        typer.Option("--beside", help="Work also while other processes of the machine run, at the lowest priority."),
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Score nothing; compare the scores that are kept.")
+    ] = False,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option(
+            "--outcomes", help="With --compare: FILE.parquet or FILE.csv of score_id, bad and maybe amount_minor."
+        ),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
     records: RecordsOption = None,
@@ -799,18 +812,26 @@ def shadow(
     """Score the decisions of record with the challenger, beside the service, and keep both scores.
 
     It reads the log with the operator's secrets, as `audit replay` does, and takes a processor only while nobody else
-    wants it. It may be killed at any moment: the same command goes on where this one was.
+    wants it. It may be killed at any moment: the same command goes on where this one was. With --compare it tells how
+    far the scores lie apart, and on outcomes which of them was better; that needs no secret.
 
-    Example: `repayrank shadow --card collection --once`
+    Example: `repayrank shadow --card collection --once`, then `repayrank shadow --card collection --compare`
     """
+    _require_card(card)
+    if compare:
+        _compare_shadow(card, version, home, state or home, outcomes, as_json=as_json)
+        return
+    if outcomes is not None:
+        raise UsageError(
+            "outcomes without a comparison", where="--outcomes", expected="--compare beside it", do="add --compare"
+        )
     from serving.decisions.opening import opened_archive
     from serving.shadow.idle import step_back
     from serving.shadow.work import work
 
-    _require_card(card)
     step_back()
     archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
-    done = work(archive, card, version, every=None if once else every)
+    done = work(archive, card, version, every=None if once else every, beside=beside)
     if as_json:
         _tell(json.dumps(done))
     else:
@@ -818,6 +839,35 @@ def shadow(
             f"{done['decisions']['scored']:,} decisions scored in shadow by version {done['version']} of the {card} "
             f"card; {done['records']:,} records worked through: {done['folder']}"
         )
+
+
+def _compare_shadow(
+    card: str, version: str | None, home: Path, state: Path, outcomes: Path | None, *, as_json: bool
+) -> None:
+    from models.challengers import required
+    from models.score_pairs import ScorePairs
+    from models.store import ModelStore
+    from serving.decisions.policies import kept_policy, policies_in
+    from training.shadow_comparison import compared
+    from training.shadow_outcomes import last_seen, read_outcomes
+    from training.shadow_table import show
+
+    store = ModelStore(home)
+    chosen = version or required(store, card)
+    pairs = ScorePairs.of(state, card, chosen).scored()
+    policy = kept_policy(policies_in(state), pairs.get_column("policy").last())
+    told = compared(
+        pairs,
+        card=card,
+        challenger=chosen,
+        bands=[band.name for band in policy.bands],
+        outcomes=None if outcomes is None else read_outcomes(outcomes),
+        seen_until=last_seen(store, card, {chosen, *pairs.get_column("champion")}),
+    )
+    if as_json:
+        _tell(json.dumps(told.as_dict(), allow_nan=False))
+    else:
+        show(told)
 
 
 def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:

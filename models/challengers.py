@@ -44,6 +44,24 @@ def challenger(store: ModelStore, card: str) -> str | None:
     return named
 
 
+def required(store: ModelStore, card: str) -> str:
+    """Return the version that challenges the champion of a card.
+
+    Raises
+    ------
+    ModelRefused : none does
+    """
+    named = challenger(store, card)
+    if named is None:
+        raise ModelRefused(
+            f"no version that challenges the {card} card",
+            where=str(store.root),
+            expected="a challenger, to be scored beside the champion",
+            do=f"run `repayrank challenge --card {card} --version VERSION`, or name one with --version",
+        )
+    return named
+
+
 def challenge(store: ModelStore, card: str, version: str) -> str | None:
     """Let a version challenge the champion of its card, durably, and return the one that did before.
 

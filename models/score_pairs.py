@@ -171,6 +171,23 @@ class ScorePairs:
         """
         return pl.concat([pl.DataFrame(schema=SCHEMA), *(_read(part.path) for part in self._parts())])
 
+    def scored(self) -> pl.DataFrame:
+        """Return all pairs as `read` does, at least one of them with both scores.
+
+        Raises
+        ------
+        DataRefused : nothing was scored here, or a file is damaged or missing
+        """
+        pairs = self.read()
+        if Outcome.SCORED not in pairs.get_column("outcome"):
+            raise DataRefused(
+                "no decision that was scored in shadow",
+                where=str(self.folder),
+                expected="pairs of scores of this version",
+                do=f"run `repayrank shadow --card {self.folder.parent.name} --version {self.folder.name} --once` first",
+            )
+        return pairs
+
     @property
     def records(self) -> int:
         """How many records of the log have been worked through."""

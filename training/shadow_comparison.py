@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
-from features.errors import DataRefused
 from models.risk_model import Floats
 from models.score_pairs import Outcome
+from training.shadow_outcomes import AMOUNT, BAD, SCORE_ID, checked
 from training.statistics.auc import auc
 from training.statistics.bins import NumberBins, equal_bands, number_bins
 from training.statistics.calibration_error import calibration_error
@@ -34,7 +34,6 @@ from training.statistics.worked import worked
 BINS = 10
 WORKED = (0.05, 0.1, 0.2)
 """Shares of the loans, riskiest first, of which it is told what they hold of what went bad."""
-SCORE_ID, BAD, AMOUNT = "score_id", "bad", "amount_minor"
 LEAST_TO_RANK = 2
 
 
@@ -197,7 +196,7 @@ def compared(
     """
     counts = {outcome.value: pairs.filter(outcome=outcome.value).height for outcome in Outcome}
     scored = pairs.filter(outcome=Outcome.SCORED.value)
-    known = None if outcomes is None else _checked(outcomes)
+    known = None if outcomes is None else checked(outcomes)
     newest = scored.get_column("policy").last() if scored.height else None
     against = []
     for champion in scored.get_column("champion").unique(maintain_order=True).to_list():
@@ -316,24 +315,3 @@ def _last(seen_until: dict[str, date | None] | None, *versions: str) -> date | N
     """Return the last day that one of the versions has seen; None where nobody knows of any."""
     days = [day for version in versions if (day := (seen_until or {}).get(version)) is not None]
     return max(days, default=None)
-
-
-def _checked(outcomes: pl.DataFrame) -> pl.DataFrame:
-    missing = [name for name in (SCORE_ID, BAD) if name not in outcomes.columns]
-    if missing:
-        raise DataRefused(
-            f"no column {' and no column '.join(missing)}",
-            where="outcomes",
-            expected=f"{SCORE_ID}, {BAD} and, where it is known, {AMOUNT}",
-            do="name the columns so",
-        )
-    told = outcomes.select(name for name in (SCORE_ID, BAD, AMOUNT) if name in outcomes.columns).unique()
-    twice = told.height - told.get_column(SCORE_ID).n_unique()
-    if twice:
-        raise DataRefused(
-            f"{twice} decisions with two outcomes",
-            where="outcomes",
-            expected="one outcome for each decision",
-            do="leave out what was known before, and give the last that is known",
-        )
-    return told

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from features.errors import ModelRefused, RepayrankError
-from models.challengers import challenger
+from features.errors import RepayrankError
+from models.challengers import challenger, required
 from models.fitted_card import FittedCard
 from models.score_pairs import Identity, Reached, ScorePairs
 from models.store import ModelStore
@@ -26,6 +27,7 @@ from serving.records.entry import beginning
 from serving.records.errors import broken
 from serving.records.opening import database_of
 from serving.records.tables import Row, reading, require_log
+from serving.shadow.idle import Courtesy
 from serving.shadow.scoring import Scorer
 from serving.subjects.errors import VaultBusy
 
@@ -59,6 +61,7 @@ class Shadow:
 
     archive: Archive
     challenger: FittedCard
+    courtesy: Courtesy | None = None
 
     @property
     def pairs(self) -> ScorePairs:
@@ -74,21 +77,35 @@ class Shadow:
         ModelRefused, DataRefused : the files of pairs are those of another model, or damaged
         ConfigurationRefused : a policy of a decision is not kept here
         """
-        card, scorer = self.challenger, Scorer(self.archive, self.challenger)
+        card = self.challenger
+        shown = nullcontext if self.courtesy is None else self.courtesy.shown
+        scorer = Scorer(self.archive, card, shown)
         identity = Identity(card.card.name, card.version, card.manifest, self.archive.place.origin)
         before = self.pairs.reached(identity)
         while True:
+            self._wait()
             rows, after, signed = _following(self.archive, before)
             if after == before:
                 return
             found = scorer.pairs(rows)
+            self._wait()
             self.pairs.add(found, identity, before, after)
             yield Step(after.records, signed - after.records, Counter(found.get_column("outcome")))
             before = after
 
+    def _wait(self) -> None:
+        if self.courtesy is not None:
+            self.courtesy.wait()
+
 
 def shadowed(
-    archive: Archive, card: str, version: str | None, *, wait: Wait | None, say: Say
+    archive: Archive,
+    card: str,
+    version: str | None,
+    *,
+    wait: Wait | None,
+    say: Say,
+    courtesy: Courtesy | None = None,
 ) -> Generator[tuple[str, Step], None, None]:
     """Score in shadow, and yield each step with the version that it was of.
 
@@ -98,19 +115,21 @@ def shadowed(
         first record; once none challenges any more the work ends
     wait : None to end with what is signed by now
     say : told of a challenger that was refused; the one before goes on
+    courtesy : shown to other processes; None to work beside them
 
     Raises
     ------
     ModelRefused : there is no challenger, or it does not verify, or ends the process that loads it
     """
     store = ModelStore(archive.home)
-    named = version or _required(store, card)
+    named = version or required(store, card)
     fitted, refused = load_tried(store, card, named), ""
     while True:
-        with Shadow(archive, fitted).pairs.held():
+        at_work = Shadow(archive, fitted, courtesy)
+        with at_work.pairs.held():
             while True:
                 try:
-                    for step in Shadow(archive, fitted).steps():
+                    for step in at_work.steps():
                         yield fitted.version, step
                 except VaultBusy as busy:
                     if wait is None:
@@ -133,18 +152,6 @@ def shadowed(
                     say(f"version {wanted} challenges from now on, in place of version {fitted.version}")
                     break
         fitted = arrived
-
-
-def _required(store: ModelStore, card: str) -> str:
-    named = challenger(store, card)
-    if named is None:
-        raise ModelRefused(
-            f"no version that challenges the {card} card",
-            where=str(store.root),
-            expected="a challenger, to be scored beside the champion",
-            do=f"run `repayrank challenge --card {card} --version VERSION`, or name one with --version",
-        )
-    return named
 
 
 def _following(archive: Archive, before: Reached) -> tuple[list[Row], Reached, int]:

@@ -1,14 +1,30 @@
-"""A process that works with what others leave of the processors: it waits whenever anybody else has something to do."""
+"""A process that works with what others leave of the processors: it waits whenever anybody else has something to do.
+
+The lowest priority alone is not enough. Two processors of a machine are often the two halves of one core: whoever
+works on the one slows the other, however low his priority (docs/challengers.md has what was measured). So the work also
+stands still while any other process of the machine runs or waits to run, and goes on after a tenth of a second without one. It
+looks every few milliseconds of its own work, and holds no lock of the log or the vault while it waits.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 SECONDS_BETWEEN_LOOKS = 30.0
 LAST = 19
 """The system's lowest priority, where there is no class for idle processes."""
+WORK_SECONDS = 0.002
+"""Of its own work between two looks at the others; the system counts in ticks, of 1 to 4 ms."""
+SAMPLE_SECONDS, QUIET_SAMPLES = 0.005, 20
+"""How often it looks while it waits, and how many looks in a row have to find nobody."""
+RUNNING = "/proc/loadavg"
+"""Linux: the fourth figure tells how many run or wait to run, this process among them."""
 
 
 def step_back() -> None:
@@ -25,3 +41,53 @@ def step_back() -> None:
     os.nice(LAST)
     with suppress(AttributeError, OSError):  # another system, or one that does not let us
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class Courtesy:
+    """Lets others go first.
+
+    Parameters
+    ----------
+    ended : whether the work is to end, so that it waits no longer
+    others : returns how many other processes run or wait to run; None where the system does not say
+    """
+
+    def __init__(self, ended: Callable[[], bool], others: Callable[[], int | None] | None = None) -> None:
+        self._ended, self._others = ended, others or others_running
+        self.seconds = 0.0
+        """How long was waited in all."""
+
+    def wait(self) -> None:
+        """Return at once while nobody else runs; else once nobody has for some time, or the work is to end."""
+        if not self._others():
+            return
+        began, quiet = time.monotonic(), 0
+        while quiet < QUIET_SAMPLES and not self._ended():
+            time.sleep(SAMPLE_SECONDS)
+            quiet = 0 if self._others() else quiet + 1
+        self.seconds += time.monotonic() - began
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Wait before what is done within, and again whenever others begin to run meanwhile; hold no lock within."""
+
+        def look(_: int, __: FrameType | None) -> None:
+            self.wait()
+
+        self.wait()
+        before = signal.signal(signal.SIGPROF, look)
+        signal.setitimer(signal.ITIMER_PROF, WORK_SECONDS, WORK_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+
+
+def others_running() -> int | None:
+    """Return how many other processes of this machine run or wait to run; None where the system does not say."""
+    try:
+        with open(RUNNING, "rb", buffering=0) as stream:  # noqa: PTH123 - read some hundred times a second
+            return int(stream.read(64).split()[3].partition(b"/")[0]) - 1
+    except (OSError, ValueError, IndexError):
+        return None

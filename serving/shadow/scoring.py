@@ -7,6 +7,7 @@ The card alone is another one; the policy is that of the decision.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -64,9 +65,13 @@ class Scorer:
     ----------
     archive : the log and what opens it
     challenger : as `models.trial.load_tried` returns it
+    courtesy : entered for what is computed, while no lock is held
     """
 
-    def __init__(self, archive: Archive, challenger: FittedCard) -> None:
+    def __init__(
+        self, archive: Archive, challenger: FittedCard, courtesy: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._courtesy = courtesy
         challenger.model.set_params(threads=1)
         self._archive, self._challenger = archive, challenger
         self._policies = policies_in(archive.state)
@@ -85,6 +90,10 @@ class Scorer:
         records = [(row, decision_record(row.entry.asked.record)) for row in rows if row.entry.asked.event == EVENT]
         ours = [(row, record) for row, record in records if record["model"]["name"] == self._challenger.card.name]
         keys = self._archive.vault.keys_of({one for row, record in ours for one in _pseudonyms(row, record)})
+        with self._courtesy():
+            return self._found(ours, keys)
+
+    def _found(self, ours: list[tuple[Row, dict[str, Any]]], keys: Mapping[bytes, bytes | None]) -> pl.DataFrame:
         found: list[Figures] = []
         asked: list[_Asked] = []
         for row, record in ours:

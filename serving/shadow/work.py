@@ -14,14 +14,18 @@ from typing import Any
 from models.score_pairs import Outcome, ScorePairs
 from serving.decisions.archive import Archive
 from serving.shadow.following import shadowed
+from serving.shadow.idle import Courtesy
 
 
-def work(archive: Archive, card: str, version: str | None, *, every: float | None) -> dict[str, Any]:
+def work(
+    archive: Archive, card: str, version: str | None, *, every: float | None, beside: bool = False
+) -> dict[str, Any]:
     """Score in shadow and return what was done, by the version that did it last.
 
     Parameters
     ----------
     every : seconds between looks for new decisions, until the process is told to end; None for one look
+    beside : work at the lowest priority also while other processes of the machine run
 
     Raises
     ------
@@ -35,7 +39,8 @@ def work(archive: Archive, card: str, version: str | None, *, every: float | Non
         def wait() -> bool:
             return not ended.wait(every)
 
-        steps = shadowed(archive, card, version, wait=None if every is None else wait, say=_say)
+        courtesy = None if beside else Courtesy(ended.is_set)
+        steps = shadowed(archive, card, version, wait=None if every is None else wait, say=_say, courtesy=courtesy)
         for at, step in steps:
             if at != last:
                 done, last = Counter(), at

@@ -294,7 +294,7 @@ def test_a_challenger_that_cannot_be_trusted_is_refused_in_four_parts_while_the_
             harm(store)
             for verb in (
                 ["challenge", "--card", CARD, "--version", "2"],
-                ["shadow", "--card", CARD, "--version", "2", "--once"],
+                ["shadow", "--card", CARD, "--version", "2", "--once", "--beside"],
             ):
                 with pytest.raises(SystemExit) as done:
                     repayrank.main([*verb, "--home", str(home)])

@@ -17,7 +17,7 @@ from serving.shadow.work import work
 def main() -> None:
     home, version, records, rows = sys.argv[1:]
     following.MOST_RECORDS, score_pairs.MOST_ROWS = int(records), int(rows)
-    work(opened_archive(Path(home)), "collection", version, every=None)
+    work(opened_archive(Path(home)), "collection", version, every=None, beside=True)
 
 
 if __name__ == "__main__":
