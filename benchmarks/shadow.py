@@ -1,7 +1,7 @@
 """What a challenger that is scored in shadow costs the champion: the same service with and without it, in turn.
 
-The scorer follows the log of the service that is asked, on the same cores, with what they leave it. Before each burst of
-requests there is a pause, in which it catches up; where the service is measured without it, it is held still.
+The scorer follows the log of the service that is asked, on the same cores, with what they leave it. Before each burst
+of requests there is a pause, in which it catches up; where the service is measured without it, it is held still.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _bodies(folder: Path) -> list[bytes]:
 
 @contextmanager
 def _scorer(here: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Yield the process that scores in shadow, once it has begun to, held still."""
+    """Yield the process that scores in shadow, once it is up, held still."""
     command = [sys.executable, "-m", "repayrank", "shadow", "--card", CARD, "--version", CHALLENGER]
     with (here / "shadow.log").open("wb") as said:
         process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -72,7 +72,7 @@ def _scorer(here: Path) -> Iterator[subprocess.Popen[bytes]]:
         )
     try:
         until = time.monotonic() + SECONDS_TO_BEGIN
-        while not ScorePairs.of(here / "home", CARD, CHALLENGER).records:
+        while b"in shadow" not in (here / "shadow.log").read_bytes():
             if process.poll() is not None or time.monotonic() > until:
                 raise AssertionError((here / "shadow.log").read_text())
             time.sleep(0.1)

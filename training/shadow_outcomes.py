@@ -14,11 +14,24 @@ from models.store import ModelStore
 SCORE_ID, BAD, AMOUNT = "score_id", "bad", "amount_minor"
 COLUMNS = {SCORE_ID: pl.String(), BAD: pl.Boolean(), AMOUNT: pl.Int64()}
 
+SAID = {"1": True, "true": True, "0": False, "false": False, "": None}
+"""How an outcome may be written in CSV."""
+
 
 def read_outcomes(path: Path) -> pl.DataFrame:
-    """Return the outcomes in a file; see `checked`."""
+    """Return the outcomes in a file of Parquet, or of CSV where an outcome is true, false, 1, 0 or empty; see `checked`.
+
+    Raises
+    ------
+    DataRefused : it cannot be read; or see `checked`
+    """
+    is_csv = path.suffix == ".csv"
     try:
-        rows = pl.read_csv(path, infer_schema=False) if path.suffix == ".csv" else pl.read_parquet(path)
+        rows = pl.read_csv(path, infer_schema=False) if is_csv else pl.read_parquet(path)
+        if is_csv and BAD in rows.columns:
+            rows = rows.with_columns(pl.col(BAD).fill_null("").str.to_lowercase().replace_strict(SAID))
+    except pl.exceptions.InvalidOperationError as error:
+        raise _of_another_kind(rows.columns, str(path)) from error
     except pl.exceptions.PolarsError as error:
         raise DataRefused(
             f"a file that cannot be read ({type(error).__name__})",
@@ -26,11 +39,6 @@ def read_outcomes(path: Path) -> pl.DataFrame:
             expected="Parquet, or CSV with a line of names",
             do="write it again",
         ) from error
-    if path.suffix == ".csv" and BAD in rows.columns:
-        named = {"1": True, "true": True, "0": False, "false": False, "": None}
-        rows = rows.with_columns(
-            pl.col(BAD).str.to_lowercase().replace_strict(named, default=None, return_dtype=pl.Boolean)
-        )
     return checked(rows, where=str(path))
 
 
@@ -53,12 +61,7 @@ def checked(outcomes: pl.DataFrame, *, where: str = "outcomes") -> pl.DataFrame:
     try:
         told = outcomes.select(pl.col(name).cast(kind) for name, kind in present.items()).unique(maintain_order=True)
     except pl.exceptions.PolarsError as error:
-        raise DataRefused(
-            "a column of another kind",
-            where=where,
-            expected=", ".join(f"{name} as {kind}" for name, kind in present.items()),
-            do="write the columns so; an outcome is true, false or empty",
-        ) from error
+        raise _of_another_kind(present, where) from error
     twice = told.height - told.get_column(SCORE_ID).n_unique()
     if twice:
         raise DataRefused(
@@ -68,6 +71,15 @@ def checked(outcomes: pl.DataFrame, *, where: str = "outcomes") -> pl.DataFrame:
             do="give the last that is known of each",
         )
     return told
+
+
+def _of_another_kind(present: Iterable[str], where: str) -> DataRefused:
+    return DataRefused(
+        "a column of another kind",
+        where=where,
+        expected=", ".join(f"{name} as {kind}" for name, kind in COLUMNS.items() if name in present),
+        do="write the columns so; an outcome is true, false or empty",
+    )
 
 
 def last_seen(store: ModelStore, card: str, versions: Iterable[str]) -> dict[str, date | None]:

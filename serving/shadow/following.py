@@ -31,7 +31,7 @@ from serving.shadow.idle import Courtesy
 from serving.shadow.scoring import Scorer
 from serving.subjects.errors import VaultBusy
 
-MOST_RECORDS = 512
+MOST_RECORDS = 256
 MOST_BYTES = 2**25
 """Of records that are read together: so much of the log's one state is held at a time."""
 

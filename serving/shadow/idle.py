@@ -1,9 +1,11 @@
-"""A process that works with what others leave of the processors: it waits whenever anybody else has something to do.
+"""A process that works with what others leave of the processors: it waits whenever they have much to do.
 
 The lowest priority alone is not enough. Two processors of a machine are often the two halves of one core: whoever
 works on the one slows the other, however low his priority (docs/challengers.md has what was measured). So the work also
-stands still while any other process of the machine runs or waits to run, and goes on after a tenth of a second without one. It
-looks every few milliseconds of its own work, and holds no lock of the log or the vault while it waits.
+stands still while the other processes that run, or wait to run, take half of the processors or more: until they do not
+need one core each. It looks every few milliseconds of its own work, and holds no lock of the log or the vault while it
+waits. Where others never rest it works one part in two hundred of the time, which is too seldom for the hundredth
+request to notice.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ WORK_SECONDS = 0.002
 """Of its own work between two looks at the others; the system counts in ticks, of 1 to 4 ms."""
 SAMPLE_SECONDS, QUIET_SAMPLES = 0.005, 20
 """How often it looks while it waits, and how many looks in a row have to find nobody."""
+PATIENCE_SECONDS, TURN_SECONDS = 10.0, 0.05
+"""How long it waits at most, and how long it then works without looking."""
 RUNNING = "/proc/loadavg"
 """Linux: the fourth figure tells how many run or wait to run, this process among them."""
 
@@ -50,22 +54,36 @@ class Courtesy:
     ----------
     ended : whether the work is to end, so that it waits no longer
     others : returns how many other processes run or wait to run; None where the system does not say
+    processors : of this machine
     """
 
-    def __init__(self, ended: Callable[[], bool], others: Callable[[], int | None] | None = None) -> None:
+    def __init__(
+        self,
+        ended: Callable[[], bool],
+        others: Callable[[], int | None] | None = None,
+        processors: int | None = None,
+    ) -> None:
         self._ended, self._others = ended, others or others_running
-        self.seconds = 0.0
-        """How long was waited in all."""
+        self._processors = processors or os.cpu_count() or 1
+        self._turn_until = 0.0
 
     def wait(self) -> None:
-        """Return at once while nobody else runs; else once nobody has for some time, or the work is to end."""
-        if not self._others():
-            return
+        """Return at once while others do not need the processors; else when they have not for some time.
+
+        It returns as well when the work is to end, and when it has waited long enough to have a turn.
+        """
         began, quiet = time.monotonic(), 0
+        if began < self._turn_until or not self._are_many():
+            return
         while quiet < QUIET_SAMPLES and not self._ended():
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                self._turn_until = time.monotonic() + TURN_SECONDS
+                return
             time.sleep(SAMPLE_SECONDS)
-            quiet = 0 if self._others() else quiet + 1
-        self.seconds += time.monotonic() - began
+            quiet = 0 if self._are_many() else quiet + 1
+
+    def _are_many(self) -> bool:
+        return 2 * (self._others() or 0) >= self._processors
 
     @contextmanager
     def shown(self) -> Iterator[None]:

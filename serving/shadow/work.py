@@ -34,6 +34,7 @@ def work(
     """
     done: Counter[str] = Counter()
     last = version
+    _say(f"scores the {card} card in shadow; ends with SIGTERM or Ctrl-C")
     with _told_to_end() as ended:
 
         def wait() -> bool:
