@@ -855,7 +855,7 @@ def _compare_shadow(
     store = ModelStore(home)
     chosen = version or required(store, card)
     pairs = ScorePairs.of(state, card, chosen).scored()
-    policy = kept_policy(policies_in(state), pairs.get_column("policy").last())
+    policy = kept_policy(policies_in(state), str(pairs.get_column("policy").last()))
     told = compared(
         pairs,
         card=card,

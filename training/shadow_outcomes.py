@@ -19,7 +19,7 @@ SAID = {"1": True, "true": True, "0": False, "false": False, "": None}
 
 
 def read_outcomes(path: Path) -> pl.DataFrame:
-    """Return the outcomes in a file of Parquet, or of CSV where an outcome is true, false, 1, 0 or empty; see `checked`.
+    """Return the outcomes in a Parquet file, or in CSV where one is true, false, 1, 0 or empty; see `checked`.
 
     Raises
     ------

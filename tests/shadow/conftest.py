@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,12 @@ from models.trial import has_lived
 from serving.asking import request_of
 from serving.child import Child, served
 from serving.decisions.archive import Archive
-from serving.decisions.opening import opened_archive
+from serving.decisions.opening import opened_archive, opened_recorder
+from serving.decisions.recorder import Asked as Asking
+from serving.decisions.recorder import Given
+from serving.front import SCORED
+from serving.settings import Settings, records_in
+from serving.state import load
 from training.cohort import Cohort
 from training.fitting import golden_rows, probe_rows
 
@@ -144,6 +149,33 @@ def ask(child: Child, path: str, plain: dict[str, Any]) -> tuple[int, dict[str, 
 @pytest.fixture(scope="session")
 def asking() -> Callable[..., tuple[int, dict[str, Any]]]:
     return ask
+
+
+def recorded(home: Path, *questions: Question, state: Path | None = None) -> list[list[dict[str, Any]]]:
+    """Return what a service in this process answers, and leave the decisions on record and signed."""
+    settings = Settings(home=home, state=state, records=records_in(state or home))
+    loaded = load(settings)
+    recorder = opened_recorder(settings, loaded, print)
+    assert recorder is not None
+    answers = []
+    for path, plain in questions:
+        asked = Asking(json.dumps(plain).encode(), str(uuid.uuid4()), "tester", "engine")
+
+        def compute(bodies: Sequence[bytes], path: str = path) -> list[Any]:
+            return SCORED[path][0](bodies, loaded, settings)
+
+        (given,) = recorder.answers(path, [asked], compute)
+        assert isinstance(given, Given), given
+        assert given.written is not None
+        given.written.result()
+        answers.append(next(iter(json.loads(given.answer).values())))
+    recorder.close()
+    return answers
+
+
+@pytest.fixture(scope="session")
+def recording() -> Callable[..., list[list[dict[str, Any]]]]:
+    return recorded
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from models.policy import default_policy
 from models.score_pairs import FIGURES, SCHEMA, Outcome, ScorePairs
 from models.store import ModelStore
 from serving.child import served
+from serving.decisions.opening import opened_archive
 from serving.decisions.replay import NO_LIMITS, WORK
 from serving.records.audit import verify
 from serving.records.errors import AuditBroken
@@ -92,12 +93,10 @@ def test_nothing_of_a_borrower_is_in_the_files(asked: Any) -> None:
     assert not {name for name in SCHEMA if "loan" in name or "minor" in name or "feature" in name}
 
 
-def test_a_second_run_scores_nothing_again_and_a_later_one_goes_on(asked: Any, asking: Any) -> None:
+def test_a_second_run_scores_nothing_again_and_a_later_one_goes_on(asked: Any, recording: Any) -> None:
     once(asked, "2")
     assert once(asked, "2") == []
-    with served(asked.home, asked.home.parent / "printed") as child:
-        path, plain = asked.questions[0]
-        told = [asking(child, path, plain)[1]["scores"] for _ in range(3)]
+    told = recording(asked.home, *[asked.questions[0]] * 3)
     ((_, step),) = once(asked, "2")
     assert step.decisions == Counter({Outcome.SCORED: 9})
     later = [entry["score_id"] for entries in told for entry in entries]
@@ -214,7 +213,7 @@ def test_ready_features_are_scored_where_the_challenger_reads_no_others_and_pass
 
 
 def test_ready_features_that_are_not_all_the_challenger_reads_are_counted(
-    models: Path, questions: Any, asking: Any, tmp_path: Path
+    models: Path, questions: Any, recording: Any, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(models, home)
@@ -222,11 +221,7 @@ def test_ready_features_that_are_not_all_the_challenger_reads_are_counted(
     path, plain = questions[2]
     names = ModelStore(home).load(CARD, "3").catalog.names
     rows = [{**row, "features": {name: row["features"][name] for name in names}} for row in plain["rows"]]
-    with served(home, tmp_path / "printed") as child:
-        assert asking(child, path, {**plain, "rows": rows})[0] == 200
-        assert asking(child, *questions[0])[0] == 200
-    from serving.decisions.opening import opened_archive
-
+    recording(home, (path, {**plain, "rows": rows}), questions[0])
     ((_, step),) = shadowed(opened_archive(home), CARD, "1", wait=None, say=quiet)
     assert step.decisions == Counter({Outcome.OTHER_FEATURES: 4, Outcome.SCORED: 3})
     ((_, step),) = shadowed(opened_archive(home), CARD, "3", wait=None, say=quiet)
@@ -392,14 +387,9 @@ def test_a_file_that_is_damaged_or_missing_is_refused(asked: Any) -> None:
         pairs(asked, "2")
 
 
-def test_a_log_that_is_another_than_the_one_worked_through_is_refused(asked: Any, logged: Any, tmp_path: Path) -> None:
+def test_a_log_that_is_another_than_the_one_worked_through_is_refused(asked: Any, recording: Any) -> None:
     once(asked, "2")
-    for name in ("decisions", "checkpoints"):
-        shutil.rmtree(asked.home / name)
-    with served(asked.home, tmp_path / "printed", more=["--state", str(asked.home / "other")]):
-        pass
-    from serving.decisions.opening import opened_archive
-
+    recording(asked.home, state=asked.home / "other")
     shutil.copytree(asked.home / "shadow", asked.home / "other" / "shadow")
     with pytest.raises(AuditBroken, match="0 signed records"):
         list(shadowed(opened_archive(asked.home, asked.home / "other"), CARD, "2", wait=None, say=quiet))
