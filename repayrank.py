@@ -22,9 +22,18 @@ import typer
 from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
 from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
+from serving.shadow.idle import SECONDS_BETWEEN_LOOKS
 from serving.token_verbs import token_app
-from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
+from serving.verb_options import (
+    CheckpointsOption,
+    DatabaseUrlOption,
+    JsonOption,
+    LogNameOption,
+    RecordsOption,
+    StateOption,
+)
 from training.card_verbs import card
+from training.challenger_verbs import challenge
 from training.options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -73,6 +82,7 @@ app.add_typer(token_app, name="token")
 app.command()(validate)
 app.command()(card)
 app.command()(tune)
+app.command()(challenge)
 
 
 def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
@@ -800,6 +810,98 @@ def _write(
     verb = "ranked" if ranked else "scored"
     loans = "1 loan" if height == 1 else f"{height:,} loans"
     _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
+
+
+@app.command()
+def shadow(
+    card: Annotated[str, typer.Option("--card", help="The card whose challenger is scored.")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="A version of it; by default the one that `challenge` named.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End with what is on record by now.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.1, help="Seconds between looks for new decisions.")
+    ] = SECONDS_BETWEEN_LOOKS,
+    beside: Annotated[
+        bool,
+        typer.Option("--beside", help="Work also while other processes of the machine run, at the lowest priority."),
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Score nothing; compare the scores that are kept.")
+    ] = False,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option(
+            "--outcomes", help="With --compare: FILE.parquet or FILE.csv of score_id, bad and maybe amount_minor."
+        ),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the decisions of record with the challenger, beside the service, and keep both scores.
+
+    It reads the log with the operator's secrets, as `audit replay` does, and takes a processor only while nobody else
+    wants it. It may be killed at any moment: the same command goes on where this one was. With --compare it tells how
+    far the scores lie apart, and on outcomes which of them was better; that needs no secret.
+
+    Example: `repayrank shadow --card collection --once`, then `repayrank shadow --card collection --compare`
+    """
+    _require_card(card)
+    if compare:
+        _compare_shadow(card, version, home, state or home, outcomes, as_json=as_json)
+        return
+    if outcomes is not None:
+        raise UsageError(
+            "outcomes without a comparison", where="--outcomes", expected="--compare beside it", do="add --compare"
+        )
+    from serving.decisions.opening import opened_archive
+    from serving.shadow.idle import step_back
+    from serving.shadow.work import work
+
+    step_back()
+    archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
+    done = work(archive, card, version, every=None if once else every, beside=beside)
+    if as_json:
+        _tell(json.dumps(done))
+    else:
+        _tell(
+            f"{done['decisions']['scored']:,} decisions scored in shadow by version {done['version']} of the {card} "
+            f"card; {done['records']:,} records worked through: {done['folder']}"
+        )
+
+
+def _compare_shadow(
+    card: str, version: str | None, home: Path, state: Path, outcomes: Path | None, *, as_json: bool
+) -> None:
+    from models.challengers import required
+    from models.score_pairs import ScorePairs
+    from models.store import ModelStore
+    from serving.decisions.policies import kept_policy, policies_in
+    from training.shadow_comparison import compared
+    from training.shadow_outcomes import last_seen, read_outcomes
+    from training.shadow_table import show
+
+    store = ModelStore(home)
+    chosen = version or required(store, card)
+    pairs = ScorePairs.of(state, card, chosen).scored()
+    policy = kept_policy(policies_in(state), str(pairs.get_column("policy").last()))
+    told = compared(
+        pairs,
+        card=card,
+        challenger=chosen,
+        bands=[band.name for band in policy.bands],
+        outcomes=None if outcomes is None else read_outcomes(outcomes),
+        seen_until=last_seen(store, card, {chosen, *pairs.get_column("champion")}),
+    )
+    if as_json:
+        _tell(json.dumps(told.as_dict(), allow_nan=False))
+    else:
+        show(told)
 
 
 def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:

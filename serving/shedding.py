@@ -57,7 +57,11 @@ class Shedding:
             *answer.headers,
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self._before = b"HTTP/1.1 %d %b\r\n%bx-request-id: " % (answer.status, HTTPStatus(answer.status).phrase.encode(), lines)
+        self._before = b"HTTP/1.1 %d %b\r\n%bx-request-id: " % (
+            answer.status,
+            HTTPStatus(answer.status).phrase.encode(),
+            lines,
+        )
         self._after = b"\r\n\r\n" + answer.body
 
     def refuses(self, method: bytes, target: bytes) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from features.errors import RepayrankError
 from features.tables import BORROWER, declaration
-from models.assessment import assess
+from models.assessment import Assessment, assess
 from serving import answers, ready, requests
 from serving.found import SCORES, Found
 from serving.ready import Ready
@@ -117,7 +117,7 @@ def score_together(bodies: Sequence[bytes], loaded: Loaded, settings: Settings) 
         except RepayrankError as error:
             outcomes[place] = error
         else:
-            alike.setdefault(_kind(plains[place], place), []).append(place)
+            alike.setdefault(kind(plains[place], place), []).append(place)
     for places in alike.values():
         outcomes |= zip(places, _answered([plains[place] for place in places], loaded, settings), strict=True)
     return [outcomes[place] for place in range(len(bodies))]
@@ -170,7 +170,7 @@ def _rows_answered(asked: list[Ready], loaded: Loaded) -> list[Outcome]:
     return outcomes
 
 
-def _kind(plain: Mapping[str, Any], place: int) -> object:
+def kind(plain: Mapping[str, Any], place: int) -> object:
     """Return what requests share that can be computed together; a strange one shares it with no other."""
     tables = plain.get("tables")
     asked = tuple(plain.get(key) for key in requests.KEYS if key != "tables")
@@ -192,18 +192,23 @@ def _answered(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) 
 
 
 def _as_one(plains: list[dict[str, Any]], loaded: Loaded, settings: Settings) -> list[Outcome]:
-    tables = {
-        name: [row for place, plain in enumerate(plains) for row in _marked(plain["tables"][name], name, place)]
-        for name in plains[0]["tables"]
-    }
-    request = requests.request_of({**plains[0], "tables": tables}, loaded.cards, most_loans=settings.most_loans)
-    assessment = assess(request.history, loaded.cards[request.card], loaded.policy)
+    assessment = assessed(plains, loaded, settings)
     found = [Found(plain, assessment, [], [], SCORES) for plain in plains]
     for case, entry in enumerate(answers.scores(assessment)):
         place, _, loan = entry["loan_id"].partition(MARK)
         found[int(place)].cases.append(case)
         found[int(place)].entries.append({**entry, "loan_id": loan})
     return list(found)
+
+
+def assessed(plains: Sequence[Mapping[str, Any]], loaded: Loaded, settings: Settings) -> Assessment:
+    """Return the assessment of requests of one kind, one after another; each loan's id behind its request's mark."""
+    tables = {
+        name: [row for place, plain in enumerate(plains) for row in _marked(plain["tables"][name], name, place)]
+        for name in plains[0]["tables"]
+    }
+    request = requests.request_of({**plains[0], "tables": tables}, loaded.cards, most_loans=settings.most_loans)
+    return assess(request.history, loaded.cards[request.card], loaded.policy)
 
 
 def _marked(rows: list[dict[str, Any]], table: str, place: int) -> list[dict[str, Any]]:

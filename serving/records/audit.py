@@ -182,11 +182,21 @@ def checked_rows(tables: Tables, place: Place) -> Iterator[Row | Gone]:
     """
     previous = beginning(place.origin)
     for sequence, row in enumerate(tables.rows()):
-        _require_in_place(row, sequence)
-        if isinstance(row, Row) and row.entry.previous != previous:
-            raise _damaged(sequence, "a record that does not follow the one before it")
+        row_in_place(row, sequence, previous)
         previous = row.leaf
         yield row
+
+
+def row_in_place(row: Row | Gone, sequence: int, previous: bytes) -> None:
+    """Refuse a row that is not the one of a number, or that does not follow the leaf hash of the one before.
+
+    Raises
+    ------
+    AuditBroken : it is not, or has not the leaf hash of its content
+    """
+    _require_in_place(row, sequence)
+    if isinstance(row, Row) and row.entry.previous != previous:
+        raise _damaged(sequence, "a record that does not follow the one before it")
 
 
 def row_at(tables: Tables, sequence: int) -> Row:

@@ -130,9 +130,14 @@ class Vault:
         ------
         VaultBusy, VaultStopped, VaultBroken : it cannot be known
         """
+        return self.keys_of([pseudonym])[pseudonym]
+
+    def keys_of(self, pseudonyms: Collection[bytes]) -> dict[bytes, bytes | None]:
+        """Return what `key_of` does of each pseudonym, asked for together."""
         with self._using():
-            found = self._opened(self._rows("pseudonym", [pseudonym]))
-        return next((subject.key for subject in found.values()), None)
+            found = self._opened(self._rows("pseudonym", sorted(pseudonyms)))
+        known = {subject.pseudonym: subject.key for subject in found.values()}
+        return {pseudonym: known.get(pseudonym) for pseudonym in pseudonyms}
 
     def pseudonym_of(self, name: Name) -> bytes | None:
         """Return under what pseudonym the log has a subject, or None where it is erased or never was.

@@ -1,0 +1,1 @@
+"""A challenger's scores of the decisions that the champion takes, made beside the service and answered to nobody."""

@@ -1,0 +1,111 @@
+"""A process that works with what others leave of the processors: it waits whenever they have much to do.
+
+The lowest priority alone is not enough. Two processors of a machine are often the two halves of one core: whoever
+works on the one slows the other, however low his priority (docs/challengers.md has what was measured). So the work also
+stands still while the other processes that run, or wait to run, take half of the processors or more: until they do not
+need one core each. It looks every few milliseconds of its own work, and holds no lock of the log or the vault while it
+waits. Where others never rest it works one part in two hundred of the time, which is too seldom for the hundredth
+request to notice.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SECONDS_BETWEEN_LOOKS = 30.0
+LAST = 19
+"""The system's lowest priority, where there is no class for idle processes."""
+WORK_SECONDS = 0.002
+"""Of its own work between two looks at the others; the system counts in ticks, of 1 to 4 ms."""
+SAMPLE_SECONDS, QUIET_SAMPLES = 0.005, 20
+"""How often it looks while it waits, and how many looks in a row have to find nobody."""
+PATIENCE_SECONDS, TURN_SECONDS = 10.0, 0.05
+"""How long it waits at most, and how long it then works without looking."""
+RUNNING = "/proc/loadavg"
+"""Linux: the fourth figure tells how many run or wait to run, this process among them."""
+
+
+def step_back() -> None:
+    """Give this process one thread and the lowest priority; it begins anew where its libraries have more threads.
+
+    Linux gives an idle process a processor only while no other wants it (sched(7), SCHED_IDLE); elsewhere it is last.
+    """
+    from models.trial import ONE_THREAD
+
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
+        # Polars and OpenMP read these once, when they are loaded, and the command line has loaded them by now.
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **ONE_THREAD})  # noqa: S606
+    os.nice(LAST)
+    with suppress(AttributeError, OSError):  # another system, or one that does not let us
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class Courtesy:
+    """Lets others go first.
+
+    Parameters
+    ----------
+    ended : whether the work is to end, so that it waits no longer
+    others : returns how many other processes run or wait to run; None where the system does not say
+    processors : of this machine
+    """
+
+    def __init__(
+        self,
+        ended: Callable[[], bool],
+        others: Callable[[], int | None] | None = None,
+        processors: int | None = None,
+    ) -> None:
+        self._ended, self._others = ended, others or others_running
+        self._processors = processors or os.cpu_count() or 1
+        self._turn_until = 0.0
+
+    def wait(self) -> None:
+        """Return at once while others do not need the processors; else when they have not for some time.
+
+        It returns as well when the work is to end, and when it has waited long enough to have a turn.
+        """
+        began, quiet = time.monotonic(), 0
+        if began < self._turn_until or not self._are_many():
+            return
+        while quiet < QUIET_SAMPLES and not self._ended():
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                self._turn_until = time.monotonic() + TURN_SECONDS
+                return
+            time.sleep(SAMPLE_SECONDS)
+            quiet = 0 if self._are_many() else quiet + 1
+
+    def _are_many(self) -> bool:
+        return 2 * (self._others() or 0) >= self._processors
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Wait before what is done within, and again whenever others begin to run meanwhile; hold no lock within."""
+
+        def look(_: int, __: FrameType | None) -> None:
+            self.wait()
+
+        self.wait()
+        before = signal.signal(signal.SIGPROF, look)
+        signal.setitimer(signal.ITIMER_PROF, WORK_SECONDS, WORK_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+
+
+def others_running() -> int | None:
+    """Return how many other processes of this machine run or wait to run; None where the system does not say."""
+    try:
+        with open(RUNNING, "rb", buffering=0) as stream:  # noqa: PTH123 - read some hundred times a second
+            return int(stream.read(64).split()[3].partition(b"/")[0]) - 1
+    except (OSError, ValueError, IndexError):
+        return None
