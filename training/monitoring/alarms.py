@@ -92,6 +92,7 @@ class Test:
     p_value : how often chance makes as much; 0 for what chance cannot make
     adjusted : the same, for all tests of the month together
     told : the value as a reader sees it
+    said_by : an alarm of this kind about the same thing says all that this one would
     """
 
     kind: Kind
@@ -100,6 +101,7 @@ class Test:
     at_least: float
     p_value: float
     told: str
+    said_by: Kind | None = None
     adjusted: float = 1.0
     alarm: bool = False
 
@@ -124,10 +126,12 @@ class Test:
 def judged(tests: Sequence[Test], false_alarm: float) -> list[Test]:
     """Return all tests of one month with the alarms among them: in quiet months, any alarm is as rare as this."""
     adjusted = holm([one.p_value for one in tests])
-    return [
+    told = [
         replace(one, adjusted=float(p), alarm=bool(p <= false_alarm and one.value >= one.at_least))
         for one, p in zip(tests, adjusted, strict=True)
     ]
+    raised = {(one.kind, one.of) for one in told if one.alarm}
+    return [replace(one, alarm=False) if (one.said_by, one.of) in raised else one for one in told]
 
 
 def moved(before: npt.ArrayLike, after: npt.ArrayLike, *, ordered: bool) -> tuple[Psi, float, float]:

@@ -86,7 +86,9 @@ def _tests(name: str, found: Floats, before: Column, drift: Drift, rules: Writte
         return
     factor = _factor(found, before, rules)
     if factor is None:
-        yield Test(Kind.MOVED, name, beyond, bound, p_value, f"{drift.psi:.2f}")
+        of_known = moved(before.counts[:-1], counts[:-1], ordered=before.is_ordered)[1] if counts[:-1].any() else 0.0
+        said_by = Kind.MISSING if of_known < bound else None
+        yield Test(Kind.MOVED, name, beyond, bound, p_value, f"{drift.psi:.2f}", said_by)
     else:  # the same test: what is said of it is another
         yield Test(Kind.UNIT, name, beyond, bound, p_value, f"{factor:.3g}")
     away = drift.missing - drift.missing_before

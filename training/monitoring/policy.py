@@ -92,6 +92,12 @@ class WorkListRule(Section, frozen=True):
     most_days: int
 
 
+class TablesRule(Section, frozen=True):
+    """In what share of requests a table is absent that was always sent before."""
+
+    absent_share: float
+
+
 class Break(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A day from which on the book is another one, and why."""
 
@@ -114,6 +120,7 @@ class Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     vintages: VintagesRule
     rolls: RollsRule
     work_list: WorkListRule
+    tables: TablesRule
     breaks: tuple[Break, ...] = ()
 
 
