@@ -77,7 +77,11 @@ def write_report(
 
 def _page(assessment: Assessment, body: Iterable[Markup]) -> str:
     named = words.title_of(assessment.model.card.name)
-    title = f"{named.en} · {named.zh} · {assessment.model.card.name} {assessment.model.version}"
+    return whole_page(f"{named.en} · {named.zh} · {assessment.model.card.name} {assessment.model.version}", body)
+
+
+def whole_page(title: str, body: Iterable[Markup]) -> str:
+    """Return a self-contained page that loads nothing from anywhere, in both languages or one of them."""
     style = files("training").joinpath("report.css").read_text(encoding="utf-8")
     head = element(
         "head",

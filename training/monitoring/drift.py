@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from models.risk_model import Floats
 from training.monitoring.alarms import Kind, Test, moved
 from training.monitoring.policy import Written
 from training.monitoring.population import Column, Population, magnitude_of
-from training.statistics.bins import LevelBins
+from training.statistics.bins import Counts, LevelBins
+from training.statistics.psi import psi
 
 SCORE = "(score)"
 FEW_EXPECTED = 5.0
@@ -58,52 +59,55 @@ def drifts(
     for name, found, before in columns:
         if len(found) < rules.population.least_cases:
             continue
-        told.append(_drift(name, found, before, rules))
-        tests += _tests(name, found, before, told[-1], rules)
+        drift, asked = _judge(name, found, before, rules)
+        told.append(drift)
+        tests += asked
     return told, tests
 
 
-def _drift(name: str, found: Floats, before: Column, rules: Written) -> Drift:
-    index, beyond, _ = moved(before.counts, before.bins.counts(found), ordered=before.is_ordered)
-    return Drift(
+def _judge(name: str, found: Floats, before: Column, rules: Written) -> tuple[Drift, list[Test]]:
+    """Return how a column stands, and its tests. Which of them raise alarms says what happened."""
+    counts = before.bins.counts(found)
+    index, beyond, p_value = moved(before.counts, counts, ordered=before.is_ordered)
+    drift = Drift(
         of=name,
         cases=len(found),
         psi=index.value,
         beyond=beyond,
         critical=index.critical(rules.alarms.false_alarm),
-        missing=float(np.isnan(found).mean()),
+        missing=float(counts[-1]) / len(found),
         missing_before=before.missing / before.cases,
     )
-
-
-def _tests(name: str, found: Floats, before: Column, drift: Drift, rules: Written) -> Iterator[Test]:
-    """Yield a column's tests. Which of them raise alarms says what happened; each is one of the month's family."""
-    counts = before.bins.counts(found)
-    _, beyond, p_value = moved(before.counts, counts, ordered=before.is_ordered)
     bound = rules.population.moved_by
     if name == SCORE:
-        yield Test(Kind.SCORES, "", beyond, bound, p_value, f"{drift.psi:.2f}")
-        return
-    factor = _factor(found, before, rules)
-    if factor is None:
-        of_known = moved(before.counts[:-1], counts[:-1], ordered=before.is_ordered)[1] if counts[:-1].any() else 0.0
-        said_by = Kind.MISSING if of_known < bound else None
-        yield Test(Kind.MOVED, name, beyond, bound, p_value, f"{drift.psi:.2f}", said_by)
-    else:  # the same test: what is said of it is another
-        yield Test(Kind.UNIT, name, beyond, bound, p_value, f"{factor:.3g}")
+        return drift, [Test(Kind.SCORES, "", beyond, bound, p_value, f"{drift.psi:.2f}")]
     away = drift.missing - drift.missing_before
-    yield Test(
-        Kind.MISSING, name, abs(away), rules.missing.moved_by, _missing_p_value(before, counts), f"{away:+.0%}"
-    )
+    factor = _factor(found, before, rules) if beyond >= bound else None
+    if factor is None:
+        only_missing = abs(away) >= rules.missing.moved_by and _known_moved_by(before, counts) < bound
+        said_by = Kind.MISSING if only_missing else None
+        tests = [Test(Kind.MOVED, name, beyond, bound, p_value, f"{drift.psi:.2f}", said_by)]
+    else:  # the same test: what is said of it is another
+        tests = [Test(Kind.UNIT, name, beyond, bound, p_value, f"{factor:.3g}")]
+    p_missing = _missing_p_value(before, counts)
+    tests.append(Test(Kind.MISSING, name, abs(away), rules.missing.moved_by, p_missing, f"{away:+.0%}"))
     if isinstance(before.bins, LevelBins):
-        unseen = int(counts[len(before.bins.levels)])
-        known = int(counts[:-1].sum())
-        p = _unseen_p_value(before, unseen, known)
+        unseen, known = int(counts[len(before.bins.levels)]), int(counts[:-1].sum())
         share = unseen / known if known else 0.0
-        yield Test(Kind.UNSEEN, name, share, rules.unseen.share, p, f"{share:.1%}")
+        p_unseen = _unseen_p_value(before, unseen, known)
+        tests.append(Test(Kind.UNSEEN, name, share, rules.unseen.share, p_unseen, f"{share:.1%}"))
+    return drift, tests
 
 
-def _missing_p_value(before: Column, counts: np.ndarray) -> float:
+def _known_moved_by(before: Column, counts: Counts) -> float:
+    """Return how far the values that are there have moved; 0 where none is there."""
+    if not counts[:-1].any():
+        return 0.0
+    found = psi(before.counts[:-1], counts[:-1])
+    return max(0.0, found.value - found.by_chance)
+
+
+def _missing_p_value(before: Column, counts: Counts) -> float:
     table = [[before.missing, before.cases - before.missing], [int(counts[-1]), int(counts[:-1].sum())]]
     return _two_by_two(table)
 
