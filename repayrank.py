@@ -258,17 +258,7 @@ def score(
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
-    workers: KnownOption = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="What became known later is not known yet."),
-]
-MonitoringPolicyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--policy", envvar="REPAYRANK_MONITORING_POLICY", help="A monitoring policy; the shipped one by default."
-    ),
-]
-WorkersOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Score the card's loans of a book, in the book's order, with reasons in English and Chinese.
 
@@ -302,17 +292,7 @@ def rank(
     zone: ZoneOption = None,
     version: VersionOption = None,
     contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
-    workers: KnownOption = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="What became known later is not known yet."),
-]
-MonitoringPolicyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--policy", envvar="REPAYRANK_MONITORING_POLICY", help="A monitoring policy; the shipped one by default."
-    ),
-]
-WorkersOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Score the card's loans of a book and put them in order of work: highest expected loss first.
 
