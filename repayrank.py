@@ -996,7 +996,7 @@ def _figure(figure: float | None) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model, 14 validation, 15 alarm."""
+    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model; see the docs."""
     said = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in said
     given = [word for word in said if word != "--debug"]  # wherever it stands

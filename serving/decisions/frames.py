@@ -207,4 +207,3 @@ class _Reader:
 def _pseudonym(subject: bytes, loan_id: str) -> str:
     """Return what two decisions about a loan share; a borrower's pseudonym is random, and so is this."""
     return hashlib.sha256(subject + loan_id.encode()).hexdigest()[:PSEUDONYM_LENGTH]
-

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from simulations import random_for, require_share
 from watched_books import FEATURE, Pool, decided, quiet, with_reference
 
-import polars as pl
 from models.fitted_card import FittedCard
 from training.monitoring.monitor import monitor
 from training.monitoring.outcomes import LINE
@@ -73,7 +73,9 @@ def test_a_feature_that_moved_by_a_psi_of_0_2_is_named_in_95_of_100_months_of_50
     random = random_for("moved months")
     whole = Population.from_dict(with_reference(pool, random).reference["population"])
     movable = [
-        name for name, column in whole.features.items() if column.is_ordered and np.count_nonzero(column.counts) >= LEAST_BINS
+        name
+        for name, column in whole.features.items()
+        if column.is_ordered and np.count_nonzero(column.counts) >= LEAST_BINS
     ]
     assert len(movable) > 20
 

@@ -160,7 +160,9 @@ def test_a_page_is_made_and_an_alarm_is_an_exit_code(decided: Decided, frame: pl
     from training.monitoring.policy import default_bytes
 
     # A policy under which any difference is an alarm: the loans are the first of the book, not a sample of it.
-    text = default_bytes().decode().replace("false_alarm = 0.01", "false_alarm = 0.999999").replace("= 0.10\n", "= 1e-9\n")
+    text = (
+        default_bytes().decode().replace("false_alarm = 0.01", "false_alarm = 0.999999").replace("= 0.10\n", "= 1e-9\n")
+    )
     spoilt.write_text(text)
     loud = cli("monitor", *CARD, "--home", home, "--out", out, "--month", "2005-09", "--policy", spoilt)
     assert loud.code == 15
@@ -192,7 +194,9 @@ def test_an_erased_borrower_is_counted_and_not_read(decided: Decided, frame: pl.
     left = pl.concat(decisions(opened_archive(decided.home), "collection", count, loan_ids=True))
     assert (count.decisions, count.erased) == (LOANS + EARLIER, frame.filter(pl.col("loan_id") == loan).height)
     gone = left.filter(~pl.col("readable"))
-    assert gone.select(pl.col("^feature.*$").is_null().all()).row(0) == (True,) * len(gone.select("^feature.*$").columns)
+    assert gone.select(pl.col("^feature.*$").is_null().all()).row(0) == (True,) * len(
+        gone.select("^feature.*$").columns
+    )
     assert gone.get_column("loan").null_count() == gone.height
     kept = ["score_id", "probability", "subject"]
     was = frame.filter(pl.col("loan_id") == loan).sort("score_id").select(kept)

@@ -42,7 +42,11 @@ class Shape(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in {"meta", "br", "input"}:
             self.open.append(tag)
-        self.loads += [f"{tag} {name}={value}" for name, value in attrs if name in {"src", "href"} and not f"{value}".startswith("#")]
+        self.loads += [
+            f"{tag} {name}={value}"
+            for name, value in attrs
+            if name in {"src", "href"} and not f"{value}".startswith("#")
+        ]
         if tag in {"script", "link", "iframe"}:
             self.loads.append(tag)
 
@@ -96,7 +100,14 @@ def test_a_page_of_almost_nothing_says_what_is_not_known(card: FittedCard, watch
     )
     told = monitor(card, few, watched.lines.head(0), policy)
     page = html_page(told)
-    for said in (words.NO_FEATURES, words.NO_OUTCOMES, words.NO_MONEY, words.NO_ROLLS, words.NO_CHURN, words.NO_OVERRIDES):
+    for said in (
+        words.NO_FEATURES,
+        words.NO_OUTCOMES,
+        words.NO_MONEY,
+        words.NO_ROLLS,
+        words.NO_CHURN,
+        words.NO_OVERRIDES,
+    ):
         assert said.zh in page, said.en
     assert not told.alarms
 

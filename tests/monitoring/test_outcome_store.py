@@ -78,7 +78,11 @@ def test_what_is_said_later_joins_what_was_said_before(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("line", "column"),
-    [("S1,false,0,2026-03-05", "bad"), ("S1,true,5,2026-03-05", "recovered_minor"), ("S1,,5,2026-06-01", "recovered_minor")],
+    [
+        ("S1,false,0,2026-03-05", "bad"),
+        ("S1,true,5,2026-03-05", "recovered_minor"),
+        ("S1,,5,2026-06-01", "recovered_minor"),
+    ],
 )
 def test_another_outcome_of_the_same_decision_is_refused_by_its_row_and_never_by_its_value(
     tmp_path: Path, line: str, column: str
@@ -149,7 +153,9 @@ def test_a_file_without_the_day_needs_one(tmp_path: Path):
     file = written(tmp_path, "dayless.csv", "score_id,bad\nS1,true\n")
     with pytest.raises(DataRefused, match="known_on"):
         from_file(file, DECISIONS.drop("loan_id"))
-    assert from_file(file, DECISIONS.drop("loan_id"), known_on=date(2026, 4, 1)).rows.item(0, "known_on") == date(2026, 4, 1)
+    assert from_file(file, DECISIONS.drop("loan_id"), known_on=date(2026, 4, 1)).rows.item(0, "known_on") == date(
+        2026, 4, 1
+    )
 
 
 def test_a_file_of_the_store_that_was_cut_is_refused(tmp_path: Path):

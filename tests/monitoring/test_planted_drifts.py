@@ -1,4 +1,4 @@
-"""What was changed in a month's borrowers is what the month's alarms name, and nothing is named where nothing changed."""
+"""What was changed in a month's borrowers is what its alarms name, and nothing is named where nothing changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ SPOILT, MONTH = 4, "2026-05"
 ODD = pl.col("score_id").str.slice(-1).is_in(["1", "3", "5", "7", "9"])
 
 
-def alarms(card: FittedCard, book: Watched, policy: MonitoringPolicy, month: str = MONTH, **more) -> set[tuple[str, str]]:
+def alarms(
+    card: FittedCard, book: Watched, policy: MonitoringPolicy, month: str = MONTH, **more
+) -> set[tuple[str, str]]:
     told = monitor(card, book.decisions, book.lines, policy, month=month, **more).told
     return {(one["kind"], one["of"]) for one in told["alarms"]}
 
@@ -82,7 +84,9 @@ def test_scores_that_no_longer_order_the_loans_are_named(card: FittedCard, pool:
     assert ("order", "2026-01") in alarms(card, replace(book, lines=blind), policy, "2026-03")
 
 
-def test_loans_that_roll_otherwise_are_named_by_their_stage(card: FittedCard, watched: Watched, policy: MonitoringPolicy):
+def test_loans_that_roll_otherwise_are_named_by_their_stage(
+    card: FittedCard, watched: Watched, policy: MonitoringPolicy
+):
     months = "months_overdue_now"
     assert months in card.catalog.names
     worse = pl.when(column(months) == 1).then(3.0).otherwise(column(months)).alias(FEATURE + months)
@@ -93,9 +97,7 @@ def test_loans_that_roll_otherwise_are_named_by_their_stage(card: FittedCard, wa
 def test_other_code_and_a_table_that_is_not_sent_any_more_are_named(
     card: FittedCard, watched: Watched, policy: MonitoringPolicy
 ):
-    book = in_month(
-        watched, SPOILT, pl.lit("0123456789ab").alias("fingerprint"), pl.lit(["loans"]).alias("tables")
-    )
+    book = in_month(watched, SPOILT, pl.lit("0123456789ab").alias("fingerprint"), pl.lit(["loans"]).alias("tables"))
     assert alarms(card, book, policy) == {("fingerprint", "1"), ("table", "statements")}
 
 
@@ -175,7 +177,9 @@ def test_a_version_without_a_population_is_held_against_its_first_month(
     assert ("moved", LIMIT) in alarms(bare, book, policy)
 
 
-def test_overrides_are_counted_where_the_outcomes_say_them(card: FittedCard, watched: Watched, policy: MonitoringPolicy):
+def test_overrides_are_counted_where_the_outcomes_say_them(
+    card: FittedCard, watched: Watched, policy: MonitoringPolicy
+):
     assert monitor(card, watched.decisions, watched.lines, policy).told["overrides"] == {}
     told = watched.lines.with_columns(overridden=pl.when(pl.col("score_id") < "S00002").then(ODD))
     found = monitor(card, watched.decisions, told, policy).told["overrides"]

@@ -67,7 +67,9 @@ def day_of(month: int, first: date = date(2026, 1, 1)) -> date:
     return date(year, number % 12 + 1, calendar.monthrange(year, number % 12 + 1)[1])
 
 
-def quiet(pool: Pool, random: np.random.Generator, *, months: int, loans: int, first: date = date(2026, 1, 1)) -> Watched:
+def quiet(
+    pool: Pool, random: np.random.Generator, *, months: int, loans: int, first: date = date(2026, 1, 1)
+) -> Watched:
     """Return months of the same loans, each with the features of a borrower of the pool, drawn anew."""
     decisions, lines = [], []
     for month in range(months):

@@ -1,4 +1,4 @@
-"""What raises an alarm: a test that chance does not explain, all of the month's tests together, of a size that matters."""
+"""What raises an alarm: what chance does not explain, all tests of the month together, and of a size that matters."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ class Kind(StrEnum):
             Kind.MOVED: Text(
                 en="{of}: other values than the reference had (PSI {value})", zh="{of}：取值分布偏离基准（PSI {value}）"
             ),
-            Kind.MISSING: Text(
-                en="{of}: the share without a value moved by {value}", zh="{of}：缺失占比变动{value}"
-            ),
+            Kind.MISSING: Text(en="{of}: the share without a value moved by {value}", zh="{of}：缺失占比变动{value}"),
             Kind.UNSEEN: Text(
                 en="{of}: {value} of the borrowers in a state that the reference does not have",
                 zh="{of}：{value}的借款人处于基准中从未出现的状态",
@@ -60,18 +58,14 @@ class Kind(StrEnum):
                 en="{of}: the bad were more or fewer than foretold, by {value} in log-odds",
                 zh="{of}：坏样本数与预测不符，对数几率偏差{value}",
             ),
-            Kind.SLOPE: Text(
-                en="{of}: the slope of the calibration is off by {value}", zh="{of}：校准斜率偏差{value}"
-            ),
-            Kind.ORDER: Text(
-                en="{of}: the AUC lies {value} below the reference's", zh="{of}：AUC低于基准{value}"
-            ),
+            Kind.SLOPE: Text(en="{of}: the slope of the calibration is off by {value}", zh="{of}：校准斜率偏差{value}"),
+            Kind.ORDER: Text(en="{of}: the AUC lies {value} below the reference's", zh="{of}：AUC低于基准{value}"),
             Kind.ROLLS: Text(
                 en="{of}: loans rolled otherwise than in the months before (PSI {value})",
                 zh="{of}：滚动情况与此前月份不同（PSI {value}）",
             ),
             Kind.FINGERPRINT: Text(
-                en="version {of}: {value} decisions by code that computes other features than the version was fitted with",
+                en="version {of}: {value} decisions by code that computes other features than it was fitted with",
                 zh="版本{of}：{value}笔决策所用代码的特征计算与拟合时不一致",
             ),
             Kind.TABLE: Text(
@@ -147,8 +141,8 @@ def moved(before: npt.ArrayLike, after: npt.ArrayLike, *, ordered: bool) -> tupl
 def joined_bins(before: npt.ArrayLike, after: npt.ArrayLike, *, ordered: bool) -> tuple[Floats, Floats]:
     """Return counts of bins of which each would hold `LEAST_EXPECTED` cases of the smaller sample, without drift.
 
-    Neighbours are joined where the bins have an order; otherwise the small ones are joined to each other. What is joined
-    depends on both samples together, and so on no difference between them.
+    Neighbours are joined where the bins have an order; otherwise the small ones are joined to each other. What is
+    joined depends on both samples together, and so on no difference between them.
     """
     one, other = (np.asarray(side, dtype=np.float64) for side in (before, after))
     together = one + other

@@ -35,7 +35,7 @@ NAMED = {"(score)": Text(en="score", zh="评分")}
 
 @dataclass(frozen=True)
 class Monitoring:
-    """What the monitoring of a card found, as plain data that JSON can hold; a page shows it and computes nothing anew."""
+    """What the monitoring of a card found, as plain data; a page shows it and computes nothing anew."""
 
     told: Mapping[str, Any]
 
@@ -190,7 +190,9 @@ def _found(
         tests.setdefault(one.month, [])
         row: dict[str, Any] = {"name": one.name, "month": one.month, "era": one.era, "cases": len(one), "drifts": {}}
         if one.era in eras:
-            drifted, asked = drifts(_values(card, one), one.cases.get_column("log_odds").to_numpy(), eras[one.era], rules)
+            drifted, asked = drifts(
+                _values(card, one), one.cases.get_column("log_odds").to_numpy(), eras[one.era], rules
+            )
             tests[one.month] += asked
             row |= {"drifts": {drift.of: drift.as_dict() for drift in drifted}, "judged": bool(drifted)}
         else:

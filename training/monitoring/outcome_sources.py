@@ -177,17 +177,20 @@ def _read(name: str, rows: pl.DataFrame) -> pl.Expr:
     if name not in rows.columns:
         return pl.lit(None, _KINDS[name]).alias(name)
     text = pl.col(name)
-    if name == "bad":
-        return text.str.to_lowercase().replace_strict(OUTCOMES, default=None, return_dtype=pl.String)
-    if name == "overridden":
-        return text.str.to_lowercase().replace_strict(YES_NO, default=None, return_dtype=pl.Boolean)
-    if name in {"recovered_minor", "paid_minor"}:
-        return pl.when(text.str.contains(AMOUNT)).then(text).cast(pl.Int64).alias(name)
-    if name in {"observed_on", KNOWN_ON}:
-        return text.str.to_date("%Y-%m-%d", strict=False)
-    if name == "treatment":
-        return pl.when(text.str.contains(TREATMENT)).then(text).alias(name)
-    return text
+    readers = {
+        "bad": text.str.to_lowercase().replace_strict(OUTCOMES, default=None, return_dtype=pl.String),
+        "overridden": text.str.to_lowercase().replace_strict(YES_NO, default=None, return_dtype=pl.Boolean),
+        "recovered_minor": _if_like(text, AMOUNT).cast(pl.Int64),
+        "paid_minor": _if_like(text, AMOUNT).cast(pl.Int64),
+        "observed_on": text.str.to_date("%Y-%m-%d", strict=False),
+        KNOWN_ON: text.str.to_date("%Y-%m-%d", strict=False),
+        "treatment": _if_like(text, TREATMENT),
+    }
+    return readers.get(name, text).alias(name)
+
+
+def _if_like(text: pl.Expr, pattern: str) -> pl.Expr:
+    return pl.when(text.str.contains(pattern)).then(text)
 
 
 _KINDS: Mapping[str, pl.DataType] = {
@@ -214,5 +217,3 @@ def _faults(rows: pl.DataFrame, made: pl.DataFrame) -> Iterator[Fault]:
     said = rows.select(pl.any_horizontal(pl.col(name).is_not_null() for name in SAYING if name in rows.columns))
     tried = set(rows.filter(said.to_series()).get_column("row").to_list())
     yield from (Fault("outcomes", row, "bad", EXPECTED["bad"]) for row in broken if row not in tried)
-
-

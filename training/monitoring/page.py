@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
 from features.words import Text
@@ -49,7 +50,7 @@ def summary(told: Mapping[str, Any]) -> Markup:
     """Return the figures of the month watched, and its alarms in words."""
     return element(
         "section",
-        element("div", list(_tiles(told)), class_="tiles"),
+        element("div", [*_tiles(told), _lists(told)], class_="tiles"),
         element("div", [element("p", both(finding)) for finding in _findings(told)], class_="findings"),
         class_="summary",
     )
@@ -72,10 +73,23 @@ def _tiles(told: Mapping[str, Any]) -> Iterator[Markup]:
     mature = [one for one in told["vintages"] if one["bad_share"] is not None]
     if not mature:
         yield _tile(words.LATEST_VINTAGE, "–", words.NO_VINTAGE)
+        yield _tile(words.LATEST_AUC, "–", words.NO_VINTAGE)
         return
     last = mature[-1]
     foretold = words.FORETOLD.filled(vintage=last["name"], expected=f"{last['expected']:.1%}")
     yield _tile(words.LATEST_VINTAGE, f"{last['bad_share']:.1%}", foretold)
+    quality = told["reference"]["quality"]
+    order = words.NONE if quality is None else words.OF_REFERENCE.filled(auc=f"{quality['auc'][0]:.3f}")
+    yield _tile(words.LATEST_AUC, "–" if last["auc"] is None else f"{last['auc']:.3f}", order)
+
+
+def _lists(told: Mapping[str, Any]) -> Markup:
+    """Return how much of what is worked first changes from list to list, in the middle of those shown."""
+    changed = [one["changed"] for one in told["churn"]]
+    if not changed:
+        return _tile(words.LISTS, "–", words.ONE_LIST)
+    said = words.OF_LISTS.filled(lists=len(changed) + 1, share=f"{told['policy']['first_share']:.0%}")
+    return _tile(words.LISTS, f"{median(changed):.0%}", said)
 
 
 def _tile(name: Text, figure: str, note: Text) -> Markup:

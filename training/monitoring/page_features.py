@@ -21,10 +21,11 @@ def month_list(told: Mapping[str, Any]) -> Markup:
     months = told["months"][-MONTHS_DRAWN:]
     drawn = any(SCORE in month["drifts"] for month in months)
     picture = svg(plots.psi_by_month(months), "psi") if drawn else ""
-    figure = [element("figure", drawing(picture, words.PSI_CAPTION), caption(words.PSI_CAPTION))] if drawn else []
+    said = words.PSI_CAPTION.filled(share=f"{told['policy']['false_alarm']:.0%}")
+    figure = [element("figure", drawing(picture, said), caption(said))] if drawn else []
     heads = (words.MONTH_HEAD, words.LOANS, words.PSI, words.MOST, words.TESTS, words.SAID)
-    rows = [_month(month, told["labels"]) for month in reversed(told["months"])]
-    rows += [_without_decisions(name, one) for name, one in _later(told)]
+    rows = [_without_decisions(name, one) for name, one in reversed(_later(told))]
+    rows += [_month(month, told["labels"]) for month in reversed(told["months"])]
     kinds = ("", "number", "number", "words", "number", "words")
     return section(
         words.MONTHS,

@@ -29,9 +29,7 @@ def vintages(told: Mapping[str, Any]) -> Markup:
             ("level", plots.bad_by_vintage(mature), words.LEVEL_CAPTION),
             ("order", plots.auc_by_vintage(mature, reference), words.AUC_CAPTION),
         ]
-    drawn = [
-        element("figure", drawing(svg(picture, name), said), caption(said)) for name, picture, said in pictures
-    ]
+    drawn = [element("figure", drawing(svg(picture, name), said), caption(said)) for name, picture, said in pictures]
     heads = (
         words.VINTAGE, words.LOANS, words.STATE, words.KNOWN, words.FORETOLD_HEAD, words.WENT_BAD, words.AUC, words.KS,
         words.IN_THE_LARGE, words.SLOPE,

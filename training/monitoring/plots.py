@@ -11,13 +11,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes
+from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes, write_lines
 
-ALARM = "#b3261e"
+ALARM, UNKNOWN = "#b3261e", "#eef0f2"
 WIDE, LOW, ROW = 7.6, 2.9, 0.24
 MOST_NAMED = 12
 """Names that an axis can hold; of more, some are left out."""
-PSI = "PSI"
 
 
 def psi_by_month(months: Sequence[Mapping[str, Any]]) -> Figure:
@@ -36,14 +35,16 @@ def psi_by_month(months: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def psi_of_features(names: Sequence[str], labels: Sequence[str], months: Sequence[Mapping[str, Any]], most: float) -> Figure:
-    """Return a chart of features by months, darker where the index lies further beyond chance; `most` is the darkest."""
+def psi_of_features(
+    names: Sequence[str], labels: Sequence[str], months: Sequence[Mapping[str, Any]], most: float
+) -> Figure:
+    """Return features by months, darker where the index lies further beyond chance; `most` is the darkest."""
     found = np.array(
         [[month["drifts"].get(name, {}).get("beyond", np.nan) for month in months] for name in names], dtype=np.float64
     )
     figure, axes = blank(WIDE, 1.0 + ROW * len(names))
     colours = LinearSegmentedColormap.from_list("quiet to alarm", [PAPER, "#f4d9b8", "#d98a3d", ALARM])
-    colours.set_bad("#eef0f2")
+    colours = colours.with_extremes(bad=UNKNOWN)
     picture = axes.imshow(found, aspect="auto", cmap=colours, vmin=0, vmax=most, interpolation="nearest")
     for side in axes.spines.values():
         side.set_visible(False)
@@ -77,10 +78,7 @@ def auc_by_vintage(vintages: Sequence[Mapping[str, Any]], reference: float | Non
     _intervals(axes, vintages, "auc", "auc")
     if reference is not None:
         axes.axhline(reference, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.annotate(
-            f"reference {reference:.3f}", (1, reference), (0, 4), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", fontsize=SMALL, color=INK,
-        )  # fmt: skip
+        write_lines(axes, "upper right", [f"reference {reference:.3f}"])
     _name_places(axes, [one["name"] for one in vintages], most=6)
     name_axes(axes, "vintage", "AUC")
     return figure
@@ -90,7 +88,10 @@ def money_by_tenth(tenths: Sequence[Mapping[str, Any]], minor: float = 100.0) ->
     """Return the money expected and the money that came, tenth by tenth, in whole units."""
     figure, axes = blank(WIDE, LOW)
     places = np.arange(1, len(tenths) + 1)
-    for shift, name, colour, label in ((-0.2, "expected_minor", MUTED, "expected"), (0.2, "collected_minor", ACCENT, "collected")):
+    for shift, name, colour, label in (
+        (-0.2, "expected_minor", MUTED, "expected"),
+        (0.2, "collected_minor", ACCENT, "collected"),
+    ):
         axes.bar(places + shift, [one[name] / minor for one in tenths], width=0.38, color=colour, label=label)
     axes.set_xticks(places)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -104,7 +105,14 @@ def churn_by_day(churn: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = blank(WIDE, LOW)
     places = range(len(churn))
     marker = "o" if len(churn) <= MOST_NAMED else None
-    axes.plot(places, [one["changed"] for one in churn], color=ACCENT, linewidth=1.8, marker=marker, label="changed among the first")
+    axes.plot(
+        places,
+        [one["changed"] for one in churn],
+        color=ACCENT,
+        linewidth=1.8,
+        marker=marker,
+        label="changed among the first",
+    )
     correlation = [np.nan if one["correlation"] is None else one["correlation"] for one in churn]
     axes.plot(places, correlation, color=GREY, linewidth=1.3, marker=marker, markersize=4, label="rank correlation")
     axes.set_ylim(min(-0.02, np.nanmin([0.0, *correlation]) - 0.05), 1.03)
@@ -118,9 +126,14 @@ def _intervals(axes: Axes, rows: Sequence[Mapping[str, Any]], value: str, name: 
     known = [place for place, one in enumerate(rows) if one[value] is not None]
     found = np.array([rows[place][value] for place in known], dtype=np.float64)
     reach = np.array(
-        [[rows[place][value] - rows[place][f"{name}_low"], rows[place][f"{name}_high"] - rows[place][value]] for place in known]
+        [
+            [rows[place][value] - rows[place][f"{name}_low"], rows[place][f"{name}_high"] - rows[place][value]]
+            for place in known
+        ]
     ).reshape(-1, 2)
-    axes.errorbar(known, found, yerr=np.maximum(reach.T, 0), fmt="o", color=ACCENT, markersize=5.5, elinewidth=1.3, capsize=0)
+    axes.errorbar(
+        known, found, yerr=np.maximum(reach.T, 0), fmt="o", color=ACCENT, markersize=5.5, elinewidth=1.3, capsize=0
+    )
 
 
 def _name_places(axes: Axes, names: Sequence[str], most: int = MOST_NAMED) -> None:

@@ -1,4 +1,4 @@
-"""The population that later cases are held against: how many of its cases had which values, and how good its scores were.
+"""The population that later cases are held against: how many cases had which values, and how good their scores were.
 
 Counts in bins, no rows: it travels with a fitted card, and tells of nobody. Bins are tenths of the known values; states
 of a category are bins of their own. A feature that fewer than `LEAST_KNOWN` cases had is left out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from training.statistics.migration import Migration, forecast, migration
 
 DAYS, MONTHS = "feature.days_past_due_now", "feature.months_overdue_now"
 GONE = "not scored"
-"""The stage of loans without a decision in the next month: paid off, sold, cured out of the card, or not asked about."""
+"""The stage of loans without a decision in the next month: paid off, sold, cured, or not asked about."""
 DAYS_IN_MONTH = 30
 
 
@@ -58,7 +59,7 @@ def rolls(months: Sequence[Month], rules: Written) -> list[tuple[Rolled, list[Te
     """
     told: list[tuple[Rolled, list[Test]]] = []
     seen: list[tuple[int, Migration]] = []
-    for before, after in zip(months, months[1:], strict=False):
+    for before, after in pairwise(months):
         if before.era != after.era or following(before.month) != after.month:
             continue
         moves = _moves(before, after, rules)
@@ -78,7 +79,9 @@ def _moves(before: Month, after: Month, rules: Written) -> Migration | None:
     if both.get_column("stage_then").null_count() == both.height:
         return None
     names = (*Buckets(rules.rolls.last_days).names, GONE)
-    return migration(both.get_column("stage").to_numpy(), both.get_column("stage_then").fill_null(GONE).to_numpy(), names)
+    return migration(
+        both.get_column("stage").to_numpy(), both.get_column("stage_then").fill_null(GONE).to_numpy(), names
+    )
 
 
 def _stages(month: Month, rules: Written) -> pl.DataFrame | None:
@@ -99,7 +102,8 @@ def _stages(month: Month, rules: Written) -> pl.DataFrame | None:
 def _rolled(month: str, moves: Migration, earlier: Sequence[Migration], rules: Written) -> tuple[Rolled, list[Test]]:
     counts, start = moves.cases, moves.cases.sum(axis=1)
     shares = tuple(
-        tuple(n / held if held else None for n in row) for row, held in zip(counts.tolist(), start.tolist(), strict=True)
+        tuple(n / held if held else None for n in row)
+        for row, held in zip(counts.tolist(), start.tolist(), strict=True)
     )
     told = Rolled(month, moves.categories, tuple(start.tolist()), tuple(counts.sum(axis=0).tolist()), shares)
     if not earlier:

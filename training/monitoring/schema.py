@@ -1,4 +1,4 @@
-"""Whether what reaches the card has still the form that it had: the code that makes its features, and the tables sent."""
+"""Whether requests still have the form that they had: the code that makes their features, and the tables sent."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def forms(months: Sequence[Month], version: str, fingerprint: str, rules: Writte
 
 def _form(month: Month) -> Form:
     fingerprints = month.cases.group_by("fingerprint").len().sort("fingerprint")
-    sent = month.cases.select(pl.col("tables").explode().alias("table")).drop_nulls().group_by("table").len().sort("table")
+    sent = (
+        month.cases.select(pl.col("tables").explode().alias("table")).drop_nulls().group_by("table").len().sort("table")
+    )
     return Form(
         month.name,
         dict(fingerprints.iter_rows()),

@@ -28,6 +28,13 @@ NOT_JUDGED = Text(en="not judged", zh="未评定")
 LATEST_VINTAGE = Text(en="Bad share, latest mature vintage", zh="最近成熟批次坏账率")
 FORETOLD = Text(en="{vintage}: {expected} foretold", zh="{vintage}：预测{expected}")
 NO_VINTAGE = Text(en="no vintage has matured", zh="尚无成熟批次")
+LATEST_AUC = Text(en="AUC, latest mature vintage", zh="最近成熟批次AUC")
+OF_REFERENCE = Text(en="reference {auc}", zh="基准{auc}")
+LISTS = Text(en="Work list changed", zh="工作清单变动")
+OF_LISTS = Text(
+    en="of the first {share}, from list to list; {lists} lists", zh="前{share}逐单变动的中位数；共{lists}份清单"
+)
+ONE_LIST = Text(en="all decisions are of one day", zh="全部决策同属一日")
 OTHER_VERSION = Text(en="{count} decisions were made by other versions", zh="另有{count}笔决策由其他版本作出")
 ERASED = Text(
     en="{count} decisions are of borrowers who were erased since: their features are not known any more.",
@@ -66,8 +73,9 @@ MONTHS_LEAD = Text(
     zh="各月借款人与版本拟合时的总体比较，每笔借据每月计一例。指数只就超出随机波动的部分作评定。",
 )
 PSI_CAPTION = Text(
-    en="Population stability index of the scores by month. The line is what chance exceeds once in a hundred months.",
-    zh="各月评分的群体稳定性指数。折线为随机波动百月一遇的水平。",
+    en="Population stability index of the scores by month. The line is what chance exceeds with a probability of "
+    "{share}.",
+    zh="各月评分的群体稳定性指数。折线为随机波动以{share}概率超过的水平。",
 )
 MONTH_HEAD = Text(en="month", zh="月份")
 LOANS = Text(en="loans", zh="借据数")
@@ -82,7 +90,8 @@ NOT_ENOUGH = Text(en="too few loans", zh="借据过少")
 # Features
 FEATURES = Text(en="The features", zh="各项特征")
 HEAT_CAPTION = Text(
-    en="Stability index of the features that moved most, by month; {shown} of {all} are shown. White is what chance makes.",
+    en="Stability index of the features that moved most, by month; {shown} of {all} are shown. White is what chance "
+    "makes.",
     zh="变化最大的特征逐月稳定性指数；共{all}项，显示{shown}项。白色为随机波动水平。",
 )
 FEATURE = Text(en="feature", zh="特征")
@@ -98,15 +107,17 @@ TABLES = Text(en="tables sent, by share of the loans", zh="所提供数据表及
 # Vintages
 VINTAGES = Text(en="What became of them", zh="实际结果")
 VINTAGES_LEAD = Text(
-    en="A vintage is judged once its performance window of {days} days has ended and {share} of its outcomes are known; "
-    "before that, those that are known are mostly bad. Intervals are of 95 %.",
+    en="A vintage is judged once its performance window of {days} days has ended and {share} of its outcomes are "
+    "known; before that, those that are known are mostly bad. Intervals are of 95 %.",
     zh="批次在{days}天表现期结束且已知{share}的结果后方作评定；此前已知的多为坏结果。区间为95%。",
 )
 LEVEL_CAPTION = Text(
-    en="Share that went bad, with its interval, and the share foretold (line).", zh="实际坏账率及其区间；折线为预测坏账率。"
+    en="Share that went bad, with its interval, and the share foretold (line).",
+    zh="实际坏账率及其区间；折线为预测坏账率。",
 )
 AUC_CAPTION = Text(
-    en="AUC with DeLong's interval; the line is the reference's, out of sample.", zh="AUC及其DeLong区间；横线为基准的样本外AUC。"
+    en="AUC with DeLong's interval; the line is the reference's, out of sample.",
+    zh="AUC及其DeLong区间；横线为基准的样本外AUC。",
 )
 VINTAGE = Text(en="vintage", zh="批次")
 STATE = Text(en="state", zh="状态")
@@ -140,12 +151,13 @@ RATIO = Text(en="collected over expected", zh="实收/预期")
 # Rolls
 ROLLS = Text(en="Rolls from stage to stage", zh="逾期阶段滚动")
 ROLLS_CAPTION = Text(
-    en="Into {month}: where the loans were, where the moves of the months before foretold them, with the bounds of 95 %, "
-    "and where they are.",
+    en="Into {month}: where the loans were, where the moves of the months before foretold them, with the bounds of "
+    "95 %, and where they are.",
     zh="滚动至{month}：原所在阶段、按此前月份滚动率预测的笔数（95%区间）及实际笔数。",
 )
 MATRIX_CAPTION = Text(
-    en="Shares of each stage (row) that are in each stage (column) a month later.", zh="各阶段（行）借据一个月后所处阶段（列）的占比。"
+    en="Shares of each stage (row) that are in each stage (column) a month later.",
+    zh="各阶段（行）借据一个月后所处阶段（列）的占比。",
 )
 STAGE = Text(en="stage", zh="阶段")
 BEFORE = Text(en="before", zh="此前")

@@ -1,4 +1,4 @@
-"""What reaches the people who work the list: how much of it changes from day to day, and how often they decide otherwise."""
+"""What reaches the people who work the list: how much changes from day to day, and how often they decide otherwise."""
 
 from __future__ import annotations
 
