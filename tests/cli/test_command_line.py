@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("train", "tune", "evaluate", "score", "rank", "report", "serve", "features", "demo", "validate")
+VERBS = ("train", "tune", "evaluate", "score", "rank", "report", "serve", "features", "demo", "validate", "monitor")
 QUIET = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "TERM": "dumb"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import permutations
+from itertools import count, permutations
 from pathlib import Path
 
 import polars as pl
@@ -180,11 +180,10 @@ LINES = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(lines=LINES, cut=st.integers(0, 8))
 def test_however_a_file_is_cut_in_two_the_same_is_kept_or_both_are_refused(tmp_path_factory, lines, cut):
-    folder = tmp_path_factory.mktemp("cut")
+    folder, homes = tmp_path_factory.mktemp("cut"), count()
 
     def kept(*parts) -> dict[str, bytes] | str:
-        home = folder / "-".join(map(str, map(len, parts)))
-        store = OutcomeStore(home, "collection")
+        store = OutcomeStore(folder / f"home-{next(homes)}", "collection")
         for number, part in enumerate(parts):
             if not part:
                 continue
