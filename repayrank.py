@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from features.errors import ConfigurationRefused, DataRefused, RepayrankError, UsageError
+from features.errors import ConfigurationRefused, DataRefused, MonitoringAlarm, RepayrankError, UsageError
 from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.shadow.idle import SECONDS_BETWEEN_LOOKS
@@ -79,6 +79,8 @@ portfolio_app = typer.Typer(
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
+outcomes_app = typer.Typer(help="What became of the loans that were scored, as it becomes known.", no_args_is_help=True)
+app.add_typer(outcomes_app, name="outcomes")
 app.command()(validate)
 app.command()(card)
 app.command()(tune)
@@ -111,6 +113,16 @@ ScoredOn = Annotated[
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
+KnownOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="What became known later is not known yet."),
+]
+MonitoringPolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy", envvar="REPAYRANK_MONITORING_POLICY", help="A monitoring policy; the shipped one by default."
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Buckets worked on at a time, where the book is kept in buckets; all cores."),
@@ -636,6 +648,150 @@ def portfolio_show(
     _tell(shipped_file(name).read_text(encoding="utf-8").rstrip("\n"))
 
 
+@outcomes_app.command("load")
+def outcomes_load(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="CSV or Parquet: score_id, or loan_id and observed_on; known_on; bad."),
+    ] = None,
+    card: CardOption = None,
+    portfolio: Annotated[
+        str | None, typer.Option("--portfolio", help="Instead of a file: a book whose later tables tell the outcomes.")
+    ] = None,
+    data: DataOption = None,
+    as_of: KnownOption = None,
+    zone: ZoneOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+) -> None:
+    """Keep outcomes that became known after the decisions; loading again adds nothing, another outcome is refused.
+
+    They lie in HOME/outcomes/CARD under score ids, each with the day from which it was known.
+
+    Example: `repayrank outcomes load matured.csv --card collection`
+    """
+    import polars as pl
+
+    from models.store import ModelStore
+    from serving.decisions.frames import decisions
+    from serving.decisions.opening import opened_archive
+    from training.monitoring.outcome_sources import by_score_id, from_book, from_file
+    from training.monitoring.outcomes import OutcomeStore, nothing_known
+
+    if (file is None) == (portfolio is None):
+        raise UsageError(
+            "neither a file nor a book" if file is None else "both a file and a book",
+            where="repayrank outcomes load",
+            expected="FILE or --portfolio",
+            do="name one of them",
+        )
+    if card is None:
+        raise UsageError("no card", where="--card", expected="the card that decided", do="add --card")
+    _require_card(card)
+    _require_folder(home)
+    by_loan = file is None or not by_score_id(file)
+    archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
+    columns = ["score_id", "observed_on", *(["loan_id"] if by_loan else [])]
+    found = [frame.select(columns) for frame in decisions(archive, card, loan_ids=by_loan, sealed=by_loan)]
+    where = str(file or portfolio)
+    if not found:
+        raise nothing_known(where)
+    if file is not None:
+        sent = from_file(file, pl.concat(found), known_on=_day(as_of))
+    else:
+        fitted = ModelStore(home).load(card)
+        book = replace(_book(portfolio or "", zone, data), allocation=fitted.allocation)
+        sent = from_book(book, fitted.card, pl.concat(found), as_of=_day(as_of))
+    if sent.rows.is_empty():
+        raise nothing_known(where)
+    store = OutcomeStore(home, card)
+    added = store.add(sent.rows, where=where)
+    left = [
+        f"{count:,} {what}"
+        for count, what in (
+            (sent.without_decision, "without a decision on record"),
+            (sent.not_known_yet, "not known yet"),
+        )
+        if count
+    ]
+    told = ", ".join([f"{added.new:,} new", f"{added.known:,} known before", *left])
+    _tell(f"outcomes of {sent.rows.height:,} decisions of the {card} card: {told}: {store.folder}")
+
+
+@app.command("monitor")
+def monitor_card(
+    card: CardOption = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="The version that is watched; the champion by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the page and the JSON.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--month", metavar="YYYY-MM", help="The month that may raise an alarm; the latest.")
+    ] = None,
+    as_of: KnownOption = None,
+    policy: MonitoringPolicyOption = None,
+    show_policy: Annotated[
+        bool, typer.Option("--show-policy", help="Print the shipped policy, to copy and change, and end.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    state: StateOption = None,
+    records: RecordsOption = None,
+    database_url: DatabaseUrlOption = None,
+    checkpoints: CheckpointsOption = None,
+    log_name: LogNameOption = DEFAULT_LOG_NAME,
+) -> None:
+    """Watch whether a card still sees the borrowers it was fitted on, and foretells what happens; exit code 15 alarms.
+
+    Example: `repayrank monitor --card collection --out monitoring`
+    """
+    import polars as pl
+
+    from models.store import ModelStore
+    from serving.decisions import frames
+    from serving.decisions.opening import opened_archive
+    from training.monitoring import monitor, output
+    from training.monitoring.outcomes import OutcomeStore
+    from training.monitoring.policy import default_bytes, read_policy
+
+    if show_policy:
+        _tell(default_bytes().decode().rstrip("\n"))
+        return
+    if card is None or out is None:
+        option = "--card" if card is None else "--out"
+        raise UsageError("nothing given", where=option, expected="a card and a folder", do=f"add {option}")
+    _require_card(card)
+    _require_folder(home)
+    _require_folder(out)
+    rules = read_policy(policy)
+    fitted = ModelStore(home).load(card, reference)
+    archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
+    met = frames.Count()
+    found = list(frames.decisions(archive, card, met))
+    told = monitor.monitor(
+        fitted,
+        pl.concat(found, how="diagonal") if found else pl.DataFrame(schema=frames.TOLD),
+        OutcomeStore(home, card).read(),
+        rules,
+        as_of=_day(as_of),
+        month=month,
+        count=monitor.Count(met.erased, met.expired_requests),
+    )
+    files = output.write(out, told)
+    watched = told.told["month"]
+    if told.alarms:
+        raise MonitoringAlarm(
+            f"{len(told.alarms)} alarm{'s' if len(told.alarms) > 1 else ''} in {watched}: {'; '.join(told.alarms[:5])}",
+            where=f"the {card} card, version {fitted.version}",
+            expected=f"a month without one, by the monitoring policy {rules.rules.version}",
+            do=f"read {files.page}",
+        )
+    _tell(f"no alarm in {watched}: {card} card version {fitted.version}, {met.decisions:,} decisions: {files.page}")
+
+
 @app.command()
 def demo(
     home: Annotated[Path, typer.Option("--home", help="Where models, records, work list and report go.")] = DEMO_HOME,
@@ -976,7 +1132,7 @@ def _figure(figure: float | None) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model, 14 validation."""
+    """Run the command line and exit: 0 done, 1 a bug, 2 usage, 10 data, 11 configuration, 12 model; see the docs."""
     said = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in said
     given = [word for word in said if word != "--debug"]  # wherever it stands

@@ -59,6 +59,12 @@ class ValidationRefused(ModelRefused):
     exit_code = 14
 
 
+class MonitoringAlarm(RepayrankError):
+    """A month raised an alarm: the page was made, and says of what."""
+
+    exit_code = 15
+
+
 @dataclass(frozen=True, order=True)
 class Fault:
     """One fault in one table; `row` counts from 0, or is None when the whole column or table is at fault.

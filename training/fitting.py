@@ -20,6 +20,7 @@ from models.fitted_card import FittedCard
 from models.recovery import RecoveryModel, teaches
 from models.risk_model import Floats, Helpers, RiskModel, Size, inner_folds, sizes_for
 from training.cohort import Cohort, catalog_of
+from training.monitoring.population import population
 from training.statistics.paired import Difference, auc_difference
 
 ANY_DEPTH = -1
@@ -132,6 +133,7 @@ def fitted_card(
             "values_sha256": data_hash(cohort),
             **({"own_ranges": ranges} if (ranges := own_ranges(cohort)) else {}),
             **({} if recovery is None else {"recovered": _recovered(cohort)}),
+            "population": _population(cohort, model),
         },
         provenance={**provenance, "seed": seed, "size": asdict(model.size_)},
         declared=declared or {},
@@ -161,6 +163,13 @@ def _recovered(cohort: Cohort) -> dict[str, Any]:
         "mean_share": float(np.nanmean(cohort.recovered)),
         "sha256": hashlib.sha256(np.ascontiguousarray(cohort.recovered).tobytes()).hexdigest(),
     }
+
+
+def _population(cohort: Cohort, model: RiskModel) -> dict[str, Any]:
+    """Return what later cases are held against: values in bins, and how good the scores out of sample were."""
+    raw = model.out_of_fold_
+    probability = None if raw is None else model.calibration_.probability(raw)
+    return population(cohort.matrix.features, cohort.matrix.values, raw, probability, cohort.bad).as_dict()
 
 
 def golden_rows(cohort: Cohort) -> Floats:

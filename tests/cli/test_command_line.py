@@ -13,7 +13,10 @@ import polars as pl
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("train", "tune", "evaluate", "score", "rank", "report", "serve", "features", "demo", "validate", "promote")
+VERBS = (
+    *("train", "tune", "evaluate", "validate", "card", "promote", "challenge", "shadow", "monitor"),
+    *("score", "rank", "report", "serve", "features", "demo"),
+)
 QUIET = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "TERM": "dumb"}
 
 
