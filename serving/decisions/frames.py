@@ -135,7 +135,7 @@ class _Reader:
         self._rows: list[dict[str, Any]] = []
         self._values: list[Any] = []
         self._names: tuple[str, ...] = ()
-        self._key_of = lru_cache(maxsize=KEYS_KEPT)(lambda pseudonym: archive.vault.key_of(pseudonym))
+        self._key_of = lru_cache(maxsize=KEYS_KEPT)(archive.vault.key_of)
 
     def add(self, row: Row, record: Mapping[str, Any]) -> pl.DataFrame | None:
         """Take a record's decisions in, and return a frame where one is full or another version begins."""
