@@ -6,14 +6,13 @@ is what chance makes of samples of that size, too: what is judged as sure is onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from features.words import Text, Unit
 from models.risk_model import Floats
 from training.statistics.bins import LevelBins, NumberBins, level_bins, number_bins
-from training.statistics.metrics import Bools
 from training.statistics.periods import Stability, gini_by_period
 from training.statistics.psi import Psi, psi
 from training.statistics.segments import NotJudged
@@ -21,7 +20,7 @@ from training.validation.check import Check
 from training.validation.evidence import Evidence
 from training.validation.findings import Figure, Finding, Table
 from training.validation.policy import Rule
-from training.validation.scored import Scored
+from training.validation.scored import Positions, Scored
 
 ONE_MONTH = Text(en="all cases were observed in one month", zh="全部样本处于同一观察月份")
 NO_REFERENCE = Text(
@@ -41,7 +40,8 @@ def scores(evidence: Scored, rule: Rule) -> Finding:
     if not own and evidence.reference_scores is None:
         return rule.unjudged(NO_REFERENCE)
     whole = evidence.log_odds if evidence.reference_scores is None else evidence.reference_scores
-    told = dict(_by_month(evidence, evidence.log_odds, whole, number_bins(whole, rule.count("bins"))))
+    bins = number_bins(whole, rule.count("bins"))
+    told = dict(_by_month(evidence.log_odds, whole, bins, _months(evidence), own=own))
     return rule.finding(
         [_figure(found, month, rule) for month, found in told.items()],
         Text(en="the scores of {of} moved by a PSI of {value}", zh="{of}的评分PSI为{value}"),
@@ -65,12 +65,13 @@ def features(evidence: Evidence, rule: Rule) -> Finding:
     if before is None:
         return rule.unjudged(NO_REFERENCE)
     worst: list[tuple[str, str, Psi]] = []
+    months = _months(evidence)
     for column, feature in enumerate(evidence.card.catalog):
         values, whole = evidence.values[:, column], before.matrix.values[:, column]
         bins = _bins(whole, rule, category=feature.unit is Unit.CATEGORY)
         if bins is None:
             continue
-        month, found = max(_by_month(evidence, values, whole, bins), key=lambda one: one[1].value)
+        month, found = max(_by_month(values, whole, bins, months, own=own), key=lambda one: one[1].value)
         worst.append((feature.name, month, found))
     worst.sort(key=lambda one: -one[2].value)
     return rule.finding(
@@ -118,17 +119,19 @@ def gini_spread(evidence: Scored, rule: Rule) -> Finding:
 
 
 def _by_month(
-    evidence: Scored, values: Floats, whole: Floats, bins: NumberBins | LevelBins
+    values: Floats, whole: Floats, bins: NumberBins | LevelBins, months: Mapping[str, Positions], *, own: bool
 ) -> Iterator[tuple[str, Psi]]:
     """Yield each month's index against the reference: on own cases all other months, else the version's own cases."""
     before = bins.counts(whole)
-    for month in np.unique(evidence.months):
-        current = bins.counts(values[_in(evidence, month)])
-        yield str(month), psi(before - current if evidence.own else before, current)
+    for month, at in months.items():
+        current = bins.counts(values[at])
+        yield month, psi(before - current if own else before, current)
 
 
-def _in(evidence: Scored, month: str) -> Bools:
-    return np.asarray(evidence.months == month)
+def _months(evidence: Scored) -> dict[str, Positions]:
+    """Return the positions of each month's cases; found once, because texts are slow to compare."""
+    names, places = np.unique(evidence.months, return_inverse=True)
+    return {str(name): np.flatnonzero(places == place) for place, name in enumerate(names)}
 
 
 def _bins(whole: Floats, rule: Rule, *, category: bool) -> NumberBins | LevelBins | None:
