@@ -55,6 +55,7 @@ class Courtesy:
     ended : whether the work is to end, so that it waits no longer
     others : returns how many other processes run or wait to run; None where the system does not say
     processors : of this machine
+    say : told once, when others do not rest
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Courtesy:
         ended: Callable[[], bool],
         others: Callable[[], int | None] | None = None,
         processors: int | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._ended, self._others = ended, others or others_running
         self._processors = processors or os.cpu_count() or 1
         self._turn_until = 0.0
+        self._say, self._said = say, False
 
     def wait(self) -> None:
         """Return at once while others do not need the processors; else when they have not for some time.
@@ -78,9 +81,15 @@ class Courtesy:
         while quiet < QUIET_SAMPLES and not self._ended():
             if time.monotonic() - began > PATIENCE_SECONDS:
                 self._turn_until = time.monotonic() + TURN_SECONDS
+                self._tell()
                 return
             time.sleep(SAMPLE_SECONDS)
             quiet = 0 if self._are_many() else quiet + 1
+
+    def _tell(self) -> None:
+        if not self._said:
+            self._said = True
+            self._say("other processes do not rest: it works one part in two hundred of the time (--beside: at once)")
 
     def _are_many(self) -> bool:
         return 2 * (self._others() or 0) >= self._processors

@@ -40,7 +40,7 @@ def work(
         def wait() -> bool:
             return not ended.wait(every)
 
-        courtesy = None if beside else Courtesy(ended.is_set)
+        courtesy = None if beside else Courtesy(ended.is_set, say=_say)
         steps = shadowed(archive, card, version, wait=None if every is None else wait, say=_say, courtesy=courtesy)
         for at, step in steps:
             if at != last:

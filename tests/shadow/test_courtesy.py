@@ -78,7 +78,11 @@ def test_it_waits_once_others_take_half_of_the_processors(processors: int, other
 def test_where_others_never_rest_it_has_a_turn_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(idle, "TURN_SECONDS", 0.01)
-    worked(Courtesy(never, lambda: 9, processors=2), 0.05, lambda: None)
+    said: list[str] = []
+    began = time.monotonic()
+    worked(Courtesy(never, lambda: 9, processors=2, say=said.append), 0.05, lambda: None)
+    assert time.monotonic() - began > 0.1, "it did not wait"
+    assert len(said) == 1
 
 
 def test_it_waits_no_longer_once_it_is_to_end() -> None:

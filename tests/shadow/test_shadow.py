@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from models.challengers import CHALLENGER, challenge, challenger, withdraw
 from models.policy import default_policy
 from models.score_pairs import FIGURES, SCHEMA, Outcome, ScorePairs
 from models.store import ModelStore
+from models.trial import has_lived
 from serving.child import served
 from serving.decisions.opening import opened_archive
 from serving.decisions.replay import NO_LIMITS, WORK
@@ -36,6 +38,7 @@ from serving.shadow import following
 from serving.shadow.following import Step, shadowed
 from serving.state import Loaded
 from serving.subjects.subject import Name
+from training.fitting import probe_rows
 
 CARD = "collection"
 ROUNDS = int(os.environ.get("REPAYRANK_SHADOW_KILLS", "3"))
@@ -128,7 +131,8 @@ def test_each_decision_has_one_pair_after_kills_and_a_last_run(asked: Any, logge
     once(asked, "2")
     whole = tmp_path / "whole"
     shutil.copytree(logged.home, whole)
-    (other := type(logged)(whole, logged.questions, logged.answers)) and once(other, "2")
+    other = replace(logged, home=whole)
+    once(other, "2")
     assert pairs(asked, "2").get_column("score_id").to_list() == asked.ids, f"seed {SEED}"
     assert_frame_equal(pairs(asked, "2"), pairs(other, "2"))
 
@@ -356,12 +360,9 @@ def test_pairs_of_another_model_under_the_same_number_are_not_gone_on_with(asked
     once(asked, "2")
     store = asked.store
     shutil.rmtree(store.folder(CARD, "2"))
-    from dataclasses import replace
-
-    from training.fitting import probe_rows
-
     other = store.load(CARD, "3")
     store.save(replace(other, version="2"), probe_rows(other.catalog).values)
+    has_lived(store, CARD, "2")
     with pytest.raises(ModelRefused, match="pairs of scores of another manifest"):
         once(asked, "2")
 
