@@ -135,7 +135,7 @@ class _Reader:
         self._rows: list[dict[str, Any]] = []
         self._values: list[Any] = []
         self._names: tuple[str, ...] = ()
-        self._key_of = lru_cache(maxsize=KEYS_KEPT)(archive.vault.key_of)
+        self._key_of = lru_cache(maxsize=KEYS_KEPT)(self._read_key)
 
     def add(self, row: Row, record: Mapping[str, Any]) -> pl.DataFrame | None:
         """Take a record's decisions in, and return a frame where one is full or another version begins."""
@@ -162,6 +162,9 @@ class _Reader:
             frame = frame.hstack(pl.DataFrame(np.array(self._values), schema=columns).fill_nan(None))
         self._rows, self._values = [], []
         return frame
+
+    def _read_key(self, pseudonym: bytes) -> bytes | None:
+        return self._archive.vault.key_of(pseudonym)
 
     def _opened(self, row: Row, record: Mapping[str, Any]) -> tuple[dict[int, Detail], dict[int, dict[str, Any]]]:
         """Return the values and the answers of those decisions that can still be read, by place."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
 from simulations import random_for, require_share
-from watched_books import FEATURE, Pool, decided, quiet, with_reference
+from watched_books import Pool, Watched, decided, quiet, with_reference
 
 from models.fitted_card import FittedCard
 from training.monitoring.monitor import monitor
@@ -22,7 +22,7 @@ from training.monitoring.policy import MonitoringPolicy
 from training.monitoring.population import Column, Population
 from training.statistics.psi import psi
 
-MONTHS = int(os.environ.get("REPAYRANK_MONITOR_MONTHS", "100"))
+MONTHS = int(os.environ.get("REPAYRANK_MONITOR_MONTHS", "50"))
 MONTHS_IN_BOOK = 10
 LOANS = 1_000
 FEW_LOANS = 500
@@ -84,17 +84,11 @@ def test_a_feature_that_moved_by_a_psi_of_0_2_is_named_in_95_of_100_months_of_50
             card, name = with_reference(pool, random), str(random.choice(movable))
             column = Population.from_dict(card.reference["population"]).features[name]
             chosen = random.choice(len(pool.values), size=FEW_LOANS, p=tilted(pool, name, column, PSI))
-            decisions = decided(pool, chosen, policy_day(card))
+            decisions = decided(pool, chosen, date.fromisoformat(card.reference["observed_on"][-1]))
             told = monitor(card, decisions, NOTHING_KNOWN, policy).told["alarms"]
             yield (name, "moved") in {(one["of"], one["kind"]) for one in told}
 
     require_share("months with a PSI of 0.2 whose feature is named", named(), 0.95, 1.0)
-
-
-def policy_day(card: FittedCard):
-    from datetime import date
-
-    return date.fromisoformat(card.reference["observed_on"][-1])
 
 
 @pytest.mark.slow
@@ -112,11 +106,9 @@ def test_scores_whose_calibration_is_off_by_half_are_named_when_they_mature(pool
     require_share("vintages with odds a third too low that are named", named(), 0.95, 1.0)
 
 
-def test_a_months_alarms_are_of_all_its_tests_together(card: FittedCard, watched, policy: MonitoringPolicy):
+def test_the_tests_of_a_month_are_more_than_its_features(card: FittedCard, watched: Watched, policy: MonitoringPolicy):
     """A page of a hundred tests, each of which alarms once in a hundred, would alarm in most months."""
     told = monitor(card, watched.decisions, watched.lines, policy).told
-    rules = replace(policy, rules=policy.rules)
     tests = {name: one["tests"] for name, one in told["judged"].items()}
-    assert max(tests.values()) > 100
-    assert rules.rules.alarms.false_alarm == 0.01
-    assert FEATURE + card.catalog.names[0] in watched.decisions.columns
+    assert min(tests[month["month"]] for month in told["months"]) > 2 * len(card.catalog)
+    assert 1 - (1 - policy.rules.alarms.false_alarm) ** max(tests.values()) > 0.5

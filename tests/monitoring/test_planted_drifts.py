@@ -122,6 +122,19 @@ def test_months_before_a_declared_break_are_not_held_against_those_after_it(
     assert {roll["month"] for roll in told["rolls"]} == {"2026-02", "2026-04", "2026-05", "2026-06"}
 
 
+def test_an_order_of_loans_is_not_held_against_that_of_before_a_break_and_probabilities_still_are(
+    card: FittedCard, pool: Pool, policy: MonitoringPolicy
+):
+    book = quiet(pool, np.random.default_rng(3), months=1, loans=1_500)
+    every = lines_of(book.decisions, np.random.default_rng(4).random(1_500) < 0.7, [date(2026, 3, 3)] * 1_500)
+    spoilt = replace(book, lines=every)
+    assert {("order", "2026-01"), ("level", "2026-01")} <= alarms(card, spoilt, policy, "2026-03")
+    written = default_bytes().decode() + '\n[[breaks]]\non = 2026-01-01\nwhy = "a new channel opened"\n'
+    declared = alarms(card, spoilt, policy_from(written.encode(), where="test"), "2026-03")
+    assert ("level", "2026-01") in declared
+    assert ("order", "2026-01") not in declared
+
+
 def test_a_break_inside_a_month_divides_it(card: FittedCard, watched: Watched):
     written = default_bytes().decode() + '\n[[breaks]]\non = 2026-03-15\nwhy = "a new law"\n'
     half = watched.decisions.with_columns(

@@ -181,7 +181,8 @@ def _found(
     kept = card.reference.get("population")
     reference = None if kept is None else Population.from_dict(kept)
     days = [date.fromisoformat(one) for one in card.reference["observed_on"]]
-    eras = {} if reference is None else {policy.era(max(days)): reference}
+    own_era = policy.era(max(days))
+    eras = {} if reference is None else {own_era: reference}
     stands_in: dict[int, str] = {}
     tests: dict[str, list[Test]] = {}
     facts: dict[str, list[Test]] = {}
@@ -206,7 +207,7 @@ def _found(
         rules,
         window_days=card.card.window_days,
         as_of=day,
-        quality=None if reference is None else reference.quality,
+        quality={} if reference is None or reference.quality is None else {own_era: reference.quality},
     )
     for vintage, asked in grown:
         if vintage.matured_on is not None:

@@ -43,8 +43,8 @@ def psi_of_features(
         [[month["drifts"].get(name, {}).get("beyond", np.nan) for month in months] for name in names], dtype=np.float64
     )
     figure, axes = blank(WIDE, 1.0 + ROW * len(names))
-    named = LinearSegmentedColormap.from_list("quiet to alarm", [PAPER, "#f4d9b8", "#d98a3d", ALARM])
-    colours = named.with_extremes(bad=UNKNOWN)
+    scale = LinearSegmentedColormap.from_list("quiet to alarm", [PAPER, "#f4d9b8", "#d98a3d", ALARM])
+    colours = scale.with_extremes(bad=UNKNOWN)
     picture = axes.imshow(found, aspect="auto", cmap=colours, vmin=0, vmax=most, interpolation="nearest")
     for side in axes.spines.values():
         side.set_visible(False)

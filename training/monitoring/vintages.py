@@ -6,7 +6,7 @@ outcomes that are known are mostly those of the bad, and a figure of them would 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from enum import StrEnum
@@ -92,17 +92,18 @@ def vintages(
     *,
     window_days: int,
     as_of: date,
-    quality: Quality | None,
+    quality: Mapping[int, Quality],
 ) -> list[tuple[Vintage, list[Test]]]:
     """Return each month's vintage, and the tests that it is judged by in the month in which it matured.
 
     Parameters
     ----------
     outcomes : of `outcomes.first_known`; those known after `as_of` are not known yet
-    quality : how good the scores of the reference were; without it calibration is held against itself being right
+    quality : how good the scores of the reference were, by its era; without it, as across a declared break, the
+        probabilities are still held against being right, and the order of the loans against nothing
     """
     known = outcomes.filter(pl.col("known_on") <= as_of)
-    return [_vintage(month, known, rules, window_days, as_of, quality) for month in months]
+    return [_vintage(month, known, rules, window_days, as_of, quality.get(month.era)) for month in months]
 
 
 def _vintage(
