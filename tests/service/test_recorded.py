@@ -203,6 +203,36 @@ def test_a_loan_that_is_sent_twice_is_replayed_in_each_of_its_places(
     assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_loans_that_were_recorded_several_times_are_replayed_whatever_the_order_of_their_rows(
+    recorded: Front,
+    taiwan: Any,
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    recording: Settings,
+    archive: Any,
+    seed: int,
+) -> None:
+    chosen = overdue_ids[10 * seed : 10 * seed + 5]
+    asked = request_of(taiwan.tables, chosen, card="collection", day=taiwan.observed_on, zone=taiwan.zone)
+    newest = asked["tables"]["loans"]
+    earlier = [
+        {**row, "recorded_at": f"{year}-01-01T00:00:00+00:00"} for row in newest[:3] for year in (1999, 2000, 2001)
+    ]
+    rows = [*newest, *earlier]
+    random.Random(seed).shuffle(rows)
+    asked["tables"]["loans"] = rows
+    for path in ("/v1/score", "/v1/rank"):
+        told = post(recorded, path, asked, path)
+        assert told.status == 200, told.plain
+        assert len(next(iter(told.plain.values()))) == len(chosen)
+    assert [(one.verdict, one.why) for one in replayed_all(archive())] == [(Verdict.EQUAL, "")] * 2
+    with opened_vault(recording.home) as vault:
+        vault.erase(Name("borrower", newest[1]["borrower_id"]))
+    for left in replayed_all(archive()):
+        assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
+
+
 def test_an_event_that_nobody_can_read_is_said_once_and_holds_up_no_other(
     recorded: Front, recording: Settings, lines: list[Any], archive: Any
 ) -> None:
