@@ -649,8 +649,9 @@ class _Demo:
     def _show(self, assessment: Assessment, bad: Bools, source: str, metrics: Mapping[str, float]) -> None:
         from rich.console import Console
 
+        from features.table_files import write
         from models.pairwise import compare
-        from serving.batch import frame, write
+        from serving.batch import frame
         from serving.terminal import work_list
         from training.report import write_report
 
@@ -729,10 +730,11 @@ def _write(
     contributions: bool,
 ) -> None:
     from features.portfolios.bucketed import buckets
+    from features.table_files import require_writable, write
     from models.assessment import assess_population
     from models.policy import default_policy, read_policy
     from models.store import ModelStore
-    from serving.batch import frame, require_writable, write
+    from serving.batch import frame
 
     _require_card(card)
     require_writable(out)
