@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from models.assessment import Assessment
 from training import report_words as words
-from training.markup import ENGLISH, Markup, both, element
+from training.markup import Markup, both
 from training.report_evidence import drivers, evidence, has_both_outcomes
 from training.report_grounds import grounds
+from training.report_layout import page
 from training.report_summary import header, summary
 from training.report_worklist import cases, comparison, work_list
 from training.statistics.metrics import Bools, performance
-
-POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Told to the browser: the page may load nothing from anywhere."""
 
 
 def html_report(
@@ -77,25 +74,4 @@ def write_report(
 
 def _page(assessment: Assessment, body: Iterable[Markup]) -> str:
     named = words.title_of(assessment.model.card.name)
-    title = f"{named.en} · {named.zh} · {assessment.model.card.name} {assessment.model.version}"
-    style = files("training").joinpath("report.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY_OF_THE_PAGE}">'),
-        element("title", title),
-        element("style", Markup(style)),
-    )
-    # The switch is three radio buttons in front of the page: CSS hides the other language, there is no script.
-    switch = [
-        Markup(f'<input type="radio" name="language" id="{key}"{" checked" if key == "both" else ""}>')
-        for key in words.LANGUAGES
-    ]
-    labels = element(
-        "nav",
-        [element("label", label, for_=key) for key, label in words.LANGUAGES.items()],
-        aria_label="Language 语言",
-    )
-    page = element("html", head, element("body", switch, labels, element("main", list(body))), lang=ENGLISH)
-    return f"<!doctype html>\n{page}\n"
+    return page(f"{named.en} · {named.zh} · {assessment.model.card.name} {assessment.model.version}", body)

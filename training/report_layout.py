@@ -1,15 +1,44 @@
-"""The few shapes that the report's page is built of: sections, tables, captions, drawings and figures of money."""
+"""The few shapes that pages are built of: the page, sections, tables, captions, drawings and figures of money."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from importlib.resources import files
 
 from features.words import Text, written_money
 from models.assessment import Assessment
 from training import report_words as words
-from training.markup import Markup, both, element
+from training.markup import ENGLISH, Markup, both, element
 
 HUNDRED = 100
+POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Told to the browser: the page may load nothing from anywhere."""
+
+
+def page(title: str, body: Iterable[Markup]) -> str:
+    """Return a self-contained page in both languages, with the switch that shows one of them."""
+    style = files("training").joinpath("report.css").read_text(encoding="utf-8")
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY_OF_THE_PAGE}">'),
+        element("title", title),
+        element("style", Markup(style)),
+    )
+    # The switch is three radio buttons in front of the page: CSS hides the other language, there is no script.
+    switch = [
+        Markup(f'<input type="radio" name="language" id="{key}"{" checked" if key == "both" else ""}>')
+        for key in words.LANGUAGES
+    ]
+    labels = element(
+        "nav",
+        [element("label", label, for_=key) for key, label in words.LANGUAGES.items()],
+        aria_label="Language 语言",
+    )
+    whole = element("html", head, element("body", switch, labels, element("main", list(body))), lang=ENGLISH)
+    return f"<!doctype html>\n{whole}\n"
 
 
 def section(title: Text, *content: Markup) -> Markup:
