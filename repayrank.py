@@ -23,6 +23,7 @@ from serving.audit_verbs import audit_app
 from serving.settings import DEFAULT_LOG_NAME
 from serving.token_verbs import token_app
 from serving.verb_options import CheckpointsOption, DatabaseUrlOption, LogNameOption, RecordsOption, StateOption
+from training.early_warning_verbs import migration, warn
 from training.options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -69,6 +70,8 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
 app.command()(validate)
 app.command()(tune)
+app.command()(warn)
+app.command()(migration)
 
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")

@@ -104,7 +104,9 @@ def _faults(policy: AlertPolicy) -> Iterator[str]:
     if not policy.rules:
         yield "section 'rules': there must be a rule"
     names = [rule.name for rule in policy.rules]
-    yield from (f"section 'rules': two rules are named '{name}'" for name in {one for one in names if names.count(one) > 1})
+    yield from (
+        f"section 'rules': two rules are named '{name}'" for name in {one for one in names if names.count(one) > 1}
+    )
     for rule in policy.rules:
         if rule.factor is None and rule.points is None and rule.bands is None:
             yield f"rule '{rule.name}': names no rise; give factor, points or bands"

@@ -192,6 +192,8 @@ def _faults(policy: CategoryPolicy) -> Iterator[str]:
         yield f"section 'restructured': at_least '{told.at_least}' is no category"
     if told.status not in STATUS:
         yield f"section 'restructured': status '{told.status}' is none of {', '.join(STATUS)}"
-    yield from (f"section 'restructured': event '{kind}' is not known" for kind in told.events if kind not in EVENT_KINDS)
+    yield from (
+        f"section 'restructured': event '{kind}' is not known" for kind in told.events if kind not in EVENT_KINDS
+    )
     if told.days < 0:
         yield "section 'restructured': days must be at least 0"

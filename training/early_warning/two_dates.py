@@ -50,7 +50,9 @@ STANDINGS: Mapping[Standing, Text] = {
     ),
     Standing.OVERDUE: Text(en="fell overdue: a case of collection now", zh="已转为逾期，转入催收"),
     Standing.CURED: Text(en="no longer overdue: not a case of collection now", zh="已不再逾期，不属于催收"),
-    Standing.LEFT: Text(en="settled, closed, sold, written off or otherwise ended", zh="已结清、销户、转让、核销或其他终止"),
+    Standing.LEFT: Text(
+        en="settled, closed, sold, written off or otherwise ended", zh="已结清、销户、转让、核销或其他终止"
+    ),
     Standing.UNKNOWN: Text(en="its state is not known at the second date", zh="第二个日期状态未知"),
 }
 
