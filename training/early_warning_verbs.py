@@ -105,12 +105,12 @@ def warn(
     if worked is not None and worked.alerted is not None:
         one, level = worked.alerted, worked.by_level
         say(
-            f"of {one.listed.cases:,} alerts {one.listed.share:.1%} went bad, of the rest {one.rest.share:.1%}; of as many "
-            f"loans with the highest probability {level.listed.share if level else 0:.1%}"
+            f"of {one.listed.cases:,} alerts {one.listed.share:.1%} went bad, of the rest {one.rest.share:.1%}; "
+            f"of as many loans with the highest probability {level.listed.share if level else 0:.1%}"
         )
     tell(
-        f"{len(found.chosen):,} alerts among {len(told.change):,} loans scored at both dates by the {name} card, version "
-        f"{model.version}; {len(found.waiting):,} more wait: {folder / 'alerts.html'}"
+        f"{len(found.chosen):,} alerts among {len(told.change):,} loans scored at both dates by the {name} card, "
+        f"version {model.version}; {len(found.waiting):,} more wait: {folder / 'alerts.html'}"
     )
 
 

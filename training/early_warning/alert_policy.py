@@ -1,4 +1,4 @@
-"""When a rise of a loan's risk is an alert, and how many alerts a team can handle: the lender's numbers, with sources."""
+"""When a rise of risk is an alert, and how many alerts a team can handle: the lender's numbers, with their sources."""
 
 from __future__ import annotations
 

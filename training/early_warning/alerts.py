@@ -1,4 +1,4 @@
-"""Which loans to look at this month: those whose risk rose by the policy's rules, most money first, as many as can be."""
+"""Which loans to look at this month: those whose risk rose by the policy, most money first, as many as can be."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -206,9 +207,7 @@ def _of_product(
     scored: list[dict[str, float]],
     seed: int,
 ) -> ProductMigration | None:
-    steps = [
-        joined(before, after) for before, after in zip(states[: len(days) - 1], states[1 : len(days)], strict=True)
-    ]
+    steps = [joined(before, after) for before, after in pairwise(states[: len(days)])]
     rows = pl.concat(steps).filter(pl.col("product") == product)
     if not rows.height:
         return None

@@ -1,4 +1,4 @@
-"""The page of migrations: where the money of each category went, where it will be, and what came of earlier forecasts."""
+"""The page of migrations: where each category's money went, where it will be, and what came of the forecast."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ NEXT = Text(en="Forecast for", zh="预测日期")
 POLICY = Text(en="Category policy", zh="分类规则")
 
 NOT_THE_BANKS = Text(
-    en="A category here is the floor that days past due alone set, by the thresholds below. It is not the bank's own risk "
-    "classification and no accounting statement: that also weighs means, guarantees, other debts and judgement, may be "
+    en="A category here is the floor that days past due alone set, by the thresholds below. It is not the bank's own "
+    "risk classification and no accounting statement: that also weighs means, guarantees, other debts and judgement, may be "
     "worse, and is for the bank to make. Nor is it an impairment stage or a regulator's default under another regime.",
     zh="此处分类仅为按下列阈值由逾期天数得出的最低分类，并非银行自身的资产风险分类，也不是会计结论：银行分类还须考虑还款能力、担保、其他债务及判断，可能更差，应由银行作出；也不等同于减值阶段或其他监管口径下的违约。",
 )
@@ -57,9 +57,9 @@ MARKOV = Text(en="By the matrix", zh="按矩阵")
 SCORES = Text(en="By scores", zh="按评分")
 CAME = Text(en="Came", zh="实际")
 HELD_CAPTION = Text(
-    en="Of the money now in the book; new loans are in no forecast, and an amount stays what it is now. Bounds are of what "
-    "will be counted (95 %). The matrix takes a loan's next category to depend on its category alone; scores let riskier "
-    "loans of a category go down more often.",
+    en="Of the money now in the book; new loans are in no forecast, and an amount stays what it is now. Bounds are of "
+    "what will be counted (95 %). The matrix takes a loan's next category to depend on its category alone; scores let "
+    "riskier loans of a category go down more often.",
     zh="仅含当前在账资金，预测不含新增贷款，金额按当前值计。区间为将被统计到的数值（95%）。矩阵法假定下期类别只取决于当前类别；评分法使同类中风险较高者更常下迁。",
 )
 NO_FORECAST = Text(en="There is no forecast: {why}.", zh="无法预测：{why}。")
@@ -72,8 +72,8 @@ MISPLACED = Text(en="Money in another state", zh="错置资金占比")
 YES = Text(en="yes", zh="是")
 NO = Text(en="no", zh="否")
 BETTER = Text(
-    en="Loan by loan the forecast by scores was {verdict}: its surprise is lower by {gain} on average ({low} to {high}; "
-    "logarithms of the probability given to what came, 95 %).",
+    en="Loan by loan the forecast by scores was {verdict}: its surprise is lower by {gain} on average ({low} to "
+    "{high}; logarithms of the probability given to what came, 95 %).",
     zh="逐笔比较，评分法预测{verdict}：平均意外度低{gain}（{low}至{high}；为所给概率的对数，95%）。",
 )
 SURELY_BETTER = Text(en="better", zh="更好")
@@ -81,20 +81,21 @@ SURELY_WORSE = Text(en="worse", zh="更差")
 NOT_TOLD = Text(en="not told apart from the matrix", zh="与矩阵法无法区分")
 NOT_YET = Text(en="The book ends before {day}: what comes is not known yet.", zh="账本在{day}之前结束，结果尚不可知。")
 ALL_SEEN = Text(
-    en="The {card} card, version {version}, was fitted on loans observed up to {day}. Where its outcomes lie after the dates "
-    "above, the comparison flatters the scores.",
+    en="The {card} card, version {version}, was fitted on loans observed up to {day}. Where its outcomes lie after "
+    "the dates above, the comparison flatters the scores.",
     zh="{card}评分卡第{version}版以截至{day}观察的借据拟合。如其结果晚于上述日期，则比较对评分法偏有利。",
 )
 
 GROUNDS = Text(en="What this page rests on", zh="本页的依据")
 RULE = Text(en="Thresholds, {product}", zh="阈值：{product}")
 RULE_TOLD = Text(
-    en="special mention from {special} days past due, substandard from {substandard}, doubtful from {doubtful}, loss from "
-    "{loss} ({status}; in force from {day})",
+    en="special mention from {special} days past due, substandard from {substandard}, doubtful from {doubtful}, loss "
+    "from {loss} ({status}; in force from {day})",
     zh="逾期{special}天起关注，{substandard}天起次级，{doubtful}天起可疑，{loss}天起损失（{status}；自{day}施行）",
 )
 NOT_IN_FORCE = Text(
-    en="On the dates above this rule was not in force, or the book is of another country: it serves as a yardstick here.",
+    en="On the dates above this rule was not in force, or the book is of another country: it serves as a yardstick "
+    "here.",
     zh="上述日期该规则尚未施行，或账本属于其他国家或地区：此处仅作衡量尺度。",
 )
 IN_PLACE = Text(
@@ -114,7 +115,8 @@ SOURCE = Text(en="Data", zh="数据")
 LIMITS = Text(en="Limits", zh="局限")
 LIMITS_TOLD = (
     Text(
-        en="Moves of one loan in several months are taken as separate in the matrix's bounds, which are too narrow by that.",
+        en="Moves of one loan in several months are taken as separate in the matrix's bounds, which are too narrow by "
+        "that.",
         zh="矩阵区间将同一借据多期迁徙视为相互独立，因此偏窄。",
     ),
     Text(
@@ -122,8 +124,8 @@ LIMITS_TOLD = (
         zh="使大量贷款同时变动的冲击不在任何区间之内。",
     ),
     Text(
-        en="The NPL ratio is the money in substandard, doubtful and loss over the money in all five; money written off or "
-        "left is in neither.",
+        en="The NPL ratio is the money in substandard, doubtful and loss over the money in all five; money written "
+        "off or left is in neither.",
         zh="不良率为次级、可疑、损失三类金额占五类合计之比；已核销或退出的金额均不计入。",
     ),
 )

@@ -22,9 +22,10 @@ OVERDUE_NOTE = Text(en="cases of collection now, not of this list", zh="已转�
 GONE_NOTE = Text(en="{left} ended, {unknown} not known any more", zh="{left}笔终止，{unknown}笔状态未知")
 
 LEAD = Text(
-    en="Alerts stand in order of amount at risk × rise of the probability. A score says how often such loans go bad; it "
-    "does not say that this borrower will, nor what he intends. A person looks at each and decides.",
-    zh="预警按“风险敞口 × 概率上升幅度”排序。评分表示此类贷款变坏的频率，不表示该借款人必然违约，也不表示其意图；须由人工逐笔判断。",
+    en="Alerts stand in order of amount at risk × rise of the probability. A score says how often such loans go bad; "
+    "it does not say that this borrower will, nor what he intends. A person looks at each and decides.",
+    zh="预警按“风险敞口 × 概率上升幅度”排序。评分表示此类贷款变坏的频率，不表示该借款人必然违约，"
+    "也不表示其意图；须由人工逐笔判断。",
 )
 LIST = Text(en="The first {count} alerts", zh="前{count}笔预警")
 NO_ALERTS = Text(en="No loan's rise meets a rule of the policy.", zh="没有贷款的上升达到规则标准。")
@@ -51,8 +52,8 @@ LOWERS = Text(en="What lowered it", zh="降低风险的变化")
 
 WORTH = Text(en="What such alerts were worth", zh="此类预警的实际效果")
 NO_WORTH = Text(
-    en="What became of these loans is not looked at here. Add --judge, with a second date whose outcomes are known, to see "
-    "what alerts by this policy were worth on the book.",
+    en="What became of these loans is not looked at here. Add --judge, with a second date whose outcomes are known, "
+    "to see what alerts by this policy were worth on the book.",
     zh="本页未检验这些贷款的结果。如第二个日期的结果已知，加上--judge即可查看该规则在本账本上的效果。",
 )
 WORTH_LEAD = Text(
@@ -74,8 +75,8 @@ NOT_JUDGED = Text(
     en="the list is empty, or holds every loan: nothing to compare", zh="清单为空或包含全部贷款，无从比较"
 )
 NEW_OR_LEVEL = Text(
-    en="Of the loans of which a rule holds the present score expected {expected} to go bad; {low} to {high} did (95 %). A "
-    "rise says what is new; how risky a loan is, the present score says.",
+    en="Of the loans of which a rule holds the present score expected {expected} to go bad; {low} to {high} did (95 "
+    "%). A rise says what is new; how risky a loan is, the present score says.",
     zh="对达到规则的贷款，现有评分预计{expected}变坏，实际为{low}至{high}（95%）。上升幅度说明“新变化”，风险高低仍以现有评分为准。",
 )
 ORDER = Text(
@@ -97,8 +98,8 @@ LEAST = Text(en="Least amount", zh="最低敞口")
 LEAST_TOLD = Text(en="{amount} at risk; below it there is no alert", zh="敞口{amount}；低于此不预警")
 EXACT = Text(en="Exactness", zh="精确性")
 EXACT_TOLD = Text(
-    en="The parts of a change add up to it to the last bit. They differ from the difference of the two scores by {most} at "
-    "most, over {count} loans; rounding alone may come to {bound}.",
+    en="The parts of a change add up to it to the last bit. They differ from the difference of the two scores by "
+    "{most} at most, over {count} loans; rounding alone may come to {bound}.",
     zh="变动各部分之和与变动逐位相等；与两次评分之差最多相差{most}（{count}笔借据），仅舍入误差即可达{bound}。",
 )
 SOURCE = Text(en="Data", zh="数据")
@@ -113,8 +114,8 @@ LIMITS_TOLD = (
         zh="原本极安全或极高风险的贷款仅因随机波动也会向中间靠拢，部分上升仅是如此。",
     ),
     Text(
-        en="New loans have no earlier score and loans that fell overdue have left this card; both are in the table of all "
-        "loans and in no list of alerts.",
+        en="New loans have no earlier score and loans that fell overdue have left this card; both are in the table of "
+        "all loans and in no list of alerts.",
         zh="新贷款没有此前评分，已逾期贷款不再属于本评分卡；两者均列入全部借据表，不列入预警。",
     ),
 )

@@ -171,8 +171,8 @@ def held_later(
 ) -> tuple[Floats, Floats]:
     """Return what each category will hold a period later: the expected amounts, and draws of what will be counted.
 
-    Rows of the second array are draws. Each holds shares drawn as in `forecast`, and moves of the category's loans drawn
-    by them; so a ratio of what categories hold has the bounds that its draws have.
+    Rows of the second array are draws. Each holds shares drawn as in `forecast`, and moves of the category's loans
+    drawn by them; so a ratio of what categories hold has the bounds that its draws have.
 
     Parameters
     ----------
