@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,8 @@ from training.options import (
 )
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from models.fitted_card import FittedCard
     from models.store import ModelStore
 
@@ -182,7 +184,7 @@ def migration(
     )
 
 
-def _dates(portfolio: str, first: datetime | None, last: datetime | None):  # type: ignore[no-untyped-def]
+def _dates(portfolio: str, first: datetime | None, last: datetime | None) -> tuple[date, date]:
     for given, option, expected in (
         (portfolio, "--portfolio", "the book to look at"),
         (first, "--from", "the first date, YYYY-MM-DD"),
@@ -219,7 +221,7 @@ def _made(out: Path) -> Path:
     return out
 
 
-def _write(folder: Path, name: str, rows) -> None:  # type: ignore[no-untyped-def]
+def _write(folder: Path, name: str, rows: pl.DataFrame) -> None:
     from features.table_files import write
 
     for suffix in ("parquet", "csv"):

@@ -66,8 +66,10 @@ def written(part: Portfolio, home: Path, policy_file: Path, tmp_path_factory: py
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(early_warning_verbs, "open_book", lambda *_, **__: part)
         repayrank.app(
-            ["warn", "--portfolio", "taiwan", "--from", str(FIRST), "--to", str(LAST), "--home", str(home)]
-            + ["--out", str(out), "--policy", str(policy_file), "--judge"],
+            [
+                *("warn", "--portfolio", "taiwan", "--from", str(FIRST), "--to", str(LAST), "--home", str(home)),
+                *("--out", str(out), "--policy", str(policy_file), "--judge"),
+            ],
             standalone_mode=False,
         )
     return out

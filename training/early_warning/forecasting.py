@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-from dateutil.relativedelta import relativedelta
 
 from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
@@ -111,10 +111,11 @@ def dates_between(first: date, last: date, months: int) -> tuple[date, ...]:
 
 
 def months_from(day: date, months: int) -> date:
-    """Return the same day so many months later; from a month's last day, the last one."""
-    if (day + timedelta(days=1)).day == 1:
-        return (day + timedelta(days=1)) + relativedelta(months=months) - timedelta(days=1)
-    return day + relativedelta(months=months)
+    """Return the same day so many months later, or the month's last where it is shorter; from a last day, the last."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    longest = monthrange(year, month + 1)[1]
+    at_the_end = (day + timedelta(days=1)).day == 1
+    return date(year, month + 1, longest if at_the_end else min(day.day, longest))
 
 
 def book_migration(

@@ -13,8 +13,9 @@ POLICY = Text(en="Category policy", zh="分类规则")
 
 NOT_THE_BANKS = Text(
     en="A category here is the floor that days past due alone set, by the thresholds below. It is not the bank's own "
-    "risk classification and no accounting statement: that also weighs means, guarantees, other debts and judgement, may be "
-    "worse, and is for the bank to make. Nor is it an impairment stage or a regulator's default under another regime.",
+    "risk classification and no accounting statement: that also weighs means, guarantees, other debts and judgement, "
+    "may be worse, and is for the bank to make. Nor is it an impairment stage or a regulator's default under another "
+    "regime.",
     zh="此处分类仅为按下列阈值由逾期天数得出的最低分类，并非银行自身的资产风险分类，也不是会计结论：银行分类还须考虑还款能力、担保、其他债务及判断，可能更差，应由银行作出；也不等同于减值阶段或其他监管口径下的违约。",
 )
 PRODUCT = Text(en="{product}: loans in the book on {day}", zh="{product}：{day}在账贷款")
