@@ -83,7 +83,7 @@ class BookMigration:
     """The migration of a book, product by product. `dates` are the first to the last, `next_on` the forecast's.
 
     `unknown` is how many loans were left out because nobody knows whether they are overdue. `cards` are the versions
-    that scored, each with the last day its loans were observed on when it was fitted.
+    that scored.
     """
 
     portfolio: str
@@ -93,7 +93,7 @@ class BookMigration:
     policy: CategoryPolicy
     products: tuple[ProductMigration, ...]
     unknown: int
-    cards: Mapping[str, tuple[str, str]]
+    cards: tuple[FittedCard, ...]
 
 
 def dates_between(first: date, last: date, months: int) -> tuple[date, ...]:
@@ -179,9 +179,15 @@ def book_migration(
             expected="loans whose category is known",
             do="name dates at which the book holds loans",
         )
-    fitted = {card.card.name: (card.version, str(card.reference["observed_on"][-1])) for card in cards}
     return BookMigration(
-        book.name, book.source, days, next_on, policy, told, states[len(days) - 1].unknown, fitted if scale else {}
+        book.name,
+        book.source,
+        days,
+        next_on,
+        policy,
+        told,
+        states[len(days) - 1].unknown,
+        () if scale is None else tuple(cards),
     )
 
 
@@ -277,6 +283,11 @@ def _mean(gain: Floats) -> tuple[float, Interval]:
         reach(0.95) * float(gain.std(ddof=1)) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0,
     )
     return middle, Interval(middle - away, middle + away)
+
+
+def last_observed(card: FittedCard) -> str:
+    """Return the last day that the loans a card was fitted on were observed on."""
+    return str(card.reference["observed_on"][-1])
 
 
 def last_record(book: Portfolio) -> date:

@@ -6,7 +6,7 @@ from features.words import Text
 from training.early_warning import migration_words as words
 from training.early_warning.book_state import STATE_NAMES, STATES
 from training.early_warning.categories import STATUS
-from training.early_warning.forecasting import BookMigration, Came, ProductMigration
+from training.early_warning.forecasting import BookMigration, Came, ProductMigration, last_observed
 from training.early_warning.migrating import IN_BOOK, Missed, NplForecast
 from training.early_warning.warn_page import SHORT_HASH, tile
 from training.markup import Markup, both, element, joined
@@ -14,6 +14,8 @@ from training.report_layout import caption, page, rounded, section, table
 from training.statistics.migration import Roll, roll_rates
 
 RATIO = ".2%"
+POINTS = 100
+"""Percentage points of a share of 1."""
 
 
 def migration_page(told: BookMigration) -> str:
@@ -98,7 +100,7 @@ def _bounds(forecast: NplForecast, now: float) -> Text:
     return words.BOUNDS.filled(
         low=format(forecast.ratio_bounds.low, RATIO),
         high=format(forecast.ratio_bounds.high, RATIO),
-        change=f"{forecast.ratio - now:+.2%}",
+        change=f"{POINTS * (forecast.ratio - now):+.2f}",
     )
 
 
@@ -144,7 +146,7 @@ def _held(told: BookMigration, one: ProductMigration, markov: NplForecast) -> Ma
 
 def _range(told: NplForecast, place: int) -> str:
     expected, low, high = (rounded(one[place], "") for one in (told.expected, told.low, told.high))
-    return f"{expected} ({low}–{high})"
+    return expected if low == high == expected else f"{expected} ({low}–{high})"
 
 
 def _backtest(told: BookMigration, one: ProductMigration) -> Markup:
@@ -166,7 +168,7 @@ def _missed(name: Text, told: Missed) -> Markup:
     return element(
         "tr",
         element("td", both(name)),
-        element("td", f"{told.ratio_error:+.3%}", class_="number"),
+        element("td", f"{POINTS * told.ratio_error:+.3f}", class_="number"),
         element("td", inside, class_="number"),
         element("td", f"{told.misplaced:.2%}", class_="number"),
     )
@@ -187,7 +189,10 @@ def _better(came: Came) -> list[Text]:
 
 
 def _seen(told: BookMigration) -> list[Text]:
-    return [words.ALL_SEEN.filled(card=name, version=version, day=day) for name, (version, day) in told.cards.items()]
+    return [
+        words.ALL_SEEN.filled(card=card.card.title, version=card.version, day=last_observed(card))
+        for card in told.cards
+    ]
 
 
 def _row(name: Text, *figures: str) -> Markup:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from training.early_warning.book_state import STATE_NAMES, STATES
-from training.early_warning.forecasting import BookMigration, ProductMigration
+from training.early_warning.forecasting import BookMigration, ProductMigration, last_observed
 from training.early_warning.migrating import Missed, NplForecast
 from training.statistics.migration import Roll, roll_rates
 
@@ -52,7 +52,9 @@ def plain(told: BookMigration) -> dict[str, Any]:
         "policy": {"version": told.policy.version, "digest": told.policy.digest},
         "is_not": "the bank's risk classification, an accounting statement or a default under another regime",
         "left_out_unknown": told.unknown,
-        "cards": {name: {"version": version, "fitted_up_to": day} for name, (version, day) in told.cards.items()},
+        "cards": {
+            card.card.name: {"version": card.version, "fitted_up_to": last_observed(card)} for card in told.cards
+        },
         "states": list(STATES),
         "products": [_product(one) for one in told.products],
     }

@@ -29,7 +29,9 @@ RATIO = Text(en="NPL ratio now, {day}", zh="当前不良率，{day}")
 RATIO_MARKOV = Text(en="Forecast by the matrix", zh="按迁徙矩阵预测")
 RATIO_SCORES = Text(en="Forecast by scores", zh="按评分预测")
 RATIO_CAME = Text(en="What came", zh="实际结果")
-BOUNDS = Text(en="{low} to {high} (95 %), {change} against now", zh="{low}至{high}（95%），较当前{change}")
+BOUNDS = Text(
+    en="{low} to {high} (95 %), {change} points against now", zh="{low}至{high}（95%），较当前{change}个百分点"
+)
 WHOLE_BOOK = Text(
     en="of these loans; {ratio} of the whole book, with new loans", zh="同一批贷款；含新增贷款的全账本为{ratio}"
 )
@@ -67,32 +69,34 @@ NO_FORECAST = Text(en="There is no forecast: {why}.", zh="无法预测：{why}�
 
 BACKTEST = Text(en="What came of the forecasts on {day}", zh="{day}预测检验")
 METHOD = Text(en="Forecast", zh="预测方法")
-ERROR = Text(en="NPL ratio too high by", zh="不良率高估")
+ERROR = Text(en="Ratio forecast less actual, points", zh="预测减实际，百分点")
 INSIDE = Text(en="Inside the bounds", zh="落在区间内")
-MISPLACED = Text(en="Money in another state", zh="错置资金占比")
+MISPLACED = Text(en="Money forecast in a wrong state", zh="错置资金占比")
 YES = Text(en="yes", zh="是")
 NO = Text(en="no", zh="否")
 BETTER = Text(
-    en="Loan by loan the forecast by scores was {verdict}: its surprise is lower by {gain} on average ({low} to "
-    "{high}; logarithms of the probability given to what came, 95 %).",
-    zh="逐笔比较，评分法预测{verdict}：平均意外度低{gain}（{low}至{high}；为所给概率的对数，95%）。",
+    en="Loan by loan the forecast by scores was {verdict}: the matrix's surprise less theirs is {gain} on average "
+    "({low} "
+    "to {high}, 95 %; surprise: the logarithm of one over the probability that was given to what came).",
+    zh="逐笔比较，评分法预测{verdict}：矩阵法平均意外度减评分法为{gain}（{low}至{high}，95%；意外度为所给概率倒数的对数）。",
 )
 SURELY_BETTER = Text(en="better", zh="更好")
 SURELY_WORSE = Text(en="worse", zh="更差")
 NOT_TOLD = Text(en="not told apart from the matrix", zh="与矩阵法无法区分")
 NOT_YET = Text(en="The book ends before {day}: what comes is not known yet.", zh="账本在{day}之前结束，结果尚不可知。")
 ALL_SEEN = Text(
-    en="The {card} card, version {version}, was fitted on loans observed up to {day}. Where its outcomes lie after "
-    "the dates above, the comparison flatters the scores.",
-    zh="{card}评分卡第{version}版以截至{day}观察的借据拟合。如其结果晚于上述日期，则比较对评分法偏有利。",
+    en="{card}, version {version}, was fitted on loans observed up to {day}. Where its outcomes lie after the dates "
+    "above, "
+    "or are of these very loans, the comparison flatters the scores.",
+    zh="{card}（第{version}版）以截至{day}观察的借据拟合。如其结果晚于上述日期，或正是这些借据的结果，则比较对评分法偏有利。",
 )
 
 GROUNDS = Text(en="What this page rests on", zh="本页的依据")
 RULE = Text(en="Thresholds, {product}", zh="阈值：{product}")
 RULE_TOLD = Text(
-    en="special mention from {special} days past due, substandard from {substandard}, doubtful from {doubtful}, loss "
+    en="days past due: special mention from {special}, substandard from {substandard}, doubtful from {doubtful}, loss "
     "from {loss} ({status}; in force from {day})",
-    zh="逾期{special}天起关注，{substandard}天起次级，{doubtful}天起可疑，{loss}天起损失（{status}；自{day}施行）",
+    zh="逾期天数：{special}天起关注，{substandard}天起次级，{doubtful}天起可疑，{loss}天起损失（{status}；自{day}施行）",
 )
 NOT_IN_FORCE = Text(
     en="On the dates above this rule was not in force, or the book is of another country: it serves as a yardstick "

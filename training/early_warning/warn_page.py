@@ -112,7 +112,8 @@ def _list(told: TwoDates, found: Alerts) -> Markup:
 def _row(moved: Change, found: Alerts, case: int, place: int, heads: tuple[Text, ...]) -> Markup:
     raising = [reason for reason in moved.reasons(case) if reason.effect == "raises"][:REASONS]
     told = [both(reason.text) for reason in raising] or [both(words.NO_REASON)]
-    rule = both(Text(en=f"[{found.words(case).en}]", zh=f"［{found.words(case).zh}］"))
+    first = found.rules(case)[0].text
+    rule = both(words.BY_RULE.filled(rule=first))
     cells = (
         (joined([element("i", str(place), class_="place"), name_of(moved.after.loan_ids[case])]), "who"),
         (joined(written_money(int(moved.after.owed_minor[case]), "")), "number"),
@@ -171,7 +172,6 @@ def _reasons(reasons: list[Moved], effect: str, title: Text) -> Markup:
 
 
 def _ledger_row(name: Text, figure: float, *, kind: str) -> Markup:
-    # Two decimals of parts need not add up; four of them differ from their sum where no reader looks.
     return element("tr", element("td", both(name)), element("td", f"{figure:+.4f}", class_="number"), class_=kind)
 
 

@@ -35,14 +35,14 @@ BEFORE = Text(en="Before", zh="此前")
 NOW = Text(en="Now", zh="现在")
 BANDS = Text(en="Band", zh="等级")
 WHAT_MOVED = Text(en="What moved the score most", zh="变动的主要原因")
-RULE = Text(en="Rule", zh="规则")
+BY_RULE = Text(en="Rule: {rule}", zh="规则：{rule}")
 NO_REASON = Text(en="many small changes, none of them a reason by itself", zh="多项小幅变化，均不足以单独构成原因")
 
 PARTS = Text(en="How the first alerts came about", zh="前几笔预警的由来")
 PARTS_LEAD = Text(
     en="The change of a score is the sum of the changes of its parts, exactly; above 0 the part raised the risk. In "
-    "log-odds, as the model adds them before calibration.",
-    zh="评分变动等于各部分变动之和，精确无差；大于0表示该部分提高了风险。单位为对数几率，即校准前模型相加的单位。",
+    "log-odds, as the model adds them before calibration; rounded here, with all digits in the table of changes.",
+    zh="评分变动等于各部分变动之和，精确无差；大于0表示该部分提高了风险。单位为对数几率，即校准前模型相加的单位；此处经四舍五入，完整数字见变动表。",
 )
 PART = Text(en="Part", zh="部分")
 CHANGE = Text(en="Change", zh="变动")
