@@ -14,6 +14,12 @@ from models.change import Change, change
 from training.early_warning.alert_policy import AlertPolicy, Rule, read_alert_policy
 from training.early_warning.alerts import alerts, holds
 from training.early_warning.policy_file import shipped
+from training.early_warning.two_dates import TwoDates
+
+
+@pytest.fixture(scope="module")
+def assessed(told: TwoDates) -> Assessment:
+    return told.change.after
 
 
 @pytest.fixture(scope="module")

@@ -208,13 +208,13 @@ def test_dates_that_are_too_near_or_beyond_the_book_are_refused(taiwan):
 
 
 def test_page_table_and_data_say_the_same_in_both_languages_and_what_they_are_not(told):
-    html, table, data = migration_page(told), migration_table(told), plain(told)
+    html, table, data = migration_page(told).split("<main>")[1], migration_table(told), plain(told)
     json.dumps(data, allow_nan=False)
     assert "not the bank's own risk classification" in html.replace("&#x27;", "'")
     assert "并非银行自身的资产风险分类" in html
     assert "is_not" in data
-    assert html.count('lang="en"') == html.count('lang="zh-Hans"') + 1, "the page itself is English"
-    assert "{" not in html.split("<main>")[1]
+    assert html.count('lang="en"') == html.count('lang="zh-Hans"') > 50
+    assert "{" not in html
     (one,), (written,) = told.products, data["products"]
     assert table.get_column("loans").sum() == one.moves.cases.sum() == np.sum(written["moves"]["loans"])
     for sentence in summary(told):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,39 +12,15 @@ import pytest
 import repayrank
 from features.errors import DataRefused, ModelRefused, UsageError
 from features.portfolios import Portfolio
-from models import risk_model
 from models.cards import card_of
 from models.policy import default_policy
-from models.risk_model import GROUP_ORDER, Size
+from models.risk_model import GROUP_ORDER
 from training import early_warning_verbs
 from training.early_warning.alert_policy import read_alert_policy
 from training.early_warning.two_dates import Standing
 from training.early_warning.worth import listed, worth
-from training.train import train
 
-SMALL = Size(learning_rate=0.1, max_depth=4, num_leaves=7, min_data_in_leaf=20, lambda_l2=10.0, most_trees=60)
 FIRST, LAST = date(2005, 8, 31), date(2005, 9, 30)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_models():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk_model, "sizes_for", lambda _: (SMALL,))
-        yield
-
-
-@pytest.fixture(scope="module")
-def part(taiwan: Portfolio) -> Portfolio:
-    """Return every fourth customer of the real book."""
-    chosen = taiwan.tables.loans.get_column("loan_id").unique().sort().gather_every(4)
-    return replace(taiwan, tables=taiwan.tables.of_loans(chosen))
-
-
-@pytest.fixture(scope="module")
-def home(part: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    train(part, card_of(part, "behaviour"), folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +82,9 @@ def test_the_table_of_all_loans_adds_up_to_the_bit_and_tells_who_is_new_and_who_
 
 
 def test_the_page_speaks_both_languages_and_accuses_nobody(written):
-    html = (written / "alerts.html").read_text()
-    assert html.count('lang="en"') == html.count('lang="zh-Hans"') + 1, "the page itself is English"
-    assert "{" not in html.split("<main>")[1]
+    html = (written / "alerts.html").read_text().split("<main>")[1]
+    assert html.count('lang="en"') == html.count('lang="zh-Hans"') > 100
+    assert "{" not in html
     assert "A person looks at each and decides" in html
     assert "rose by 2 points" in html
     assert "上升2个百分点" in html

@@ -120,7 +120,7 @@ def by_scores(
 def _spread(after: Places, times: Floats, state: int) -> Floats:
     """Return the shares of the states that loans came to; of no loans, all in the state itself."""
     if not times.sum() > 0:
-        return np.eye(len(STATES))[state]
+        return np.asarray(np.eye(len(STATES))[state], dtype=np.float64)
     return np.asarray(np.bincount(after, weights=times, minlength=len(STATES)) / times.sum())
 
 

@@ -34,7 +34,7 @@ from training.early_warning.migrating import (
 )
 from training.early_warning.two_dates import require_in_order
 from training.statistics.inputs import TooFew
-from training.statistics.intervals import Interval, reach
+from training.statistics.intervals import CONFIDENCE, Interval, reach
 from training.statistics.migration import Migration
 
 
@@ -278,10 +278,9 @@ def _of(rows: pl.DataFrame, scores: Mapping[str, float]) -> Floats:
 
 
 def _mean(gain: Floats) -> tuple[float, Interval]:
-    middle, away = (
-        float(gain.mean()),
-        reach(0.95) * float(gain.std(ddof=1)) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0,
-    )
+    middle, away = float(gain.mean()), 0.0
+    if len(gain) > 1:
+        away = reach(CONFIDENCE) * float(gain.std(ddof=1)) / len(gain) ** 0.5
     return middle, Interval(middle - away, middle + away)
 
 

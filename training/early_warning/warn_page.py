@@ -190,7 +190,10 @@ def _worth(worth: Worth) -> list[Markup]:
     gain = worth.over_before
     findings = (
         words.NEW_OR_LEVEL.filled(
-            expected=f"{worth.expected:.1%}", low=f"{worth.observed.low:.1%}", high=f"{worth.observed.high:.1%}"
+            before=f"{worth.expected_before:.1%}",
+            expected=f"{worth.expected:.1%}",
+            low=f"{worth.observed.low:.1%}",
+            high=f"{worth.observed.high:.1%}",
         ),
         words.ORDER.filled(
             rise=f"{worth.auc_rise.value:.3f}",

@@ -75,9 +75,10 @@ NOT_JUDGED = Text(
     en="the list is empty, or holds every loan: nothing to compare", zh="清单为空或包含全部贷款，无从比较"
 )
 NEW_OR_LEVEL = Text(
-    en="Of the loans of which a rule holds the present score expected {expected} to go bad; {low} to {high} did (95 "
-    "%). A rise says what is new; how risky a loan is, the present score says.",
-    zh="对达到规则的贷款，现有评分预计{expected}变坏，实际为{low}至{high}（95%）。上升幅度说明“新变化”，风险高低仍以现有评分为准。",
+    en="Of the loans of which a rule holds the first date's score expected {before} to go bad and the second's "
+    "{expected}; {low} to {high} did (95 %). A rise says what is new; how risky a loan is, the present score says.",
+    zh="对达到规则的贷款，首个日期的评分预计{before}变坏，第二个日期预计{expected}，实际为{low}至{high}（95%）。"
+    "上升幅度说明“新变化”，风险高低仍以现有评分为准。",
 )
 ORDER = Text(
     en="By itself the rise orders loans with an AUC of {rise}, the present score with {level}. The second date's score "

@@ -69,8 +69,8 @@ class Worth:
     alerted : of these, as many as the team can handle, most value first
     by_level : as many loans with the highest probability at the second date, whatever it was before
     by_expected : as many loans with the most amount at risk x probability at the second date
-    expected, observed : of the loans of which a rule holds, the share that the second date's score expected to go bad,
-        and the share that did
+    expected_before, expected, observed : of the loans of which a rule holds, the share that the first date's score
+        expected to go bad, the share that the second's did, and the bounds of the share that went bad
     expected_rest, observed_rest : the same of the others
     auc_level, auc_rise : how well the second date's score, and the rise alone, order the loans
     over_before : the second date's AUC less the first date's: what one more period of records tells
@@ -83,6 +83,7 @@ class Worth:
     alerted: Listed | None
     by_level: Listed | None
     by_expected: Listed | None
+    expected_before: float
     expected: float
     observed: Interval
     expected_rest: float
@@ -158,7 +159,7 @@ def worth(
                 money,
                 moved.before.probability,
                 now,
-                found.fired.any(axis=0),
+                np.asarray(found.fired.any(axis=0)),
                 _marked(found.chosen, len(bad)),
                 _marked(np.argsort(-now, kind="stable")[:length], len(bad)),
                 _marked(np.argsort(-now * money, kind="stable")[:length], len(bad)),
@@ -188,6 +189,7 @@ def _together(parts: list[_Part], folds: int) -> Worth:
         bad=int(bad.sum()),
         folds=folds,
         **lists,
+        expected_before=float(before[fired].mean()) if fired.any() else 0.0,
         expected=float(now[fired].mean()) if fired.any() else 0.0,
         observed=_share(bad[fired]),
         expected_rest=float(now[~fired].mean()) if not fired.all() else 0.0,
