@@ -17,6 +17,7 @@ import repayrank
 from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
 from features.tables import Tables
+from models.policy import default_policy
 from training.early_warning.book_state import STATES, book_state, joined
 from training.early_warning.by_scores import by_scores, score_moves
 from training.early_warning.categories import read_category_policy
@@ -172,6 +173,29 @@ def test_scores_that_tell_who_moves_forecast_better_than_the_matrix_when_the_mix
     assert moved.line[1][1] == pytest.approx(1.0, abs=0.15)
     given = moved.of(places(now.get_column("state")), score_now)
     assert given.sum(axis=1) == pytest.approx(np.ones(6_000))
+
+
+def test_the_scores_of_a_card_make_a_second_forecast_of_the_real_book(part, model):
+    told = book_migration(
+        part, read_category_policy(None), date(2005, 6, 30), LAST, cards=[model], scale=default_policy()
+    )
+    (one,) = told.products
+    assert one.scores is not None
+    assert one.markov is not None
+    assert one.scores.expected.sum() == pytest.approx(one.held.sum())
+    assert one.scores.ratio_bounds.low <= one.scores.ratio <= one.scores.ratio_bounds.high
+    # The card is for loans that are not overdue: others go by the shares of their category, in money.
+    assert one.scores.ratio == pytest.approx(one.markov.ratio, rel=0.25)
+    assert one.came is not None
+    assert one.came.scores is not None
+    assert one.came.surprise is not None
+    assert one.came.scores.loss.shape == one.came.markov.loss.shape
+    gain = one.came.markov.loss - one.came.scores.loss
+    assert one.came.surprise[0] == pytest.approx(gain.mean())
+    page, data = migration_page(told), plain(told)
+    assert model.card.title.zh in page
+    assert data["cards"] == {"behaviour": {"version": "1", "fitted_up_to": "2005-09-30"}}
+    json.dumps(data, allow_nan=False)
 
 
 def test_without_a_score_a_loan_goes_by_its_categorys_shares():

@@ -151,5 +151,7 @@ def test_scores_of_two_versions_or_of_other_loans_are_not_compared(told):
 def test_dates_in_the_wrong_order_and_dates_without_loans_are_refused(part, model):
     with pytest.raises(UsageError, match="a first date before the second"):
         two_dates(part, model, default_policy(), LAST, LAST)
+    with pytest.raises(UsageError, match="observed once, each on the day of its application"):
+        two_dates(replace(part, observe_each=True), model, default_policy(), FIRST, LAST)
     with pytest.raises(DataRefused, match="no loan that was scored at both dates"):
         two_dates(part, model, default_policy(), date(2004, 1, 31), LAST)
