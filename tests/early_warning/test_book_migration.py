@@ -231,6 +231,15 @@ def test_dates_that_are_too_near_or_beyond_the_book_are_refused(taiwan):
         book_migration(taiwan, policy, FIRST, date(2005, 10, 31))
 
 
+def test_amounts_of_two_currencies_are_not_added_up(part):
+    loans = part.tables.loans.with_columns(
+        currency=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("USD")).otherwise("currency")
+    )
+    mixed = replace(part, tables=replace(part.tables, loans=loans))
+    with pytest.raises(DataRefused, match="2 currencies"):
+        book_migration(mixed, read_category_policy(None), date(2005, 6, 30), LAST)
+
+
 def test_page_table_and_data_say_the_same_in_both_languages_and_what_they_are_not(told):
     html, table, data = migration_page(told).split("<main>")[1], migration_table(told), plain(told)
     json.dumps(data, allow_nan=False)

@@ -14,7 +14,7 @@ import polars as pl
 
 from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
-from models.assessment import assess_matrix
+from models.assessment import assess_matrix, mixed_currencies
 from models.exposure import at_risk
 from models.fitted_card import FittedCard
 from models.policy import Policy
@@ -36,6 +36,9 @@ from training.early_warning.two_dates import require_in_order
 from training.statistics.inputs import TooFew
 from training.statistics.intervals import CONFIDENCE, Interval, reach
 from training.statistics.migration import Migration
+
+QUIET = timedelta(days=7)
+"""For so long a small book may have nothing to record: it is taken to be known up to then."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +158,14 @@ def book_migration(
             do="name an earlier --from, or fewer --months",
         )
     ends = last_record(book)
-    if ends < last:
+    if ends + QUIET < last:
         raise DataRefused(
             f"a book that ends on {ends}",
             where=f"portfolio '{book.name}', --to {last}",
             expected="records up to the last date: later nobody knows who is overdue",
             do=f"name a --to up to {ends}",
         )
-    known = (*days, next_on) if next_on <= ends else days
+    known = (*days, next_on) if next_on <= ends + QUIET else days
     states = []
     for day in known:
         say(f"the book on {day}")
@@ -220,6 +223,9 @@ def _of_product(
         return None
     told = moves(rows)
     now = _in_book(states[len(days) - 1], product)
+    currencies = pl.concat([rows.get_column("currency"), now.get_column("currency")]).n_unique()
+    if currencies > 1:
+        raise mixed_currencies(currencies)
     held = money_by_state(now, "state", "owed_minor")
     try:
         markov, why_not = by_markov(told, now, seed=seed), ""

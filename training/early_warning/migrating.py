@@ -11,14 +11,12 @@ import polars as pl
 from models.risk_model import Floats
 from training.early_warning.book_state import STATES, money_by_state
 from training.early_warning.categories import NON_PERFORMING, Category
-from training.statistics.inputs import TooFew
 from training.statistics.intervals import CONFIDENCE, Interval
 from training.statistics.migration import Migration, held_later, migration
 
 IN_BOOK = len(Category)
 """The first so many states are categories: what they hold is the denominator of the NPL ratio."""
 NPL = np.array([one in NON_PERFORMING for one in Category] + [False] * (len(STATES) - IN_BOOK))
-LOOSE = np.arange(len(STATES)) < IN_BOOK
 DRAWS = 2_000
 
 
@@ -26,7 +24,7 @@ DRAWS = 2_000
 class NplForecast:
     """What each state will hold of the money now in the book, and the NPL ratio that follows.
 
-    `low` and `high` are bounds of what will be counted, not of its expectation alone. `ratio` is None where nothing is
+    `low` and `high` are bounds of what will be counted, not of its expectation alone. `ratio` is 0 where nothing is
     expected to be left in the book.
     """
 
@@ -40,7 +38,7 @@ class NplForecast:
 def moves(rows: pl.DataFrame) -> Migration:
     """Return the moves of loans, weighted by what was owed on the first date.
 
-    A loan that left or was written off stays so: its rows of the matrix are certain and hold nothing.
+    Loans that left before the first date are in no row.
     """
     return migration(
         rows.get_column("before").to_numpy(),
@@ -132,14 +130,3 @@ def places(states: pl.Series) -> npt.NDArray[np.intp]:
     """Return the place of each state in STATES."""
     order = {name: place for place, name in enumerate(STATES)}
     return np.array([order[name] for name in states], dtype=np.intp)
-
-
-def require_loans(rows: pl.DataFrame, product: str) -> None:
-    """Refuse a product without loans that can move."""
-    if not rows.height:
-        raise TooFew(
-            f"no loan of product '{product}' in the book at the first date",
-            where="migration",
-            expected="loans at both dates",
-            do="name dates at which the book holds loans",
-        )
