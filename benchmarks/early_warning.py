@@ -3,7 +3,8 @@
     python -m benchmarks.early_warning taiwan
     python -m benchmarks.early_warning simulated
 
-On `taiwan`, which knows one month's outcomes, cards are fitted on every other customer and the others' book is forecast.
+On `taiwan`, which knows one month's outcomes, cards are fitted on every other customer and the others' book is
+forecast.
 On `simulated` they are fitted on loans whose performance windows had ended before the first date.
 """
 
