@@ -34,6 +34,7 @@ from serving.verb_options import (
 )
 from training.card_verbs import card
 from training.challenger_verbs import challenge
+from training.early_warning_verbs import migration, warn
 from training.options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -85,6 +86,8 @@ app.command()(validate)
 app.command()(card)
 app.command()(tune)
 app.command()(challenge)
+app.command()(warn)
+app.command()(migration)
 
 
 def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
@@ -849,8 +852,9 @@ class _Demo:
     def _show(self, assessment: Assessment, bad: Bools, source: str, metrics: Mapping[str, float]) -> None:
         from rich.console import Console
 
+        from features.table_files import write
         from models.pairwise import compare
-        from serving.batch import frame, write
+        from serving.batch import frame
         from serving.terminal import work_list
         from training.report import write_report
 
@@ -929,10 +933,11 @@ def _write(
     contributions: bool,
 ) -> None:
     from features.portfolios.bucketed import buckets
+    from features.table_files import require_writable, write
     from models.assessment import assess_population
     from models.policy import default_policy, read_policy
     from models.store import ModelStore
-    from serving.batch import frame, require_writable, write
+    from serving.batch import frame
 
     _require_card(card)
     require_writable(out)

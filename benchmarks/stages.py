@@ -47,6 +47,7 @@ class Stages:
 
 def of_a_bucket() -> Stages:
     """Return the steps from Parquet to Parquet, on one bucket and one thread but for the explanation's two."""
+    from features import table_files
     from features.portfolios import open_portfolio
     from models.assessment import assess_matrix
     from models.exposure import at_risk
@@ -77,7 +78,7 @@ def of_a_bucket() -> Stages:
                 "table, sentences again",
                 lambda told=told, known=history: batch.frame(told, ranked=False, contributions=True, history=known),
             )
-            seen.step("Parquet, compressed", lambda rows=rows: batch.write(rows, here / "out.parquet"))
+            seen.step("Parquet, compressed", lambda rows=rows: table_files.write(rows, here / "out.parquet"))
     # The table is made of the sentences: what it takes besides is told.
     pairs = zip(stages.seconds["table, sentences again"], stages.seconds["sentences in two languages"], strict=True)
     stages.seconds["the rest of the table"] = [max(whole - part, 0.0) for whole, part in pairs]

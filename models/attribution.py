@@ -44,7 +44,7 @@ def attribute(model: RiskModel, catalog: Catalog, values: Floats) -> Attribution
     """
     contributions, scores = model.tables_.explained(values, model.threads)
     sums = np.zeros((len(GROUP_ORDER), len(values)))
-    compiled(add_by_group)(contributions, _group_of_each(catalog), sums)
+    compiled(add_by_group)(contributions, group_of_each(catalog), sums)
     log_odds = np.full(len(values), model.base_)
     for part in sums:
         log_odds = log_odds + part
@@ -74,7 +74,8 @@ def _distance(log_odds: Floats, scores: Floats) -> float:
     return error
 
 
-def _group_of_each(catalog: Catalog) -> npt.NDArray[np.int64]:
+def group_of_each(catalog: Catalog) -> npt.NDArray[np.int64]:
+    """Return the place of each feature's group in GROUP_ORDER, in catalog order."""
     number = {group: place for place, group in enumerate(GROUP_ORDER)}
     return np.array([number[feature.group] for feature in catalog], dtype=np.int64)
 

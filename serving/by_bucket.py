@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from features import table_files
 from features.errors import DataRefused
 from features.portfolios.bucketed import NAMED, Bucket
 from models.assessment import assess
@@ -97,7 +98,7 @@ def run(
             do="check the observation date, or use the card that these loans belong to",
         )
     say(f"all {len(parts):,} buckets are scored; writing {out.name}")
-    batch.write_pieces(_in_order_of_work(parts) if asked.ranked else _as_they_are(parts), out)
+    table_files.write_pieces(_in_order_of_work(parts) if asked.ranked else _as_they_are(parts), out)
     _let_go(list(_ours(folder)))
     with suppress(OSError):  # somebody keeps something of his own there
         folder.rmdir()
@@ -173,7 +174,7 @@ def _score(part: Part, asked: Run) -> int:
     if len(chosen.cases):
         assessment = assess(chosen, asked.card, asked.policy)
         rows = batch.frame(assessment, ranked=False, contributions=asked.contributions, history=chosen)
-    batch.write(rows, part.path)
+    table_files.write(rows, part.path)
     return len(history.cases)
 
 

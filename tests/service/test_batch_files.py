@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from made_books import drawn
 
+from features import table_files
 from features.errors import UsageError
 from features.history import History
 from features.portfolios import taiwan
@@ -44,7 +45,7 @@ def test_contributions_are_added_when_asked_for_and_sum_to_the_parts(assessed: A
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_numbers_read_back_from_a_file_are_the_same_bits(rows: pl.DataFrame, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    batch.write(rows, path)
+    table_files.write(rows, path)
     back = pl.read_parquet(path) if suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
     for name in ("default_probability", "log_odds", "ability", "priority", "expected_loss_minor"):
         assert back.get_column(name).to_list() == rows.get_column(name).to_list(), name
@@ -52,15 +53,15 @@ def test_numbers_read_back_from_a_file_are_the_same_bits(rows: pl.DataFrame, tmp
 
 
 def test_a_csv_opens_with_a_byte_order_mark(rows: pl.DataFrame, tmp_path: Path) -> None:
-    batch.write(rows.head(1), tmp_path / "out.csv")
+    table_files.write(rows.head(1), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_text_that_looks_like_a_formula_is_not_one_in_a_csv(start: str, tmp_path: Path) -> None:
     rows = pl.DataFrame({"loan_id": [f"{start}1+1", "L1", None], "priority": [-1.5, 2.0, 3.0]})
-    batch.write(rows, tmp_path / "out.csv")
-    batch.write(rows, tmp_path / "out.parquet")
+    table_files.write(rows, tmp_path / "out.csv")
+    table_files.write(rows, tmp_path / "out.parquet")
     back = pl.read_csv(tmp_path / "out.csv", schema_overrides={"loan_id": pl.String})
     assert back.get_column("loan_id").to_list()[:2] == [f"'{start}1+1", "L1"]
     assert back.get_column("priority").to_list() == [-1.5, 2.0, 3.0]
@@ -77,9 +78,9 @@ def test_a_file_that_fails_midway_leaves_the_one_before(
         stream.write(b"half")  # type: ignore[attr-defined]
         raise OSError("disk full")
 
-    monkeypatch.setitem(batch.WRITERS, ".parquet", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(table_files.WRITERS, ".parquet", broken)  # type: ignore[arg-type]
     with pytest.raises(OSError, match="disk full"):
-        batch.write(rows, path)
+        table_files.write(rows, path)
     assert path.read_bytes() == b"before"
     assert [found.name for found in tmp_path.iterdir()] == ["out.parquet"]
 
@@ -87,7 +88,7 @@ def test_a_file_that_fails_midway_leaves_the_one_before(
 @pytest.mark.parametrize("name", ["out.xlsx", "out", "nowhere/out.csv"])
 def test_a_path_that_cannot_be_written_is_refused_before_the_work(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        batch.require_writable(tmp_path / name)
+        table_files.require_writable(tmp_path / name)
 
 
 def test_each_reason_in_the_file_says_in_words_whether_it_raises_or_lowers_the_risk(assessed: Assessment) -> None:

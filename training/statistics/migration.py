@@ -166,6 +166,34 @@ def forecast(
     return Forecast(moves.categories, expected, low, high)
 
 
+def held_later(
+    moves: Migration, start: npt.ArrayLike, loans: npt.ArrayLike, *, draws: int = DRAWS, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Return what each category will hold a period later: the expected amounts, and draws of what will be counted.
+
+    Rows of the second array are draws. Each holds shares drawn as in `forecast`, and moves of the category's loans
+    drawn by them; so a ratio of what categories hold has the bounds that its draws have.
+
+    Parameters
+    ----------
+    start : the amount in each category now
+    loans : on how many loans of equal size it lies; parts of a loan are rounded up
+
+    References: as `forecast`; Kish (1965), Survey Sampling, section 11.7, for loans of unequal size.
+    """
+    begin = weights(start, len(moves.categories), where="held later, start")
+    many = np.ceil(weights(loans, len(moves.categories), where="held later, loans")).astype(np.int64)
+    many = np.where(begin > 0, np.maximum(many, 1), 0)
+    shares = _reached(moves, begin, 1)
+    chance = np.random.default_rng(seed)
+    size = (whole(draws, 2, "draws"), *shares.shape)
+    gamma = chance.standard_gamma(np.broadcast_to(shares * np.maximum(moves.effective, 1)[:, None], size))
+    drawn = gamma / gamma.sum(axis=2, keepdims=True)
+    counted = chance.multinomial(np.broadcast_to(many, size[:2]), drawn)
+    each = np.divide(begin, many, out=np.zeros_like(begin), where=many > 0)
+    return begin @ shares, np.einsum("dij,i->dj", counted, each)
+
+
 def _reached(moves: Migration, begin: Floats, steps: int) -> Floats:
     """Return the shares of all categories; one that is never reached and holds nothing stays where it is."""
     held = moves.amount.sum(axis=1)
