@@ -63,7 +63,7 @@ def put_together(clear: Mapping[str, Any], kept: Iterable[Share], order: Sequenc
         for table, rows in share.items():
             sent.setdefault(table, []).extend(rows)
     for table in {LOANS, ROWS} & sent.keys():
-        # A share has its rows in the order sent, so the rows of a loan take its places one after another. A loan that was
+        # A share has its rows in the order sent: the rows of a loan take its places one after another. A loan that was
         # recorded several times has one place and several rows, which stay together.
         numbered = [(_next(places[row[LOAN]]), row) for row in sent[table]]
         sent[table] = [row for _, row in sorted(numbered, key=itemgetter(0))]
