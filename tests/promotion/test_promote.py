@@ -269,6 +269,14 @@ def test_a_registry_that_is_away_holds_up_no_promotion_and_is_told_later(store, 
     assert aliases(store)["champion"] == "2"
 
 
+def test_a_version_serves_before_log_and_mlflow_are_told(store, monkeypatch):
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(promoting, "_mirror", lambda of, *_: seen.append(("MLflow", of.champion(CARD))))
+    promote(store, proposed(store, "2"))
+    promote(store, back(store), post=lambda event: seen.append((event["kind"], store.champion(CARD))))
+    assert seen == [("MLflow", "2"), ("promoted", "1"), ("rolled_back", "1"), ("MLflow", "1")]
+
+
 @pytest.mark.usefixtures("quiet")
 def test_a_log_that_is_not_there_yet_is_told_once_it_is(store, monkeypatch):
     promote(store, proposed(store, "2"), at=AT)
