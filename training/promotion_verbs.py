@@ -110,7 +110,7 @@ def promoting(posting: Posting) -> Callable[..., None]:
             return
         read, post = read_rules(rules), posting(state or home)
         if not dry_run:
-            repair(store, named, post=post, say=say)
+            repair(store, named, post=post, say=say, tell=not rollback)
         if mirror:
             finish(store, named, post=post, say=say, always=True)
             tell(f"version {store.champion(named)} of the {named} card serves, as it did")

@@ -250,12 +250,16 @@ def test_a_registry_that_is_away_holds_up_no_promotion_and_is_told_later(store, 
         assert store.champion(CARD) == "2"
         promote(store, back(store), say=said.append)
         promote(store, back(store), say=said.append)
-    assert len(said) == 3
-    assert all("ConnectionError" in words and "promote --mirror" in words for words in said)
+    made, away_ = said[::2], said[1::2]
+    assert [words.partition(";")[0] for words in made] == [
+        "change 2 is made: version 2 serves", "change 3 is made: version 1 serves", "change 4 is made: version 2 serves"
+    ]  # fmt: skip
+    assert len(away_) == 3
+    assert all("ConnectionError" in words and "promote --mirror" in words for words in away_)
     assert "CANARY" not in str(said)
     assert aliases(store)["champion"] == "1"
     repair(store, CARD, say=said.append)
-    assert len(said) == 3
+    assert len(said) == 6
     assert aliases(store)["champion"] == "2"
     assert [run.data.tags["generation"] for run in runs(store)] == ["2", "3", "4"]
     Tracker(store.root / "mlflow").mirror(CARD, "1")  # somebody moved it by hand
@@ -263,6 +267,14 @@ def test_a_registry_that_is_away_holds_up_no_promotion_and_is_told_later(store, 
     assert aliases(store)["champion"] == "1"
     finish(store, CARD, always=True)
     assert aliases(store)["champion"] == "2"
+
+
+def test_a_version_serves_before_log_and_mlflow_are_told(store, monkeypatch):
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(promoting, "_mirror", lambda of, *_: seen.append(("MLflow", of.champion(CARD))))
+    promote(store, proposed(store, "2"))
+    promote(store, back(store), post=lambda event: seen.append((event["kind"], store.champion(CARD))))
+    assert seen == [("MLflow", "2"), ("promoted", "1"), ("rolled_back", "1"), ("MLflow", "1")]
 
 
 @pytest.mark.usefixtures("quiet")
@@ -276,7 +288,7 @@ def test_a_log_that_is_not_there_yet_is_told_once_it_is(store, monkeypatch):
 
     promote(store, back(store), post=full, say=said.append)
     assert store.champion(CARD) == "1"
-    assert said == [
+    assert said[1:] == [
         "the decision log could not be told of change 2 (No space left on device): it stands, and the next "
         "`repayrank promote` tells it"
     ]
@@ -296,6 +308,6 @@ def test_a_record_that_was_changed_is_said_told_to_nobody_and_holds_up_no_rollba
     said: list[str] = []
     promote(store, back(store), post=partial(post_promotion, store.root), say=said.append)
     assert store.champion(CARD) == "1"
-    (words,) = said
+    _, words = said
     assert words.startswith(f"{done.folder}: a record that no trusted key has signed")
     assert [event["record"]["version"] for event in waiting(store)] == ["1"]

@@ -16,6 +16,7 @@ from models import artefact
 from models.champions import ConflictingChampion, Standing
 from models.policy import default_policy
 from models.store import ModelStore
+from models.trial import has_lived
 from training.principals import TRAINED_BY, account, alike, named
 from training.promotion.policy import read_rules, rules_from
 from training.promotion.proposal import promotion, rollback
@@ -53,6 +54,7 @@ def remade(store: ModelStore, version: str, **provenance) -> None:
     (folder / artefact.CARD).write_bytes(raw)
     (folder / artefact.MANIFEST).write_bytes(signed)
     (folder / artefact.SIGNATURE).write_bytes(store.sign(signed))
+    has_lived(store, CARD, version)
     if folder_of(store, CARD, version).exists():
         resigned(store, version, manifest=store.digest(CARD, version))
 

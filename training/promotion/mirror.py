@@ -1,19 +1,23 @@
-"""MLflow is shown what serves and how it came to: the alias of the champion, and a run for every change."""
+"""MLflow is shown what serves and how it came to: the alias of the champion, and a run for every change.
+
+What records runs is imported when there is something to tell: a rollback must not wait for it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
 from models.store import ModelStore
 from training.promotion import record as records
 from training.promotion.record import Record
-from training.tracking import Tracker
 
 
 def mirror_record(store: ModelStore, folder: Path, told: Record) -> None:
     """Log a change as a run under the one that trained the version, with its swap sets as a table; once."""
+    import polars as pl
+
+    from training.tracking import Tracker
+
     files = [
         path for name in (records.RECORD, records.SIGNATURE, records.SWAP_SETS) if (path := folder / name).exists()
     ]
@@ -44,6 +48,8 @@ def mirror_record(store: ModelStore, folder: Path, told: Record) -> None:
 
 def mirror_champion(store: ModelStore, card: str) -> str:
     """Give the version that serves the champion's alias, and return what could not be done, in words."""
+    from training.tracking import Tracker
+
     version = store.champion(card)
     if Tracker(store.root / "mlflow").mirror(card, version):
         return ""

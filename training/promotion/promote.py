@@ -53,7 +53,7 @@ def promote(
     ----------
     at : when; now by default
     post : leaves the event for the decision log; None where there is none
-    say : takes what could not be done and waits for the next command
+    say : takes that it is done, before anybody is told, and what could not be told and waits for the next command
 
     Raises
     ------
@@ -75,6 +75,7 @@ def promote(
         records.discarded(waiting)
         raise
     folder = records.placed(waiting, told.generation) or records.folder_of(store, told.card) / str(told.generation)
+    say(f"change {told.generation} is made: version {told.version} serves; now the log and MLflow are told")
     finish(store, told.card, post=post, say=say)
     return Promoted(told, folder)
 
@@ -106,11 +107,19 @@ def recorded(store: ModelStore, proposal: Proposal, at: datetime) -> Record:
     )
 
 
-def repair(store: ModelStore, card: str, *, post: Post | None = None, say: Told = lambda _: None) -> None:
-    """Do what an earlier change left undone, because its process died or what it told was away."""
+def repair(
+    store: ModelStore, card: str, *, post: Post | None = None, say: Told = lambda _: None, tell: bool = True
+) -> None:
+    """Do what an earlier change left undone, because its process died or what it told was away.
+
+    Parameters
+    ----------
+    tell : tell log and MLflow too; False where a rollback waits, which must not wait for them
+    """
     for words in records.settled(store, card):
         say(words)
-    finish(store, card, post=post, say=say)
+    if tell:
+        finish(store, card, post=post, say=say)
 
 
 def finish(

@@ -16,11 +16,8 @@ from models.policy import Policy, default_policy
 from models.store import ModelStore
 from models.trial import load_tried
 from training.principals import TRAINED_BY, alike, named
-from training.promotion.compared import compared
 from training.promotion.policy import PromotionRules
 from training.promotion.record import Kind, took_effect
-from training.promotion.swap_sets import swap_sets
-from training.promotion.why import why
 from training.validation.result import RESULT, Result
 from training.validation.standing import folder_of, require_passed, standing
 
@@ -253,6 +250,11 @@ def _sets(
     policy: Policy,
     rules: PromotionRules,
 ) -> tuple[dict[str, Any], list[str]]:
+    # Imported here: a rollback, which needs none of it, must not wait for it.
+    from training.promotion.compared import compared
+    from training.promotion.swap_sets import swap_sets
+    from training.promotion.why import why
+
     of = compared(store, champion, challenger, book, own, policy)
     share = rules.work_list.first_share
     told = {
