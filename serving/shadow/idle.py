@@ -1,11 +1,11 @@
-"""A process that works with what others leave of the processors: it waits whenever they have much to do.
+"""A process that works with what others leave of the processors: it waits whenever the service has something to do.
 
 The lowest priority alone is not enough. Two processors of a machine are often the two halves of one core: whoever
 works on the one slows the other, however low his priority (docs/challengers.md has what was measured). So the work also
-stands still while the other processes that run, or wait to run, take half of the processors or more: until they do not
-need one core each. It looks every few milliseconds of its own work, and holds no lock of the log or the vault while it
-waits. Where others never rest it works one part in two hundred of the time, which is too seldom for the hundredth
-request to notice.
+stands still while the service that writes to the log runs or waits to run; where that is not a process of this machine
+that can be seen, while any other processes take half of the processors or more. It looks every few milliseconds of its
+own work, and holds no lock of the log or the vault while it waits. Where others never rest it works one part in two
+hundred of the time, which is too seldom for the hundredth request to notice.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 SECONDS_BETWEEN_LOOKS = 30.0
@@ -29,6 +30,12 @@ PATIENCE_SECONDS, TURN_SECONDS = 10.0, 0.05
 """How long it waits at most, and how long it then works without looking."""
 RUNNING = "/proc/loadavg"
 """Linux: the fourth figure tells how many run or wait to run, this process among them."""
+
+LOCKS = "/proc/locks"
+HOLDER_SECONDS = 2.0
+"""How often it looks which process the service is."""
+MANY = 2**20
+"""More than half of anybody's processors."""
 
 
 def step_back() -> None:
@@ -118,3 +125,48 @@ def others_running() -> int | None:
             return int(stream.read(64).split()[3].partition(b"/")[0]) - 1
     except (OSError, ValueError, IndexError):
         return None
+
+
+class ServiceRunning:
+    """Tells how many threads of the service run or wait to run; of everybody else where the service cannot be seen.
+
+    Parameters
+    ----------
+    lock : the file that the one writer of the log holds locked
+    """
+
+    def __init__(self, lock: Path) -> None:
+        self._lock, self._look_again = lock, 0.0
+        self._service: int | None = None
+
+    def __call__(self) -> int | None:
+        """Return the number, enough of them to be waited for where the service is one that does."""
+        if time.monotonic() >= self._look_again:
+            self._service, self._look_again = holder_of(self._lock), time.monotonic() + HOLDER_SECONDS
+        if self._service is None:
+            return others_running()
+        try:
+            running = any(_runs(task) for task in os.scandir(f"/proc/{self._service}/task"))
+        except OSError:  # it has ended
+            self._look_again = 0.0
+            return 0
+        return MANY if running else 0
+
+
+def holder_of(lock: Path) -> int | None:
+    """Return the process that holds a lock on a file; None where there is none, or the system does not say."""
+    try:
+        told = lock.stat()
+        lines = Path(LOCKS).read_text().splitlines()
+    except OSError:
+        return None
+    file = f"{os.major(told.st_dev):02x}:{os.minor(told.st_dev):02x}:{told.st_ino}"
+    held = (line.split() for line in lines if f" {file} " in line and " FLOCK " in f" {line} ")
+    return next((int(words[4]) for words in held if words[4].isdecimal() and int(words[4])), None)
+
+
+def _runs(task: os.DirEntry[str]) -> bool:
+    with suppress(OSError), open(f"{task.path}/stat", "rb", buffering=0) as stream:  # noqa: PTH123 - as above
+        # The name before the state may hold anything, a bracket too.
+        return stream.read(256).rpartition(b")")[2].split()[0] == b"R"
+    return False

@@ -14,7 +14,7 @@ from typing import Any
 from models.score_pairs import Outcome, ScorePairs
 from serving.decisions.archive import Archive
 from serving.shadow.following import shadowed
-from serving.shadow.idle import Courtesy
+from serving.shadow.idle import Courtesy, ServiceRunning
 
 
 def work(
@@ -40,7 +40,7 @@ def work(
         def wait() -> bool:
             return not ended.wait(every)
 
-        courtesy = None if beside else Courtesy(ended.is_set, say=_say)
+        courtesy = None if beside else Courtesy(ended.is_set, ServiceRunning(archive.place.lock), say=_say)
         steps = shadowed(archive, card, version, wait=None if every is None else wait, say=_say, courtesy=courtesy)
         for at, step in steps:
             if at != last:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from polars.testing import assert_frame_equal
 from models.score_pairs import ScorePairs
 from serving.shadow import idle
 from serving.shadow.following import shadowed
-from serving.shadow.idle import Courtesy, others_running
+from serving.shadow.idle import Courtesy, ServiceRunning, holder_of, others_running
 
 CARD = "collection"
 
@@ -118,3 +121,40 @@ def test_scores_are_the_same_however_often_it_looks_and_waits(asked: Any, logged
     assert found.get_column("score_id").to_list() == logged.ids
     names = [name for name in found.columns if not name.startswith("challenger_")]
     assert_frame_equal(found.select(names), ScorePairs.of(asked.home, CARD, "3").read().select(names))
+
+
+HOLDS = """
+import fcntl, os, sys, time
+held = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(held, fcntl.LOCK_EX)
+print("held", flush=True)
+for line in sys.stdin:
+    until = time.monotonic() + 0.3
+    print("works", flush=True)
+    while time.monotonic() < until:
+        pass
+    print("rests", flush=True)
+"""
+
+
+def test_it_sees_the_one_that_writes_to_the_log_work_and_rest(tmp_path: Path) -> None:
+    lock = tmp_path / "writer.lock"
+    command = [sys.executable, "-c", HOLDS, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+        service.stdout.readline()
+        assert holder_of(lock) == service.pid
+        running = ServiceRunning(lock)
+        time.sleep(0.05)
+        assert running() == 0
+        service.stdin.write("work\n")
+        service.stdin.flush()
+        service.stdout.readline()
+        assert running() == idle.MANY
+        service.stdout.readline()
+        time.sleep(0.05)
+        assert running() == 0
+        service.stdin.close()
+    assert running() == 0, "it has ended"
+    assert holder_of(lock) is None
