@@ -120,6 +120,18 @@ KnownOption = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="What became known later is not known yet."),
 ]
+LoadedOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="The day from which a file's outcomes were known, where it has no column `known_on`; of a book, outcomes "
+        "whose window had ended by then.",
+    ),
+]
+DecidedOption = Annotated[
+    str | None, typer.Option("--card", help="The card that decided: `application`, `behaviour`, `collection` or `all`.")
+]
 MonitoringPolicyOption = Annotated[
     Path | None,
     typer.Option(
@@ -657,12 +669,12 @@ def outcomes_load(
         Path | None,
         typer.Argument(metavar="[FILE]", help="CSV or Parquet: score_id, or loan_id and observed_on; known_on; bad."),
     ] = None,
-    card: CardOption = None,
+    card: DecidedOption = None,
     portfolio: Annotated[
         str | None, typer.Option("--portfolio", help="Instead of a file: a book whose later tables tell the outcomes.")
     ] = None,
     data: DataOption = None,
-    as_of: KnownOption = None,
+    as_of: LoadedOption = None,
     zone: ZoneOption = None,
     home: HomeOption = DEFAULT_HOME,
     state: StateOption = None,
@@ -727,7 +739,7 @@ def outcomes_load(
 
 @app.command("monitor")
 def monitor_card(
-    card: CardOption = None,
+    card: DecidedOption = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="The version that is watched; the champion by default.")
     ] = None,
