@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 LOANS, SEED, ASKED = 20_000, 3, 120
+DECISIONS = 3
+"""Requests that the story sends under a key of their own."""
 CARD = ("--card", "collection")
 JANUARY, FEBRUARY, MARCH = date(2025, 1, 31), date(2025, 2, 28), date(2025, 3, 31)
 REFUSED_MODEL, REFUSED_VALIDATION, ALARM = 12, 14, 15
@@ -56,14 +58,22 @@ class Team:
 
     def __call__(self, *words: object, code: int = 0) -> str:
         """Run a command that ends with this code; return all that it told."""
+        done = self._run(words, code)
+        return done.stdout + done.stderr
+
+    def plain(self, *words: object) -> Any:
+        """Run a command that prints JSON; return it."""
+        return json.loads(self._run((*words, "--json"), 0).stdout)
+
+    def _run(self, words: Sequence[object], code: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "repayrank.py"), *map(str, words), "--home", "home"]
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             command, cwd=self.folder, env=QUIET, capture_output=True, text=True, timeout=600, check=False
         )
         told = done.stdout + done.stderr
         assert done.returncode == code, f"{command[2:]} ended with {done.returncode}:\n{told[-4000:]}"
         assert "Traceback" not in told
-        return told
+        return done
 
 
 @pytest.fixture(scope="module")
@@ -131,75 +141,101 @@ def test_the_story(team: Team, book: Portfolio, service: Service) -> None:
     def step(text: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {text}")  # noqa: T201 - what took how long
 
-    # January's champion: nothing served before it.
-    told = team("train", "--portfolio", "book", *CARD, "--as-of", JANUARY, "--by", "model team")
-    assert "collection card version 1 is the champion" in told
-    service.start()
-    before = decided(service, february, "february")
-    assert {score["model"]["version"] for score in before} == {"1"}
+    before = january(team, service, february)
     step("January's champion decides")
-
-    # February's data, exported in April: one column knows how February ended.
-    leaking(book, team.folder)
-    told = team("train", "--portfolio", "exported_late", *CARD, "--as-of", FEBRUARY, "--by", "model team")
-    assert "collection card version 2 is a challenger" in told
-    told = team(
-        "validate", "--portfolio", "exported_late", *CARD, "--version", 2, "--by", "validation", code=REFUSED_VALIDATION
-    )
-    assert "is refused by" in told and "leakage." in told.partition("is refused by")[2].partition("\n")[0]
-    told = team(
-        "promote", "--portfolio", "exported_late", *CARD, "--version", 2, "--by", "head of risk", code=REFUSED_MODEL
-    )
-    assert "leakage." in told
+    refused_one(team, book)
     assert serving(service) == "1"
-    step("the one that leaks is refused")
-
-    # February's data without that column.
-    team("train", "--portfolio", "book", *CARD, "--as-of", FEBRUARY, "--by", "model team")
-    told = team("promote", "--portfolio", "book", *CARD, "--version", 3, "--by", "head of risk", code=REFUSED_MODEL)
-    assert "not validated" in told
-    team("validate", "--portfolio", "book", *CARD, "--version", 3, "--by", "validation")
-    assert (team.home / "validations" / "collection" / "3" / "model_card.zh.md").is_file()
-    step("the other passes")
-
-    # Beside the champion first, on what it has decided.
-    team("challenge", *CARD, "--version", 3)
-    team("shadow", *CARD, "--once", "--beside")
-    apart = json.loads(team("shadow", *CARD, "--compare", "--json"))
-    assert len(before) == ASKED and str(ASKED) in json.dumps(apart)
+    step("one challenger is refused")
+    passed_one(team)
+    compared_in_shadow(team)
     assert serving(service) == "1"
-    step("it was compared in shadow")
-
-    told = team("promote", "--portfolio", "book", *CARD, "--version", 3, "--by", "Model Team", code=REFUSED_MODEL)
-    assert "also trained it" in told
-    told = team("promote", "--portfolio", "book", *CARD, "--version", 3, "--by", "head of risk")
-    assert "out of sample" in told and "version 3 serves in the place of version 1" in told
-    wait_until(lambda: serving(service) == "3")
-    after = decided(service, march, "march")
-    assert {score["model"]["version"] for score in after} == {"3"}
+    step("another passed, and was compared in shadow")
+    promoted(team, service, march)
     step("it was promoted, and decides")
-
-    # Watched: what was decided in March, and what became of it.
-    told = team("outcomes", "load", "--portfolio", "book", *CARD)
-    assert f"{2 * ASKED:,} new" in told or "new" in told
-    told = team("monitor", *CARD, "--reference", 3, "--out", team.folder / "watched", code=watched(team))
+    watched(team)
     step("it is watched")
-
-    # Back in one command, to the bit.
-    team("promote", "--rollback", *CARD, "--by", "duty officer", "--reason", "an alarm of April")
-    wait_until(lambda: serving(service) == "1")
-    assert decided(service, february, "february again") == before
-    assert decided(service, february, "february") == before, "the first answer is kept"
+    rolled_back(team, service, february, before)
     step("January's champion decides as before")
-
-    # Of record, all of it.
-    service.stop()
-    assert json.loads(team("audit", "verify", "--json"))["records"] >= 5
-    changes = team("audit", "champions")
-    assert changes.index("promoted") < changes.index("rolled_back") if "rolled_back" in changes else changes
-    team("audit", "replay", "--sample", 3)
+    of_record(team, service)
     step("all of it verifies")
 
 
-def watched(_team: Team) -> int:
-    return 0
+def january(team: Team, service: Service, body: bytes) -> list[dict[str, Any]]:
+    """Nothing served before: the first version serves at once, and decides February."""
+    told = team("train", "--portfolio", "book", *CARD, "--as-of", JANUARY, "--by", "model team")
+    assert "collection card version 1 is the champion" in told
+    service.start()
+    before = decided(service, body, "february")
+    assert {score["model"]["version"] for score in before} == {"1"}
+    assert len(before) == ASKED
+    return before
+
+
+def refused_one(team: Team, book: Portfolio) -> None:
+    """February's data, exported too late: one column knows how February ended."""
+    leaking(book, team.folder)
+    late = ("--portfolio", "exported_late", *CARD)
+    told = team("train", *late, "--as-of", FEBRUARY, "--by", "model team")
+    assert "collection card version 2 is a challenger" in told
+    told = team("validate", *late, "--version", 2, "--by", "validation", code=REFUSED_VALIDATION)
+    assert "leakage." in told.partition("is refused by")[2].partition("\n")[0]
+    told = team("promote", *late, "--version", 2, "--by", "head of risk", code=REFUSED_MODEL)
+    assert "leakage." in told
+
+
+def passed_one(team: Team) -> None:
+    """February's data without that column."""
+    sound = ("--portfolio", "book", *CARD)
+    team("train", *sound, "--as-of", FEBRUARY, "--by", "model team")
+    told = team("promote", *sound, "--version", 3, "--by", "head of risk", code=REFUSED_MODEL)
+    assert "not validated" in told
+    team("validate", *sound, "--version", 3, "--by", "validation")
+    kept = team.home / "validations" / "collection" / "3"
+    for name in ("report.html", "model_card.md", "model_card.zh.md"):
+        assert (kept / name).stat().st_size
+
+
+def compared_in_shadow(team: Team) -> None:
+    """Beside the champion first, on what the champion has decided."""
+    team("challenge", *CARD, "--version", 3)
+    done = team.plain("shadow", *CARD, "--once", "--beside")
+    assert (done["version"], done["decisions"]["scored"]) == ("3", ASKED)
+    assert f"{ASKED:,}" in team("shadow", *CARD, "--compare")
+
+
+def promoted(team: Team, service: Service, body: bytes) -> None:
+    """Two principals, swap sets, and a service that goes on meanwhile."""
+    told = team("promote", "--portfolio", "book", *CARD, "--version", 3, "--by", "Model  Team", code=REFUSED_MODEL)
+    assert "also trained it" in told
+    told = team("promote", "--portfolio", "book", *CARD, "--version", 3, "--by", "head of risk")
+    assert "out of sample" in told
+    assert "collection card version 3 serves in the place of version 1" in told
+    wait_until(lambda: serving(service) == "3")
+    assert {score["model"]["version"] for score in decided(service, body, "march")} == {"3"}
+
+
+def watched(team: Team) -> None:
+    """What became of those who were decided about, and whether the card still sees who it was fitted on."""
+    told = team("outcomes", "load", "--portfolio", "book", *CARD)
+    assert "0 known before" in told
+    team("monitor", *CARD, "--out", team.folder / "watched")
+    assert {path.suffix for path in (team.folder / "watched").iterdir()} == {".html", ".json"}
+
+
+def rolled_back(team: Team, service: Service, body: bytes, before: list[dict[str, Any]]) -> None:
+    """Back in one command, and to the bit."""
+    team("promote", "--rollback", *CARD, "--by", "duty officer", "--reason", "an alarm of April")
+    wait_until(lambda: serving(service) == "1")
+    assert decided(service, body, "february again") == before
+    assert decided(service, body, "february") == before, "the first answer is kept"
+
+
+def of_record(team: Team, service: Service) -> None:
+    """Every decision and every change is in the log, and can be computed anew."""
+    wait_until(lambda: len(team.plain("audit", "champions")) == 3)  # the service takes them up within seconds
+    service.stop()
+    changes = team.plain("audit", "champions")
+    assert [(one["version"], one["before"]) for one in changes] == [("1", None), ("3", "1"), ("1", "3")]
+    assert team.plain("audit", "verify")["records"] == len(changes) + DECISIONS
+    replayed = team("audit", "replay")
+    assert f"{DECISIONS}" in replayed
