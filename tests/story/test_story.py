@@ -226,7 +226,7 @@ def rolled_back(team: Team, service: Service, body: bytes, before: list[dict[str
     """Back in one command, and to the bit."""
     team("promote", "--rollback", *CARD, "--by", "duty officer", "--reason", "an alarm of April")
     wait_until(lambda: serving(service) == "1")
-    assert decided(service, body, "february again") == before
+    assert decided(service, body, "february-again") == before
     assert decided(service, body, "february") == before, "the first answer is kept"
 
 
