@@ -24,7 +24,7 @@ LAST = 19
 """The system's lowest priority, where there is no class for idle processes."""
 WORK_SECONDS = 0.002
 """Of its own work between two looks at the others; the system counts in ticks, of 1 to 4 ms."""
-SAMPLE_SECONDS, QUIET_SAMPLES = 0.005, 20
+SAMPLE_SECONDS, QUIET_SAMPLES = 0.02, 5
 """How often it looks while it waits, and how many looks in a row have to find nobody."""
 PATIENCE_SECONDS, TURN_SECONDS = 10.0, 0.05
 """How long it waits at most, and how long it then works without looking."""

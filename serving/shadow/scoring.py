@@ -36,9 +36,11 @@ from serving.decisions.replay import NO_LIMITS
 from serving.decisions.shares import put_together
 from serving.records.tables import Row
 from serving.state import Loaded
-from serving.together import MOST_TOGETHER, assessed, kind
+from serving.together import assessed, kind
 
 RANKED = "/v1/rank"
+MOST_TOGETHER = 16
+"""Requests that are computed together: fewer than the service takes, so that others are looked at more often."""
 Figures = dict[str, Any]
 
 
