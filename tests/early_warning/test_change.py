@@ -113,6 +113,14 @@ def test_loans_that_fell_overdue_are_told_apart_from_those_that_are_scored(part,
     assert sum(told.counts.values()) == len(before | after)
 
 
+def test_a_book_in_which_nobody_comes_or_goes_has_no_others(part, model, told):
+    both = pl.Series(told.change.after.loan_ids)
+    still = two_dates(replace(part, tables=part.tables.of_loans(both)), model, default_policy(), FIRST, LAST)
+    assert still.others.height == 0
+    assert still.counts[Standing.BOTH] == len(both)
+    assert (still.change.log_odds == told.change.log_odds).all()
+
+
 def test_a_reason_of_a_change_tells_a_fact_that_moved_in_both_languages_and_no_protected_one(told):
     moved = told.change
     most = np.argsort(-moved.rise)[:200]

@@ -159,7 +159,7 @@ def _others(first: Side, last: Side, model: FittedCard, policy: Policy) -> pl.Da
     standing = [_gone(state.get(loan), loan in ended) for loan in gone]
     standing += [Standing.ENTERED if loan in known else Standing.NEW for loan in come]
     scored = [(first, gone), (last, come)]
-    told = [side.assess(loans, model, policy) for side, loans in scored]
+    told = [side.assess(loans, model, policy) for side, loans in scored if loans]
     return pl.DataFrame(
         {
             "loan_id": pl.Series([*gone, *come], dtype=pl.String),
@@ -167,8 +167,8 @@ def _others(first: Side, last: Side, model: FittedCard, policy: Policy) -> pl.Da
             "standing_en": pl.Series([one.text.en for one in standing], dtype=pl.String),
             "standing_zh": pl.Series([one.text.zh for one in standing], dtype=pl.String),
             "scored_on": pl.Series([side.day for side, loans in scored for _ in loans], dtype=pl.Date),
-            "default_probability": np.concatenate([one.probability for one in told]),
-            "owed_minor": np.concatenate([one.owed_minor for one in told]).astype(np.int64),
+            "default_probability": np.concatenate([np.zeros(0), *(one.probability for one in told)]),
+            "owed_minor": np.concatenate([np.zeros(0, dtype=np.int64), *(one.owed_minor for one in told)]),
         }
     )
 

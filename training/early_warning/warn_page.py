@@ -73,7 +73,11 @@ def _summary(told: TwoDates, found: Alerts) -> Markup:
         (
             words.GONE,
             counts[Standing.LEFT] + counts[Standing.UNKNOWN] + counts[Standing.CURED],
-            words.GONE_NOTE.filled(left=f"{counts[Standing.LEFT]:,}", unknown=f"{counts[Standing.UNKNOWN]:,}"),
+            (words.GONE_OR_CURED_NOTE if counts[Standing.CURED] else words.GONE_NOTE).filled(
+                cured=f"{counts[Standing.CURED]:,}",
+                left=f"{counts[Standing.LEFT]:,}",
+                unknown=f"{counts[Standing.UNKNOWN]:,}",
+            ),
         ),
     )
     return element(

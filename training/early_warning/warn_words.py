@@ -19,6 +19,10 @@ MEAN = Text(en="mean probability {before}, now {now}", zh="平均概率由{befor
 CAPACITY = Text(en="at most {most} on this list; {waiting} more wait", zh="本清单上限{most}笔；另有{waiting}笔待处理")
 NEW_NOTE = Text(en="{new} not known before, {entered} known", zh="{new}笔首日尚未入账，{entered}笔已知")
 OVERDUE_NOTE = Text(en="cases of collection now, not of this list", zh="已转催收，不在本清单")
+GONE_OR_CURED_NOTE = Text(
+    en="{cured} no longer overdue, {left} ended, {unknown} not known any more",
+    zh="{cured}笔不再逾期，{left}笔终止，{unknown}笔状态未知",
+)
 GONE_NOTE = Text(en="{left} ended, {unknown} not known any more", zh="{left}笔终止，{unknown}笔状态未知")
 
 LEAD = Text(
