@@ -1,6 +1,6 @@
 """The decision log worked through with a challenger, up to what is signed; live traffic is never touched.
 
-Three ways were measured (docs/challengers.md). A thread of the service that scores after the answer takes the lock of
+Three ways were weighed (docs/challengers.md). A thread of the service that scores after the answer takes the lock of
 the interpreter from the champion's next request, and loses what waits when the service is killed; a queue to another
 process costs every request its sending, and a full queue loses decisions or holds up answers. The records hold what was
 asked: a process of its own reads them afterwards, and the service does not know of it.
