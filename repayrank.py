@@ -57,6 +57,8 @@ from training.tuning_verbs import tune
 from training.validation_verbs import validate
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from features.catalog import Catalog
     from features.portfolios import Portfolio
     from features.portfolios.bucketed import Bucket
@@ -1005,7 +1007,9 @@ def shadow(
     outcomes: Annotated[
         Path | None,
         typer.Option(
-            "--outcomes", help="With --compare: FILE.parquet or FILE.csv of score_id, bad and maybe amount_minor."
+            "--outcomes",
+            help="With --compare: FILE.parquet or FILE.csv of score_id, bad and maybe amount_minor; by default what "
+            "`outcomes load` has kept.",
         ),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
@@ -1068,13 +1072,29 @@ def _compare_shadow(
         card=card,
         challenger=chosen,
         bands=[band.name for band in policy.bands],
-        outcomes=None if outcomes is None else read_outcomes(outcomes),
+        outcomes=_kept_outcomes(home, card) if outcomes is None else read_outcomes(outcomes),
         seen_until=last_seen(store, card, {chosen, *pairs.get_column("champion")}),
     )
     if as_json:
         _tell(json.dumps(told.as_dict(), allow_nan=False))
     else:
         show(told)
+
+
+def _kept_outcomes(home: Path, card: str) -> pl.DataFrame | None:
+    """Return what `outcomes load` has kept of a card's decisions; None where it kept nothing."""
+    import polars as pl
+
+    from training.monitoring import outcomes
+    from training.shadow_outcomes import BAD, SCORE_ID
+
+    lines = outcomes.OutcomeStore(home, card).read()
+    if lines.is_empty():
+        return None
+    known = {outcomes.BAD: True, outcomes.GOOD: False}
+    return outcomes.first_known(lines).select(
+        SCORE_ID, pl.col("outcome").replace_strict(known, default=None, return_dtype=pl.Boolean).alias(BAD)
+    )
 
 
 def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:

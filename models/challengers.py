@@ -77,7 +77,7 @@ def challenge(store: ModelStore, card: str, version: str) -> str | None:
             do="name a version that was trained since",
         )
     load_tried(store, card, version)
-    before = _named_or_none(store, card)
+    before = challenger_or_none(store, card)
     pointer = _pointer(store, card)
     with NamedTemporaryFile(dir=pointer.parent, prefix=f".{CHALLENGER}.", delete=False) as stream:
         stream.write(f"{version}\n".encode())
@@ -91,23 +91,23 @@ def challenge(store: ModelStore, card: str, version: str) -> str | None:
 
 def withdraw(store: ModelStore, card: str) -> str | None:
     """Let no version challenge the champion of a card any more, and return the one that did; its pairs stay."""
-    before, pointer = _named_or_none(store, card), _pointer(store, card)
+    before, pointer = challenger_or_none(store, card), _pointer(store, card)
     pointer.unlink(missing_ok=True)
     if pointer.parent.is_dir():
         sync_folder(pointer.parent)
     return before
 
 
-def _pointer(store: ModelStore, card: str) -> Path:
-    return store.root / "models" / card / CHALLENGER
-
-
-def _named_or_none(store: ModelStore, card: str) -> str | None:
+def challenger_or_none(store: ModelStore, card: str) -> str | None:
     """Return what challenges now; a file that cannot be read as a version is replaced, not held against the caller."""
     try:
         return challenger(store, card)
     except ModelRefused:
         return None
+
+
+def _pointer(store: ModelStore, card: str) -> Path:
+    return store.root / "models" / card / CHALLENGER
 
 
 def _mask() -> int:

@@ -220,6 +220,8 @@ def watched(team: Team) -> None:
     assert "0 known before" in told
     team("monitor", *CARD, "--out", team.folder / "watched")
     assert {path.suffix for path in (team.folder / "watched").iterdir()} == {".html", ".json"}
+    judged = team.plain("shadow", *CARD, "--version", 3, "--compare")
+    assert "auc" in json.dumps(judged).lower(), "the challenger of then is compared on what became of the loans"
 
 
 def rolled_back(team: Team, service: Service, body: bytes, before: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from features.errors import RepayrankError
 from models.artefact import canonical
+from models.challengers import challenger_or_none, withdraw
 from models.champions import ConflictingChampion, sync_folder
 from models.store import ModelStore
 from training.principals import account
@@ -76,6 +77,8 @@ def promote(
         raise
     folder = records.placed(waiting, told.generation) or records.folder_of(store, told.card) / str(told.generation)
     say(f"change {told.generation} is made: version {told.version} serves; now the log and MLflow are told")
+    if challenger_or_none(store, told.card) == told.version:
+        withdraw(store, told.card)  # it serves: there is nothing left that it challenges
     finish(store, told.card, post=post, say=say)
     return Promoted(told, folder)
 
