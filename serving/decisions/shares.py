@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from features.tables import BORROWER, declaration
@@ -62,10 +63,16 @@ def put_together(clear: Mapping[str, Any], kept: Iterable[Share], order: Sequenc
         for table, rows in share.items():
             sent.setdefault(table, []).extend(rows)
     for table in {LOANS, ROWS} & sent.keys():
-        # A share has its rows in the order sent, so the rows of a loan take its places one after another.
-        numbered = {places[row[LOAN]].popleft(): row for row in sent[table]}
-        sent[table] = [numbered[number] for number in sorted(numbered)]
+        # A share has its rows in the order sent, so the rows of a loan take its places one after another. Of a loan
+        # that was recorded several times there are more rows than places: they stand together.
+        numbered = [(_next_of(places[row[LOAN]]), row) for row in sent[table]]
+        sent[table] = [row for _, row in sorted(numbered, key=itemgetter(0))]
     told = {key: value for key, value in clear.items() if key != TABLES}
     if TABLES in clear:
         return {**told, TABLES: {table: sent.get(table, []) for table in clear[TABLES]}}
     return {**told, ROWS: sent[ROWS]}
+
+
+def _next_of(places: deque[int]) -> int:
+    """Return the next place of a loan; its last one is there for all rows that are left."""
+    return places.popleft() if len(places) > 1 else places[0]

@@ -203,6 +203,28 @@ def test_a_loan_that_is_sent_twice_is_replayed_in_each_of_its_places(
     assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
 
 
+@pytest.mark.parametrize("path", ["/v1/score", "/v1/rank"])
+def test_a_loan_that_was_recorded_several_times_is_replayed(
+    path: str,
+    recorded: Front,
+    good: dict[str, Any],
+    post: Callable[..., Any],
+    recording: Settings,
+    archive: Any,
+) -> None:
+    loans = good["tables"]["loans"]
+    later = [{**loan, "recorded_at": "2005-09-01T04:00:00+00:00"} for loan in loans]
+    assert not {loan["recorded_at"] for loan in loans} & {loan["recorded_at"] for loan in later}
+    good["tables"]["loans"] = [*loans, *reversed(later), {**loans[1], "recorded_at": "2005-09-02T04:00:00+00:00"}]
+    told = post(recorded, path, good, "several")
+    assert told.status == 200, told.body
+    assert [(one.verdict, one.why, one.decisions) for one in replayed_all(archive())] == [(Verdict.EQUAL, "", 3)]
+    with opened_vault(recording.home) as vault:
+        vault.erase(Name("borrower", loans[1]["borrower_id"]))
+    (left,) = replayed_all(archive())
+    assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 2, 1)
+
+
 def test_an_event_that_nobody_can_read_is_said_once_and_holds_up_no_other(
     recorded: Front, recording: Settings, lines: list[Any], archive: Any
 ) -> None:
