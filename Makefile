@@ -12,7 +12,7 @@ demo: $(READY)
 
 # Everything CI runs: checks that change nothing, then the tests, a file at a time on each of two cores.
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -23,7 +23,7 @@ from training.validation.findings import Verdict
 from training.validation.gathering import of_own_cases
 from training.validation.policy import ValidationPolicy, default_bytes, policy_from
 
-COUNT = int(os.environ.get("REPAYRANK_VALIDATION_CASES", "8"))
+COUNT = int(os.environ.get("REPAYRANK_VALIDATION_CASES", "4"))
 SEED = int(os.environ.get("REPAYRANK_VALIDATION_SEED", "1"))
 CASES = [(KINDS[place % len(KINDS)], SEED + place // len(KINDS)) for place in range(COUNT)]
 SMALL = Size(learning_rate=0.1, max_depth=4, num_leaves=7, min_data_in_leaf=20, lambda_l2=10.0, most_trees=60)
