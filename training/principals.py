@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import unicodedata
 
 from features.errors import UsageError
@@ -16,8 +16,8 @@ LONGEST_NAME = 120
 def account() -> str:
     """Return the operating system's name of whoever runs this process."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in a container
+        return pwd.getpwuid(os.getuid()).pw_name  # not what the environment says: anybody can say that
+    except KeyError:  # a user without a name, as in a container
         return f"user {os.getuid()}"
 
 

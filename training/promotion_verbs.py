@@ -99,7 +99,8 @@ def promoting(posting: Posting) -> Callable[..., None]:
         from training.promotion.policy import read_rules
         from training.promotion.promote import finish, promote, repair
 
-        _require_one(rollback=rollback, history=history, mirror=mirror)
+        _require_one({"--rollback": rollback, "--history": history, "--mirror": mirror})
+        _require_one({"--dry-run": dry_run, "--mirror": mirror})
         require_card(card)
         require_folder(home)
         store = ModelStore(home)
@@ -110,7 +111,7 @@ def promoting(posting: Posting) -> Callable[..., None]:
             return
         read, post = read_rules(rules), posting(state or home)
         if not dry_run:
-            repair(store, named, post=post, say=say, tell=not rollback)
+            repair(store, named, post=post, say=say, tell=not (rollback or mirror))
         if mirror:
             finish(store, named, post=post, say=say, always=True)
             tell(f"version {store.champion(named)} of the {named} card serves, as it did")
@@ -245,11 +246,11 @@ def _words(proposal: Proposal) -> str:
     return f"{proposal.card} card version {proposal.version} serves{place}"
 
 
-def _require_one(*, rollback: bool, history: bool, mirror: bool) -> None:
-    if rollback + history + mirror > 1:
+def _require_one(asked: Mapping[str, bool]) -> None:
+    if sum(asked.values()) > 1:
         raise UsageError(
             "several things at once",
-            where="--rollback, --history, --mirror",
+            where=", ".join(asked),
             expected="one of them",
             do="leave the others out",
         )
@@ -262,4 +263,5 @@ def _missing(option: str, expected: str) -> UsageError:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+    # Reasons, names and labels are the lender's: what stands in brackets is no markup.
+    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, markup=False)

@@ -143,7 +143,7 @@ class Tracker:
     def validation(self, card: str, trained: str) -> Iterator[str]:
         """Open a run for a validation, under the run that trained the version where it is still known; yield its id."""
         known = bool(trained) and _has_run(self.client, trained)
-        tags = {"kind": "validation", "trained_by": trained}
+        tags = {"kind": "validation", "trained_run": trained}
         with self.run(card, tags | ({"mlflow.parentRunId": trained} if known else {})) as run:
             yield run
 

@@ -92,7 +92,7 @@ def test_a_feature_that_moved_by_a_psi_of_0_2_is_named_in_95_of_100_months_of_50
 
 
 @pytest.mark.slow
-def test_scores_whose_calibration_is_off_by_half_are_named_when_they_mature(pool: Pool, policy: MonitoringPolicy):
+def test_scores_whose_calibration_is_a_third_too_low_are_named_when_they_mature(pool: Pool, policy: MonitoringPolicy):
     random = random_for("moved calibration")
 
     def named() -> Iterator[bool]:

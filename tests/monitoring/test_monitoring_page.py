@@ -112,6 +112,38 @@ def test_a_page_of_almost_nothing_says_what_is_not_known(card: FittedCard, watch
     assert not told.alarms
 
 
+def test_a_page_on_which_only_the_scores_could_be_judged_is_made(
+    card: FittedCard, watched: Watched, policy: MonitoringPolicy
+):
+    least = policy.rules.population.least_cases
+    month = watched.decisions.filter(pl.col("observed_on") == pl.col("observed_on").min()).head(least + 5)
+    # Enough decisions, of which too few can still be read.
+    few = month.with_columns(readable=pl.int_range(pl.len()) < least - 1)
+    page = html_page(monitor(card, few, watched.lines.head(0), policy))
+    assert words.NO_FEATURES.zh in page
+
+
+@pytest.mark.parametrize(("currency", "digits"), [("JPY", 0), ("CNY", 2), ("KWD", 3)])
+def test_money_is_told_in_the_units_of_its_currency(
+    card: FittedCard, watched: Watched, policy: MonitoringPolicy, currency: str, digits: int
+):
+    told = monitor(card, watched.decisions.with_columns(currency=pl.lit(currency)), watched.lines, policy)
+    first = told.told["money"][0]["expected_minor"]
+    assert f">{first / 10**digits:,.0f}<" in html_page(told)
+
+
+def test_money_of_several_currencies_has_no_sum(card: FittedCard, watched: Watched, policy: MonitoringPolicy):
+    mixed = watched.decisions.with_columns(
+        currency=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("CNY")).otherwise(pl.lit("JPY"))
+    )
+    assert words.NO_MONEY.zh in html_page(monitor(card, mixed, watched.lines, policy))
+
+
+def test_a_share_of_half_a_per_cent_is_not_told_as_none(told: Monitoring):
+    strict = {**told.told, "policy": {**told.told["policy"], "false_alarm": 0.005}, "alarms": []}
+    assert "0.5%" in html_page(replace(told, told=strict))
+
+
 def test_what_a_break_is_called_cannot_break_the_page(told: Monitoring):
     spoilt = {**told.told, "breaks": [{"on": "2026-01-01", "why": "<script>alert(1)</script>"}]}
     assert "<script" not in html_page(replace(told, told=spoilt))

@@ -94,6 +94,19 @@ def test_loans_that_roll_otherwise_are_named_by_their_stage(
     assert {of for kind, of in found if kind == "rolls"} >= {f"M1 → {MONTH}", f"M2 → {MONTH}"}
 
 
+def test_loans_of_which_nobody_knows_how_late_they_are_have_not_gone(
+    card: FittedCard, watched: Watched, policy: MonitoringPolicy
+):
+    unknown = pl.when(ODD).then(None).otherwise(column("months_overdue_now")).alias(FEATURE + "months_overdue_now")
+    book = in_month(watched, SPOILT, unknown)
+    assert not [of for kind, of in alarms(card, book, policy) if kind == "rolls"]
+    into = [one for one in monitor(card, book.decisions, book.lines, policy).told["rolls"] if one["month"] == MONTH]
+    (told,) = into
+    assert told["stages"][-1] == "not scored"
+    assert told["actual"][-1] == 0
+    assert 0 < sum(told["actual"]) < sum(told["before"]) * 2
+
+
 def test_other_code_and_a_table_that_is_not_sent_any_more_are_named(
     card: FittedCard, watched: Watched, policy: MonitoringPolicy
 ):

@@ -12,10 +12,10 @@ from planted_faults import CARD, part_of
 
 from features.portfolios import Portfolio
 from features.words import Text
-from models import risk_model
 from models.cards import card_of
 from models.risk_model import Size
 from models.store import ModelStore
+from training import fitting
 from training.model_card.card import ModelCard
 from training.model_card.write import Written
 from training.train import train
@@ -41,7 +41,7 @@ def made(tmp_path_factory, book) -> Path:
         # A card of a few checks has gaps, and is not what is tried here.
         patch.setattr(validating, "write_beside", lambda *_: Written({}, ModelCard(Text(en="x", zh="x"), ())))
         for seed, size, hold_out in ((0, SMALL, 0.0), (1, SMALL, 0.0), (2, SMALL, 0.3)):
-            patch.setattr(risk_model, "sizes_for", lambda _, size=size: (size,))
+            patch.setattr(fitting, "sizes_for", lambda _, size=size: (size,))
             train(book, card_of(book, CARD), home, seed=seed, hold_out=hold_out, by="Model Team")
         for version in ("2", "3"):
             validate(book, CARD, home, by="model validation", version=version)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 import time
 from pathlib import Path
@@ -100,6 +102,7 @@ def test_a_promotion_and_its_rollback_are_told_in_words_and_in_the_history(comma
         (("--card", CARD, "--version", "2", "--by", "x", "--without-swap-sets"), 2, "where     --reason"),
         (("--rollback", "--card", CARD, "--by", "x"), 2, "where     --reason"),
         (("--rollback", "--history", "--card", CARD), 2, "several things at once"),
+        (("--mirror", "--dry-run", "--card", CARD), 2, "where     --dry-run, --mirror"),
         (("--by", "x", "--version", "2"), 2, "where     --card"),
         ((*WORDS[:-1], "model TEAM", "--version", "2"), 12, "who promotes the version also trained it"),
         ((*WORDS, "--version", "2", "--expected", "7"), 12, "change 1 made version 1 the champion"),
@@ -113,6 +116,30 @@ def test_what_may_not_be_is_refused_by_name_and_changes_nothing(command, store, 
     told, _, err = command("promote", *words)
     assert (told, said in err) == (code, True), err
     assert tree(store.root) == before
+
+
+def test_a_reason_in_brackets_is_told_as_it_was_given(command):
+    reason = "see [ticket 4711] [/monitoring] now"
+    assert command("promote", *WORDS, "--version", "2")[0] == 0
+    assert command("promote", *BACK[:-1], reason)[0] == 0
+    code, out, err = command("promote", "--history", "--card", CARD)
+    assert code == 0, err
+    assert reason in out
+
+
+def test_the_account_of_a_change_is_not_what_the_environment_says(command, store, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody else")
+    assert command("promote", *WORDS, "--version", "2")[0] == 0
+    ((_, kept),) = records(store, CARD)
+    assert kept.account == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_mlflow_is_told_once_by_a_mirror(command, monkeypatch):
+    told = []
+    monkeypatch.setattr(promoting, "_mirror", lambda *_: told.append(1))
+    assert command("promote", "--mirror", "--card", CARD)[0] == 0
+    assert told == [1]
 
 
 def test_a_promotion_without_swap_sets_says_why(command, store):

@@ -7,7 +7,7 @@ that matured in it. Of quiet months, no more than the policy's share raises any 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,10 +15,9 @@ import numpy as np
 import polars as pl
 
 from features.errors import DataRefused, UsageError
-from features.words import Text
 from models.fitted_card import FittedCard
 from training.monitoring.alarms import Test, judged
-from training.monitoring.drift import Drift, drifts
+from training.monitoring.drift import drifts
 from training.monitoring.months import Month, months
 from training.monitoring.outcomes import first_known
 from training.monitoring.policy import MonitoringPolicy
@@ -30,7 +29,6 @@ from training.monitoring.work import churn, money, overrides
 
 FORMAT = "repayrank-monitoring/1"
 FEATURE = "feature."
-NAMED = {"(score)": Text(en="score", zh="评分")}
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,8 @@ def monitor(
             do="name a version that decided with --reference, or the home of the service with --home",
         )
     outcomes = first_known(lines.filter(pl.col("known_on") <= day))
-    found = _found(card, months(own, policy), months(seen, policy), outcomes, policy, day)
+    by_month = months(own, policy)
+    found = _found(card, by_month, months(seen, policy), outcomes, policy, day)
     watched = month or max(found.tests)
     if watched not in found.tests:
         raise UsageError(
@@ -99,10 +98,10 @@ def monitor(
             expected=f"a month such as {max(found.tests)}",
             do="name another, or leave it out for the latest",
         )
-    labels = {feature.name: feature.label for feature in card.catalog} | NAMED
+    labels = {feature.name: feature.label for feature in card.catalog}
     alarms = {name: [one for one in tests if one.alarm] for name, tests in found.tests.items()}
     mature = {one["name"] for one in found.vintages if one["state"] == State.MATURE.value}
-    cases = [one.cases for one in months(own, policy) if one.name in mature]
+    cases = [one.cases for one in by_month if one.name in mature]
     told = {
         "format": FORMAT,
         "card": card.card.name,
@@ -241,7 +240,7 @@ def _found(
 
 def _fact(test: Test) -> Test:
     """Return what chance cannot make as an alarm where it is large enough to matter."""
-    return Test(**{**vars(test), "adjusted": test.p_value, "alarm": test.value >= test.at_least})
+    return replace(test, adjusted=test.p_value, alarm=test.value >= test.at_least)
 
 
 def _values(card: FittedCard, month: Month) -> dict[str, np.ndarray]:
@@ -270,6 +269,3 @@ def _latest(decisions: pl.DataFrame, lines: pl.DataFrame) -> date:
 def _currency(decisions: pl.DataFrame) -> str:
     found = decisions.get_column("currency").drop_nulls().unique().to_list()
     return str(found[0]) if len(found) == 1 else ""
-
-
-__all__ = ["Count", "Drift", "Monitoring", "monitor"]

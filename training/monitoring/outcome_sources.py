@@ -48,11 +48,13 @@ class Sent:
     ----------
     rows : of each the columns of a stored line, `observed_on` and `row`
     without_decision : rows of whose loan or score id no decision is on record
+    not_in_book : decisions on loans that the book does not have, or whose borrowers were erased
     not_known_yet : decisions of which the book cannot know the outcome yet
     """
 
     rows: pl.DataFrame
     without_decision: int = 0
+    not_in_book: int = 0
     not_known_yet: int = 0
 
 
@@ -106,7 +108,7 @@ def from_book(book: Portfolio, card: Card, decisions: pl.DataFrame, *, as_of: da
     ended = ended if as_of is None else ended.filter(pl.col(KNOWN_ON) <= as_of)
     ended = _with_sent(book, card, ended)
     if ended.is_empty():
-        return Sent(pl.DataFrame(schema=_SENT), decisions.height - here.height, here.height)
+        return Sent(pl.DataFrame(schema=_SENT), not_in_book=decisions.height - here.height, not_known_yet=here.height)
     cases = ended.select("loan_id", "observed_on").unique(maintain_order=True)
     history = History.as_of(cases, book.tables, zone=book.zone, allocation=book.allocation)
     members = with_ended_windows(book, card, history).members
@@ -121,7 +123,11 @@ def from_book(book: Portfolio, card: Card, decisions: pl.DataFrame, *, as_of: da
     )  # fmt: skip
     absent = {name: pl.lit(None, LINE[name]).alias(name) for name in SAID if name not in lines.columns}
     rows = lines.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64), *absent.values())
-    return Sent(rows.select(*_SENT), decisions.height - here.height, here.height - lines.height)
+    return Sent(
+        rows.select(*_SENT),
+        not_in_book=decisions.height - here.height,
+        not_known_yet=here.height - lines.height,
+    )
 
 
 _SENT = {"row": pl.Int64(), "observed_on": pl.Date(), **LINE}

@@ -9,8 +9,9 @@ from typing import Any
 from features.words import Text
 from training.markup import Markup, both, element
 from training.monitoring import words
+from training.monitoring.drift import SCORE
 from training.monitoring.monitor import Monitoring
-from training.monitoring.page_features import features, forms, month_list
+from training.monitoring.page_features import features, forms, month_list, percent
 from training.monitoring.page_results import money, rolls, vintages
 from training.monitoring.page_work import overrides, work
 from training.report_layout import page as whole_page
@@ -63,7 +64,7 @@ def _tiles(told: Mapping[str, Any]) -> Iterator[Markup]:
     yield _tile(words.CASES, f"{sum(month['cases'] for month in months):,}", note)
     tests = told["judged"][told["month"]]["tests"]
     yield _tile(words.ALARMS, str(len(told["alarms"])), words.OF_TESTS.filled(tests=tests))
-    score = next((month["drifts"]["(score)"] for month in months[::-1] if "(score)" in month["drifts"]), None)
+    score = next((month["drifts"][SCORE] for month in months[::-1] if SCORE in month["drifts"]), None)
     if score is None:
         yield _tile(words.SCORE_PSI, "–", words.NOT_JUDGED)
     else:
@@ -106,13 +107,13 @@ def _findings(told: Mapping[str, Any]) -> Iterator[Text]:
     for alarm in told["alarms"]:
         yield Text(**alarm["words"])
     if not told["alarms"]:
-        yield words.QUIET.filled(share=f"{told['policy']['false_alarm']:.0%}")
+        yield words.QUIET.filled(share=percent(told["policy"]["false_alarm"]))
     watched = [month for month in told["months"] if month["month"] == told["month"]]
     for month in watched:
         if month["held_against"] is not None:
             said = words.AFTER_BREAK if told["reference"]["has_population"] else words.STANDS_IN
             yield said.filled(month=month["held_against"])
-        elif not month["judged"]:
+        if not month["judged"] and not month["stands_in"]:
             yield words.FEW.filled(least=told["policy"]["least_cases"])
 
 

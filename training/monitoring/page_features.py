@@ -8,12 +8,17 @@ from typing import Any
 from features.words import Text
 from training.markup import Markup, both, element
 from training.monitoring import plots, words
+from training.monitoring.drift import SCORE
 from training.plot_style import svg
 from training.report_layout import caption, drawing, section, table
 
 FEATURES_DRAWN, MONTHS_DRAWN, FEATURES_LISTED = 20, 24, 15
-SCORE = "(score)"
 MOST_SAID = 3
+
+
+def percent(share: float) -> str:
+    """Return a share as a policy states it: 0.005 is no 0 %."""
+    return f"{100 * share:g}%"
 
 
 def month_list(told: Mapping[str, Any]) -> Markup:
@@ -21,7 +26,7 @@ def month_list(told: Mapping[str, Any]) -> Markup:
     months = told["months"][-MONTHS_DRAWN:]
     drawn = any(SCORE in month["drifts"] for month in months)
     picture = svg(plots.psi_by_month(months), "psi") if drawn else ""
-    said = words.PSI_CAPTION.filled(share=f"{told['policy']['false_alarm']:.0%}")
+    said = words.PSI_CAPTION.filled(share=percent(told["policy"]["false_alarm"]))
     figure = [element("figure", drawing(picture, said), caption(said))] if drawn else []
     heads = (words.MONTH_HEAD, words.LOANS, words.PSI, words.MOST, words.TESTS, words.SAID)
     rows = [_without_decisions(name, one) for name, one in reversed(_later(told))]
@@ -82,9 +87,9 @@ def _row(name: str, loans: str, psi: str, moved: Markup, tests: str, said: list[
 def features(told: Mapping[str, Any]) -> Markup:
     """Return where features moved, and by how much in the month watched."""
     months = [month for month in told["months"][-MONTHS_DRAWN:] if month["drifts"]]
-    if not months:
-        return section(words.FEATURES, element("p", both(words.NO_FEATURES)))
     names = {name for month in months for name in month["drifts"]} - {SCORE}
+    if not names:
+        return section(words.FEATURES, element("p", both(words.NO_FEATURES)))
     furthest = {name: max(month["drifts"].get(name, {"beyond": 0.0})["beyond"] for month in months) for name in names}
     chosen = sorted(names, key=lambda name: (-furthest[name], name))[:FEATURES_DRAWN]
     labels = [_short(told["labels"][name]["en"]) for name in chosen]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from features.words import Text
+from features.words import Text, minor_digits
 from training.markup import Markup, both, element
 from training.monitoring import plots, words
 from training.monitoring.rolls import GONE
 from training.monitoring.vintages import State
 from training.plot_style import svg
-from training.report_layout import caption, drawing, rounded, section, table
+from training.report_layout import caption, drawing, section, table
 
 
 def vintages(told: Mapping[str, Any]) -> Markup:
@@ -79,9 +79,10 @@ def _interval(one: Mapping[str, Any], name: str) -> str:
 def money(told: Mapping[str, Any]) -> Markup:
     """Return the money expected against the money that came."""
     tenths, currency = told["money"], told["currency"]
-    if not tenths:
+    if not tenths or not currency:  # amounts of several currencies have no sum
         return section(words.MONEY, element("p", both(words.NO_MONEY)))
-    said = words.MONEY_CAPTION.filled(currency=currency or "–")
+    unit = 10 ** minor_digits(currency)
+    said = words.MONEY_CAPTION.filled(currency=currency)
     heads = (words.TENTH, words.LOANS, words.EXPECTED, words.COLLECTED, words.RATIO)
     rows = [
         element(
@@ -91,8 +92,8 @@ def money(told: Mapping[str, Any]) -> Markup:
                 element("td", figure, class_="number")
                 for figure in (
                     f"{one['loans']:,}",
-                    rounded(one["expected_minor"], ""),
-                    rounded(one["collected_minor"], ""),
+                    f"{one['expected_minor'] / unit:,.0f}",
+                    f"{one['collected_minor'] / unit:,.0f}",
                     f"{one['collected_minor'] / one['expected_minor']:.2f}" if one["expected_minor"] else "–",
                 )
             ],
@@ -101,7 +102,7 @@ def money(told: Mapping[str, Any]) -> Markup:
     ]
     return section(
         words.MONEY,
-        element("figure", drawing(svg(plots.money_by_tenth(tenths), "money"), said), caption(said)),
+        element("figure", drawing(svg(plots.money_by_tenth(tenths, unit), "money"), said), caption(said)),
         table(heads, rows, class_="figures", plain=("", *("number",) * 4)),
     )
 

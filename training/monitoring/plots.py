@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from training.monitoring.drift import SCORE
 from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes, write_lines
 
 ALARM, UNKNOWN = "#b3261e", "#eef0f2"
@@ -22,7 +23,7 @@ MOST_NAMED = 12
 def psi_by_month(months: Sequence[Mapping[str, Any]]) -> Figure:
     """Return the index of the scores by month, over what chance makes; months with an alarm of it are red."""
     figure, axes = blank(WIDE, LOW)
-    drifts = [month["drifts"].get("(score)") for month in months]
+    drifts = [month["drifts"].get(SCORE) for month in months]
     for place, (month, drift) in enumerate(zip(months, drifts, strict=True)):
         if drift is not None:
             alarmed = any(alarm["kind"] == "scores" for alarm in month["alarms"])
@@ -84,15 +85,15 @@ def auc_by_vintage(vintages: Sequence[Mapping[str, Any]], reference: float | Non
     return figure
 
 
-def money_by_tenth(tenths: Sequence[Mapping[str, Any]], minor: float = 100.0) -> Figure:
-    """Return the money expected and the money that came, tenth by tenth, in whole units."""
+def money_by_tenth(tenths: Sequence[Mapping[str, Any]], unit: int) -> Figure:
+    """Return the money expected and the money that came, tenth by tenth; a unit has so many minor ones."""
     figure, axes = blank(WIDE, LOW)
     places = np.arange(1, len(tenths) + 1)
     for shift, name, colour, label in (
         (-0.2, "expected_minor", MUTED, "expected"),
         (0.2, "collected_minor", ACCENT, "collected"),
     ):
-        axes.bar(places + shift, [one[name] / minor for one in tenths], width=0.38, color=colour, label=label)
+        axes.bar(places + shift, [one[name] / unit for one in tenths], width=0.38, color=colour, label=label)
     axes.set_xticks(places)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc="upper right")

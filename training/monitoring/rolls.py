@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -76,6 +76,9 @@ def _moves(before: Month, after: Month, rules: Written) -> Migration | None:
     if first is None or then is None:
         return None
     both = first.join(then, on="loan", how="left", suffix="_then", maintain_order="left")
+    # A loan that was scored again and whose stage is not known has not gone: it tells of no move.
+    scored_again = pl.col("loan").is_in(after.cases.get_column("loan").drop_nulls().implode())
+    both = both.filter(pl.col("stage_then").is_not_null() | ~scored_again)
     if both.get_column("stage_then").null_count() == both.height:
         return None
     names = (*Buckets(rules.rolls.last_days).names, GONE)
@@ -86,13 +89,12 @@ def _moves(before: Month, after: Month, rules: Written) -> Migration | None:
 
 def _stages(month: Month, rules: Written) -> pl.DataFrame | None:
     """Return the stage of each loan of which it is known; None where the card does not read it."""
-    if DAYS in month.cases.columns:
-        days = pl.col(DAYS)
-    elif MONTHS in month.cases.columns:
-        days = pl.col(MONTHS) * DAYS_IN_MONTH
-    else:
+    told = {DAYS: pl.col(DAYS), MONTHS: pl.col(MONTHS) * DAYS_IN_MONTH}
+    there = [days for name, days in told.items() if name in month.cases.columns]
+    if not there:
         return None
-    known = month.cases.select("loan", days=days).drop_nulls()
+    # Versions that served in one month may read it in days or in months.
+    known = month.cases.select("loan", days=pl.coalesce(there)).drop_nulls()
     if known.is_empty():
         return None
     stages = Buckets(rules.rolls.last_days).of(known.get_column("days")).cast(pl.String)
@@ -119,8 +121,8 @@ def _rolled(month: str, moves: Migration, earlier: Sequence[Migration], rules: W
         reached = forecast(Migration(moves.categories, pooled, amounts, amounts.sum(axis=1)), start, 1, realised=True)
     except TooFew:
         return told, tests
-    bounds = {name: tuple(getattr(reached, name).tolist()) for name in ("expected", "low", "high")}
-    return Rolled(**{**vars(told), **bounds}), tests
+    expected, low, high = (tuple(bound.tolist()) for bound in (reached.expected, reached.low, reached.high))
+    return replace(told, expected=expected, low=low, high=high), tests
 
 
 def _test(month: str, stage: str, before: np.ndarray, after: np.ndarray, rules: Written) -> Test:

@@ -32,7 +32,7 @@ LATEST_AUC = Text(en="AUC, latest mature vintage", zh="最近成熟批次AUC")
 OF_REFERENCE = Text(en="reference {auc}", zh="基准{auc}")
 LISTS = Text(en="Work list changed", zh="工作清单变动")
 OF_LISTS = Text(
-    en="of the first {share}, from list to list; {lists} lists", zh="前{share}逐单变动的中位数；共{lists}份清单"
+    en="median, of the first {share}, from list to list; {lists} lists", zh="前{share}逐单变动的中位数；共{lists}份清单"
 )
 ONE_LIST = Text(en="all decisions are of one day", zh="全部决策同属一日")
 OTHER_VERSION = Text(en="{count} decisions were made by other versions", zh="另有{count}笔决策由其他版本作出")
@@ -140,8 +140,9 @@ MONEY_CAPTION = Text(
     zh="全部成熟批次合并，按预期回款由高到低十等分（{currency}）。",
 )
 NO_MONEY = Text(
-    en="Not known: it takes a card that expects recoveries, and mature outcomes that say what came back.",
-    zh="未知：需要评分卡给出预期回款，且成熟结果载明实际回款。",
+    en="Not known: it takes a card that expects recoveries, loans of one currency, and mature outcomes that say what "
+    "came back.",
+    zh="未知：需要评分卡给出预期回款、借据币种单一，且成熟结果载明实际回款。",
 )
 TENTH = Text(en="tenth", zh="十分位")
 EXPECTED = Text(en="expected", zh="预期")
@@ -181,7 +182,7 @@ CHURN_CAPTION = Text(
 NO_CHURN = Text(en="Not known: all decisions are of one observation date.", zh="未知：全部决策同属一个观察日。")
 FROM = Text(en="from", zh="自")
 TO = Text(en="to", zh="至")
-CHANGED = Text(en="changed among the first", zh="首位变动")
+CHANGED = Text(en="changed among the first", zh="优先部分变动占比")
 BOTH = Text(en="on both lists", zh="两表共有")
 CORRELATION = Text(en="rank correlation", zh="秩相关")
 OVERRIDES = Text(en="Decided otherwise by people", zh="人工调整")

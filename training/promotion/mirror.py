@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.store import ModelStore
+from training.principals import TRAINED_BY
 from training.promotion import record as records
 from training.promotion.record import Record
 
@@ -28,7 +29,7 @@ def mirror_record(store: ModelStore, folder: Path, told: Record) -> None:
         "before": told.before or "",
         "generation": str(told.generation),
         "promoted_by": told.by,
-        "trained_by": told.trained_by,
+        TRAINED_BY: told.trained_by,
         "validated_by": told.validated_by,
         "reason": told.reason,
         "at": told.at,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from features.errors import ModelRefused, UsageError
@@ -17,7 +15,7 @@ from models.store import ModelStore
 from models.trial import load_tried
 from training.principals import TRAINED_BY, alike, named
 from training.promotion.policy import PromotionRules
-from training.promotion.record import Kind, took_effect
+from training.promotion.record import Kind, digest_of, took_effect
 from training.validation.result import RESULT, Result
 from training.validation.standing import folder_of, require_passed, standing
 
@@ -114,7 +112,7 @@ def promotion(
         reason=why_ or f"validated by {own.by} on {own.at[:10]}: {own.verdict.text.en}",
         trained_by=trained_by,
         own=own,
-        validation=_sha256(folder_of(store, card, version) / RESULT),
+        validation=digest_of((folder_of(store, card, version) / RESULT).read_bytes()),
         rules=rules,
         sets=sets,
         portfolio=portfolio,
@@ -149,7 +147,7 @@ def rollback(
     history = took_effect(store, card)
     last = history[-1] if history else None
     by_hand = last is None or last.version != now.version
-    before = (None if last is None else last.version) if by_hand else last.before if last is not None else None
+    before = None if last is None else last.version if by_hand else last.before
     chosen = version or before
     served = [line for line in history if line.version == chosen]
     if chosen is None or not served or chosen == now.version:
@@ -177,7 +175,7 @@ def rollback(
         reason=why_,
         trained_by=str(fitted.provenance.get(TRAINED_BY, "")),
         own=known,
-        validation="" if known is None else _sha256(folder_of(store, card, chosen) / RESULT),
+        validation="" if known is None else digest_of((folder_of(store, card, chosen) / RESULT).read_bytes()),
         rules=rules,
         undoes=None if last is None or by_hand else last.generation,
         undone_by="" if last is None or by_hand else last.by,
@@ -302,7 +300,3 @@ def _reason(reason: str, *, needed: bool) -> str:
             do="say why, for the record",
         )
     return told
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
