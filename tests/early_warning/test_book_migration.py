@@ -22,7 +22,7 @@ from training.early_warning.book_state import STATES, book_state, joined
 from training.early_warning.by_scores import by_scores, score_moves
 from training.early_warning.categories import read_category_policy
 from training.early_warning.forecasting import BookMigration, book_migration, dates_between, months_from
-from training.early_warning.migrating import IN_BOOK, by_markov, moves, npl_ratio, places, row_shares
+from training.early_warning.migrating import IN_BOOK, by_markov, moves, npl_ratio, places, rolled_down, row_shares
 from training.early_warning.migration_page import migration_page, summary
 from training.early_warning.migration_table import migration_table, plain
 from training.statistics.inputs import TooFew
@@ -212,6 +212,18 @@ def test_a_category_that_holds_money_now_and_held_none_before_has_no_forecast():
         by_markov(moves(rows.filter(pl.col("before") != "loss")), rows)
 
 
+def test_a_loan_that_left_has_not_rolled_down():
+    rows = pl.DataFrame(
+        {
+            "before": ["normal"] * 10,
+            "after": ["normal"] * 6 + ["special_mention"] + ["written_off"] + ["left"] * 2,
+            "owed_minor": [100] * 10,
+        }
+    )
+    told = rolled_down(moves(rows))["normal"]
+    assert told.share == pytest.approx(0.2)
+
+
 def test_dates_are_month_ends_where_the_last_one_is():
     assert dates_between(date(2024, 1, 1), date(2024, 3, 31), 1) == (
         date(2024, 1, 31),
@@ -238,6 +250,24 @@ def test_amounts_of_two_currencies_are_not_added_up(part):
     mixed = replace(part, tables=replace(part.tables, loans=loans))
     with pytest.raises(DataRefused, match="2 currencies"):
         book_migration(mixed, read_category_policy(None), date(2005, 6, 30), LAST)
+
+
+def test_a_product_that_has_run_off_is_told_without_what_came(part):
+    gone = part.tables.loans.get_column("loan_id").unique().sort().head(20)
+    theirs = pl.col("loan_id").is_in(gone.implode())
+    kind = part.tables.loans.schema["product"]
+    loans = part.tables.loans.with_columns(
+        product=pl.when(theirs).then(pl.lit("instalment").cast(kind)).otherwise("product")
+    )
+    statements = part.tables.statements.filter(~theirs | (pl.col("statement_on") <= FIRST))
+    book = replace(part, tables=replace(part.tables, loans=loans, statements=statements))
+    found = book_migration(book, read_category_policy(None), FIRST, LAST)
+    by_name = {one.product: one for one in found.products}
+    assert by_name["instalment"].held[:IN_BOOK].sum() == 0
+    assert by_name["instalment"].came is None
+    assert by_name["revolving"].came is not None
+    json.dumps(plain(found), allow_nan=False)
+    migration_page(found)
 
 
 def test_page_table_and_data_say_the_same_in_both_languages_and_what_they_are_not(told):

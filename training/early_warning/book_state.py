@@ -39,7 +39,6 @@ class BookState:
     """
 
     day: date
-    history: History
     rows: pl.DataFrame
 
     @cached_property
@@ -82,7 +81,6 @@ def book_state(book: Portfolio, policy: CategoryPolicy, day: date) -> BookState:
     gone = pl.col("state").is_in([WRITTEN_OFF, LEFT])
     return BookState(
         day,
-        history,
         rows.select(
             "loan_id",
             pl.col("product").cast(pl.String),
@@ -141,13 +139,13 @@ def _restructured(history: History, policy: CategoryPolicy, day: date) -> pl.Dat
 def joined(before: BookState, after: BookState) -> pl.DataFrame:
     """Return the loans that were in the book at the first date with their states at both; unknown ones are left out.
 
-    Columns `loan_id`, `product`, `owed_minor` (at the first date), `before`, `after`, `owed_after`.
+    Columns `loan_id`, `product`, `owed_minor` (at the first date), `before`, `after`.
     """
     gone = [WRITTEN_OFF, LEFT, UNKNOWN]
     first = before.rows.filter(pl.col("state").is_in(gone).not_())
-    last = after.rows.select("loan_id", after="state", owed_after="owed_minor")
+    last = after.rows.select("loan_id", after="state")
     rows = first.join(last, on="loan_id", how="inner", maintain_order="left").filter(pl.col("after") != UNKNOWN)
-    return rows.select("loan_id", "product", "currency", "owed_minor", "after", "owed_after", before="state")
+    return rows.select("loan_id", "product", "currency", "owed_minor", "after", before="state")
 
 
 def money_by_state(rows: pl.DataFrame, state: str, owed: str) -> npt.NDArray[np.float64]:

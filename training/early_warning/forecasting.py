@@ -15,7 +15,6 @@ import polars as pl
 from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
 from models.assessment import assess_matrix, mixed_currencies
-from models.exposure import at_risk
 from models.fitted_card import FittedCard
 from models.policy import Policy
 from models.risk_model import Floats
@@ -32,7 +31,7 @@ from training.early_warning.migrating import (
     places,
     row_shares,
 )
-from training.early_warning.two_dates import require_in_order
+from training.early_warning.two_dates import require_in_order, side
 from training.statistics.inputs import TooFew
 from training.statistics.intervals import CONFIDENCE, Interval, reach
 from training.statistics.migration import Migration
@@ -170,7 +169,7 @@ def book_migration(
     for day in known:
         say(f"the book on {day}")
         states.append(book_state(book, policy, day))
-    scored = [{} if scale is None else _scores(state, cards, scale, say) for state in states[: len(days)]]
+    scored = [{} if scale is None else _scores(book, day, cards, scale, say) for day in days]
     products = sorted(set(states[len(days) - 1].rows.get_column("product")))
     told = tuple(
         one for product in products if (one := _of_product(product, policy, days, states, scored, seed)) is not None
@@ -195,17 +194,17 @@ def book_migration(
 
 
 def _scores(
-    state: BookState, cards: Sequence[FittedCard], scale: Policy, say: Callable[[str], None]
+    book: Portfolio, day: date, cards: Sequence[FittedCard], scale: Policy, say: Callable[[str], None]
 ) -> dict[str, float]:
     """Return the calibrated log-odds of each loan that one of the cards is for."""
     told: dict[str, float] = {}
     for card in cards:
-        members = state.history.of(pl.Series(card.card.members(state.history), dtype=pl.Boolean))
-        if not len(members.cases):
+        one = side(book, card.card, day, card.catalog, card.allocation)
+        if not one.places:
             continue
-        say(f"the {card.card.name} card scores {len(members.cases):,} loans of {state.day}")
-        assessed = assess_matrix(card.catalog.values(members), at_risk(members), card, scale)
-        told |= dict(zip(members.loan_ids, assessed.calibrated_log_odds.tolist(), strict=True))
+        say(f"the {card.card.name} card scores {len(one.places):,} loans of {day}")
+        assessed = assess_matrix(one.matrix, one.money, card, scale)
+        told |= dict(zip(one.members.loan_ids, assessed.calibrated_log_odds.tolist(), strict=True))
     return told
 
 
@@ -238,10 +237,9 @@ def _of_product(
         )
         by_score, line = by_scores(rows, score, now, _of(now, scored[-1]), seed=seed)
     came = None
-    if len(states) > len(days) and markov is not None:
-        after = states[-1].rows.select("loan_id", after="state")
-        paired = now.join(after, on="loan_id", how="inner", maintain_order="left").filter(pl.col("after") != "unknown")
-        first, last = places(paired.get_column("state")), places(paired.get_column("after"))
+    if len(states) > len(days) and markov is not None and now.height:
+        paired = joined(states[-2], states[-1]).filter(pl.col("product") == product)
+        first, last = places(paired.get_column("before")), places(paired.get_column("after"))
         actual = money_by_state(paired, "after", "owed_minor")
         by_row = missed(markov, actual, row_shares(told)[first, last])
         by_line = None
@@ -261,7 +259,7 @@ def _of_product(
         product,
         str(now.get_column("currency")[0]) if now.height else "",
         policy.rule(product, days[-1]),
-        in_force(policy.rule(product, days[0]), days),
+        in_force(policy.rule(product, days[-1]), days),
         told,
         held,
         np.bincount(places(now.get_column("state")), minlength=len(STATES)).astype(np.float64),

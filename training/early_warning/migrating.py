@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from models.risk_model import Floats
 from training.early_warning.book_state import STATES, money_by_state
 from training.early_warning.categories import NON_PERFORMING, Category
 from training.statistics.intervals import CONFIDENCE, Interval
-from training.statistics.migration import Migration, held_later, migration
+from training.statistics.migration import Migration, Roll, held_later, migration, roll_rates
+from training.statistics.segments import NotJudged
 
 IN_BOOK = len(Category)
 """The first so many states are categories: what they hold is the denominator of the NPL ratio."""
@@ -46,6 +47,15 @@ def moves(rows: pl.DataFrame) -> Migration:
         STATES,
         rows.get_column("owed_minor").cast(pl.Float64).to_numpy(),
     )
+
+
+def rolled_down(told: Migration) -> dict[str, Roll | NotJudged]:
+    """Return the share of each category that moved to a worse one or was written off; a loan that left did neither."""
+    cases, amount = told.cases.copy(), told.amount.copy()
+    for moved in (cases, amount):
+        np.fill_diagonal(moved, moved.diagonal() + moved[:, -1])
+        moved[:, -1] = 0
+    return roll_rates(replace(told, cases=cases, amount=amount))
 
 
 def npl_ratio(held: Floats) -> float:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from features.words import Text
 from training.early_warning import migration_words as words
+from training.early_warning.alert_policy import POINTS_A_UNIT
 from training.early_warning.book_state import STATE_NAMES, STATES
 from training.early_warning.categories import STATUS
 from training.early_warning.forecasting import BookMigration, Came, ProductMigration, last_observed
-from training.early_warning.migrating import IN_BOOK, Missed, NplForecast
-from training.early_warning.warn_page import SHORT_HASH, tile
+from training.early_warning.migrating import IN_BOOK, Missed, NplForecast, rolled_down
+from training.early_warning.warn_page import sourced, tile
 from training.markup import Markup, both, element, joined
+from training.report_grounds import SHORT_HASH
 from training.report_layout import caption, page, rounded, section, table
-from training.statistics.migration import Roll, roll_rates
+from training.statistics.migration import Roll
 
 RATIO = ".2%"
-POINTS = 100
-"""Percentage points of a share of 1."""
 
 
 def migration_page(told: BookMigration) -> str:
@@ -29,7 +29,7 @@ def summary(told: BookMigration) -> list[Text]:
     said = []
     for one in told.products:
         if one.markov is None:
-            said.append(words.NO_FORECAST.filled(why=one.why_not))
+            said.append(words.NO_FORECAST.filled(product=words.PRODUCTS[one.product]))
             continue
         text = words.SUMMARY.filled(
             product=words.PRODUCTS[one.product],
@@ -73,7 +73,10 @@ def _product(told: BookMigration, one: ProductMigration) -> list[Markup]:
     parts = [section(title, tiles), _matrix(told, one)]
     if one.markov is None:
         parts.append(
-            section(words.HELD.filled(day=str(told.next_on)), both(words.NO_FORECAST.filled(why=one.why_not), "p"))
+            section(
+                words.HELD.filled(day=str(told.next_on)),
+                both(words.NO_FORECAST.filled(product=words.PRODUCTS[one.product]), "p"),
+            )
         )
     else:
         parts += [_held(told, one, one.markov), _backtest(told, one)]
@@ -100,13 +103,13 @@ def _bounds(forecast: NplForecast, now: float) -> Text:
     return words.BOUNDS.filled(
         low=format(forecast.ratio_bounds.low, RATIO),
         high=format(forecast.ratio_bounds.high, RATIO),
-        change=f"{POINTS * (forecast.ratio - now):+.2f}",
+        change=f"{POINTS_A_UNIT * (forecast.ratio - now):+.2f}",
     )
 
 
 def _matrix(told: BookMigration, one: ProductMigration) -> Markup:
     steps = len(told.dates) - 1
-    rolls = roll_rates(one.moves)
+    rolls = rolled_down(one.moves)
     heads = (words.FROM, words.LOANS, *(STATE_NAMES[name] for name in STATES), words.ROLLED)
     rows = []
     for row, name in enumerate(STATES[:IN_BOOK]):
@@ -120,7 +123,7 @@ def _matrix(told: BookMigration, one: ProductMigration) -> Markup:
         rows.append(_row(STATE_NAMES[name], f"{loans:,}", *shares, "–" if row == IN_BOOK - 1 else rolled))
     figures = table(heads, rows, class_="figures", plain=("",) + ("number",) * (len(heads) - 1))
     lead = words.MATRIX_LEAD.filled(steps=steps)
-    title = words.MATRIX.filled(count=words.MONTH if steps == 1 else words.MONTHS.filled(count=steps))
+    title = words.MATRIX.filled(first=str(told.dates[0]), last=str(told.dates[-1]))
     return section(title, element("p", both(lead), class_="lead"), figures)
 
 
@@ -168,7 +171,7 @@ def _missed(name: Text, told: Missed) -> Markup:
     return element(
         "tr",
         element("td", both(name)),
-        element("td", f"{POINTS * told.ratio_error:+.3f}", class_="number"),
+        element("td", f"{POINTS_A_UNIT * told.ratio_error:+.3f}", class_="number"),
         element("td", inside, class_="number"),
         element("td", f"{told.misplaced:.2%}", class_="number"),
     )
@@ -219,10 +222,10 @@ def _grounds(told: BookMigration) -> Markup:
         )
     revised = policy.restructured
     facts += [
-        (words.MONTHS_RULE, _sourced(words.MONTHS_TOLD.filled(days=policy.months.days), policy.months.source)),
+        (words.MONTHS_RULE, sourced(words.MONTHS_TOLD.filled(days=policy.months.days), policy.months.source)),
         (
             words.RESTRUCTURED,
-            _sourced(
+            sourced(
                 words.RESTRUCTURED_TOLD.filled(
                     category=revised.floor.text, days=revised.days, status=STATUS[revised.status]
                 ),
@@ -238,7 +241,3 @@ def _grounds(told: BookMigration) -> Markup:
         element("h2", both(words.GROUNDS)),
         element("dl", [element("div", element("dt", both(name)), element("dd", said)) for name, said in facts]),
     )
-
-
-def _sourced(told: Text, source: str) -> Markup:
-    return joined([both(told, "p"), element("p", source, class_="quiet")])

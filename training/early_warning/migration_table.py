@@ -9,8 +9,8 @@ import polars as pl
 
 from training.early_warning.book_state import STATE_NAMES, STATES
 from training.early_warning.forecasting import BookMigration, ProductMigration, last_observed
-from training.early_warning.migrating import Missed, NplForecast
-from training.statistics.migration import Roll, roll_rates
+from training.early_warning.migrating import Missed, NplForecast, rolled_down
+from training.statistics.migration import Roll
 
 
 def migration_table(told: BookMigration) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def plain(told: BookMigration) -> dict[str, Any]:
 
 
 def _product(one: ProductMigration) -> dict[str, Any]:
-    rolls = roll_rates(one.moves)
+    rolls = rolled_down(one.moves)
     return {
         "product": one.product,
         "currency": one.currency,

@@ -24,7 +24,6 @@ PRODUCTS = {
     "instalment": Text(en="Instalment loans", zh="分期贷款"),
 }
 
-RATIO_FIRST = Text(en="NPL ratio, {day}", zh="不良率，{day}")
 RATIO = Text(en="NPL ratio now, {day}", zh="当前不良率，{day}")
 RATIO_MARKOV = Text(en="Forecast by the matrix", zh="按迁徙矩阵预测")
 RATIO_SCORES = Text(en="Forecast by scores", zh="按评分预测")
@@ -40,18 +39,15 @@ NO_SCORES = Text(
     en="no card of the store scores these loans, or --no-by-scores", zh="没有可用评分卡，或已指定--no-by-scores"
 )
 
-MATRIX = Text(en="Where the money went in {count}", zh="{count}内资金去向")
-MONTHS = Text(en="{count} months", zh="{count}个月")
-MONTH = Text(en="one month", zh="1个月")
+MATRIX = Text(en="Where the money went, {first} to {last}", zh="{first}至{last}资金去向")
 MATRIX_LEAD = Text(
-    en="Of the money in each category at the beginning of a month, the share in each at its end, over {steps} months "
+    en="Of the money in each category at the beginning of a period, the share in each at its end, over {steps} periods "
     "together. Rolled down: the share in a worse category or written off, with its 95 % interval.",
     zh="期初各类资金在期末的去向占比，合计{steps}期。“向下迁徙”为进入更差类别或核销的占比及95%区间。",
 )
 FROM = Text(en="From", zh="起始类别")
 LOANS = Text(en="Loans", zh="借据数")
 ROLLED = Text(en="Rolled down", zh="向下迁徙")
-NOTHING = Text(en="no loans", zh="无")
 
 HELD = Text(en="What each category holds, and will hold on {day}", zh="各类别现有及{day}预计金额")
 CATEGORY = Text(en="Category", zh="类别")
@@ -65,7 +61,10 @@ HELD_CAPTION = Text(
     "riskier loans of a category go down more often.",
     zh="仅含当前在账资金，预测不含新增贷款，金额按当前值计。区间为将被统计到的数值（95%）。矩阵法假定下期类别只取决于当前类别；评分法使同类中风险较高者更常下迁。",
 )
-NO_FORECAST = Text(en="There is no forecast: {why}.", zh="无法预测：{why}。")
+NO_FORECAST = Text(
+    en="{product}: no forecast by the matrix, for a category holds money now and held none at the first dates.",
+    zh="{product}：无法按矩阵预测，因某类别现有资金，而此前各期初均无。",
+)
 
 BACKTEST = Text(en="What came of the forecasts on {day}", zh="{day}预测检验")
 METHOD = Text(en="Forecast", zh="预测方法")

@@ -13,10 +13,10 @@ from training.early_warning.alerts import Alerts
 from training.early_warning.two_dates import Standing, TwoDates
 from training.early_warning.worth import Listed, Worth
 from training.markup import Markup, both, element, joined, name_of
+from training.report_grounds import SHORT_HASH
 from training.report_layout import caption, page, section, table
 
 SHOWN, TAKEN_APART, REASONS = 20, 3, 3
-SHORT_HASH = 16
 
 
 def warn_page(told: TwoDates, found: Alerts, *, source: str, worth: Worth | None) -> str:
@@ -243,8 +243,8 @@ def _grounds(told: TwoDates, found: Alerts, source: str) -> Markup:
     )
     facts = (
         (words.RULES, joined(rules)),
-        (words.TEAM, _sourced(words.TEAM_TOLD.filled(count=policy.capacity.alerts_a_month), policy.capacity.source)),
-        (words.LEAST, _sourced(words.LEAST_TOLD.filled(amount=least), policy.exposure.source)),
+        (words.TEAM, sourced(words.TEAM_TOLD.filled(count=policy.capacity.alerts_a_month), policy.capacity.source)),
+        (words.LEAST, sourced(words.LEAST_TOLD.filled(amount=least), policy.exposure.source)),
         (words.EXACT, both(exact, "p")),
         (words.SOURCE, element("p", source)),
         (words.LIMITS, joined(both(limit, "p") for limit in words.LIMITS_TOLD)),
@@ -256,5 +256,6 @@ def _grounds(told: TwoDates, found: Alerts, source: str) -> Markup:
     )
 
 
-def _sourced(told: Text, source: str) -> Markup:
+def sourced(told: Text, source: str) -> Markup:
+    """Return a rule of a policy with where it comes from."""
     return joined([both(told, "p"), element("p", source, class_="quiet")])

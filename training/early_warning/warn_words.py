@@ -96,7 +96,6 @@ CAPTION = Text(
 
 GROUNDS = Text(en="What this page rests on", zh="本页的依据")
 RULES = Text(en="Rules", zh="规则")
-RULE_SOURCE = Text(en="Source: {source}", zh="来源：{source}")
 TEAM = Text(en="Capacity", zh="处理能力")
 TEAM_TOLD = Text(en="{count} alerts a month", zh="每月{count}笔")
 LEAST = Text(en="Least amount", zh="最低敞口")

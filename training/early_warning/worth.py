@@ -14,6 +14,7 @@ from models.cards import Card
 from models.change import change
 from models.policy import Policy
 from models.risk_model import Floats
+from training.book_report import UNSAVED
 from training.cohort import cohort
 from training.early_warning.alert_policy import AlertPolicy
 from training.early_warning.alerts import alerts
@@ -28,7 +29,6 @@ from training.statistics.paired import Difference, auc_difference
 from training.statistics.shares import Counted
 
 FOLDS = 3
-UNSAVED = "not stored"
 """The version of a card that is fitted to be judged alone."""
 
 
