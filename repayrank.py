@@ -731,6 +731,7 @@ def outcomes_load(
         f"{count:,} {what}"
         for count, what in (
             (sent.without_decision, "without a decision on record"),
+            (sent.not_in_book, "of loans that the book does not have"),
             (sent.not_known_yet, "not known yet"),
         )
         if count
@@ -1056,7 +1057,7 @@ def _compare_shadow(
     card: str, version: str | None, home: Path, state: Path, outcomes: Path | None, *, as_json: bool
 ) -> None:
     from models.challengers import required
-    from models.score_pairs import ScorePairs
+    from models.score_pairs import Outcome, ScorePairs
     from models.store import ModelStore
     from serving.decisions.policies import kept_policy, policies_in
     from training.shadow_comparison import compared
@@ -1066,7 +1067,9 @@ def _compare_shadow(
     store = ModelStore(home)
     chosen = version or required(store, card)
     pairs = ScorePairs.of(state, card, chosen).scored()
-    policy = kept_policy(policies_in(state), str(pairs.get_column("policy").last()))
+    policy = kept_policy(
+        policies_in(state), str(pairs.filter(outcome=Outcome.SCORED.value).get_column("policy").last())
+    )
     told = compared(
         pairs,
         card=card,
@@ -1092,8 +1095,10 @@ def _kept_outcomes(home: Path, card: str) -> pl.DataFrame | None:
     if lines.is_empty():
         return None
     known = {outcomes.BAD: True, outcomes.GOOD: False}
-    return outcomes.first_known(lines).select(
-        SCORE_ID, pl.col("outcome").replace_strict(known, default=None, return_dtype=pl.Boolean).alias(BAD)
+    return (
+        outcomes.first_known(lines)
+        .filter(pl.col("outcome").is_not_null())
+        .select(SCORE_ID, pl.col("outcome").replace_strict(known, default=None, return_dtype=pl.Boolean).alias(BAD))
     )
 
 

@@ -169,7 +169,13 @@ class ScorePairs:
         ------
         DataRefused : a file is damaged, or one is missing
         """
-        return pl.concat([pl.DataFrame(schema=SCHEMA), *(_read(part.path) for part in self._parts())])
+        while True:
+            parts = self._parts()
+            try:
+                return pl.concat([pl.DataFrame(schema=SCHEMA), *(_read(part.path) for part in parts)])
+            except DataRefused:
+                if parts == self._parts():  # else a file grew under another name meanwhile
+                    raise
 
     def scored(self) -> pl.DataFrame:
         """Return all pairs as `read` does, at least one of them with both scores.

@@ -54,11 +54,12 @@ def run(settings: Settings) -> None:
         loaded = load(settings)
         door = Door.of(settings.written_to, ROUTES, to_stderr)
         front.open(loaded, settings, opened_recorder(settings, loaded, to_stderr), door)
+        shedding = front.shedding()
         server = LeavingServer(
             uvicorn.Config(
                 front.before(service.to_asgi()),
                 lifespan="on",
-                http=protocol(front.shedding()),
+                http=protocol(shedding),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -78,6 +79,7 @@ def run(settings: Settings) -> None:
         )
         with _told_to_stop():
             server.run(sockets=[listener])
+        shedding.tell()
 
 
 def _take_all_files_allowed() -> None:

@@ -8,6 +8,7 @@ them from asking again meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -47,7 +48,7 @@ class Shedding:
         self._is_full, self._saw, self._log, self._now = is_full, saw, log, now
         self._paths = {path.encode(): path for path in paths}
         self._untold: Counter[str] = Counter()
-        self._since = self._next = now() - SECONDS_TOLD_TOGETHER
+        self._next = now() - SECONDS_TOLD_TOGETHER
         answer = refused(BUSY)
         headers = [
             (b"content-type", JSON),
@@ -75,16 +76,15 @@ class Shedding:
         return max(0.0, self._next - now)
 
     def word(self, path: str) -> bytes:
-        """Return a refusal as it goes over the line, and count it."""
+        """Return a refusal as it goes over the line, and count it; called from the loop that serves."""
+        if not self._untold:
+            asyncio.get_running_loop().call_later(SECONDS_TOLD_TOGETHER, self.tell)
         self._saw(path, int(BUSY.status), 0.0)
         self._untold[path] += 1
-        if self._now() - self._since >= SECONDS_TOLD_TOGETHER:
-            self.tell()
         return self._before + score_ids(1)[0].encode() + self._after
 
     def tell(self) -> None:
         """Log how many were sent away since it was told last."""
-        self._since = self._now()
         for path, count in self._untold.items():
             self._log({"route": path, "status": int(BUSY.status), "times": count})
         self._untold.clear()

@@ -64,9 +64,9 @@ class Distance:
 
 @dataclass(frozen=True)
 class Swap:
-    """What changes hands at one cut of the policy: decisions in this band or a better one by each score.
+    """What changes hands at one cut of the policy: decisions in this band or a riskier one, as a promotion counts.
 
-    `swapped_in` reach the band by the challenger's score alone, `swapped_out` by the champion's alone.
+    `swapped_in` are there by the challenger's score alone, `swapped_out` by the champion's alone.
     """
 
     band: str
@@ -212,7 +212,7 @@ def compared(
                     str(month): _distance(part, bins, bands)
                     for (month,), part in sorted(by_month.partition_by("month", as_dict=True).items())
                 },
-                swaps=[_swap(here, bands, place) for place in range(len(bands) - 1)],
+                swaps=[_swap(here, bands, place) for place in range(1, len(bands))],
                 under_newest_policy=here.height,
                 matured=None if known is None else _matured(ours, known, _last(seen_until, champion, challenger)),
             )
@@ -236,8 +236,8 @@ def _distance(pairs: pl.DataFrame, bins: NumberBins, bands: Sequence[str]) -> Di
 
 
 def _swap(pairs: pl.DataFrame, bands: Sequence[str], place: int) -> Swap:
-    better = list(bands[: place + 1])
-    before, after = (pairs.get_column(f"{who}_band").is_in(better) for who in ("champion", "challenger"))
+    riskier = list(bands[place:])
+    before, after = (pairs.get_column(f"{who}_band").is_in(riskier) for who in ("champion", "challenger"))
     return Swap(
         band=bands[place],
         both=int((before & after).sum()),

@@ -9,36 +9,29 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import DataRefused, ModelRefused
+from features.portfolios.reading import rows_of
 from models.store import ModelStore
 
 SCORE_ID, BAD, AMOUNT = "score_id", "bad", "amount_minor"
 COLUMNS = {SCORE_ID: pl.String(), BAD: pl.Boolean(), AMOUNT: pl.Int64()}
 
-SAID = {"1": True, "true": True, "0": False, "false": False, "": None}
-"""How an outcome may be written in CSV."""
+SAID = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": None, "indeterminate": None}
+"""How an outcome may be written as text, as in `outcomes load`; empty for neither."""
 
 
 def read_outcomes(path: Path) -> pl.DataFrame:
-    """Return the outcomes in a Parquet file, or in CSV where one is true, false, 1, 0 or empty; see `checked`.
+    """Return the outcomes in a Parquet or CSV file, where an outcome is one of `SAID`; see `checked`.
 
     Raises
     ------
     DataRefused : it cannot be read; or see `checked`
     """
-    is_csv = path.suffix == ".csv"
-    try:
-        rows = pl.read_csv(path, infer_schema=False) if is_csv else pl.read_parquet(path)
-        if is_csv and BAD in rows.columns:
+    rows = rows_of(path, f"{SCORE_ID}, {BAD} and maybe {AMOUNT}")
+    if BAD in rows.columns and rows.schema[BAD] == pl.String:
+        try:
             rows = rows.with_columns(pl.col(BAD).fill_null("").str.to_lowercase().replace_strict(SAID))
-    except pl.exceptions.InvalidOperationError as error:
-        raise _of_another_kind(rows.columns, str(path)) from error
-    except pl.exceptions.PolarsError as error:
-        raise DataRefused(
-            f"a file that cannot be read ({type(error).__name__})",
-            where=str(path),
-            expected="Parquet, or CSV with a line of names",
-            do="write it again",
-        ) from error
+        except pl.exceptions.InvalidOperationError as error:
+            raise _of_another_kind(rows.columns, str(path)) from error
     return checked(rows, where=str(path))
 
 

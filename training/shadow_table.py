@@ -33,7 +33,7 @@ def show(told: Comparison) -> None:
             table.add_row(month, *_distance(distance))
         console.print(table)
         swaps = Table(
-            "at this band or better", "both", "swapped in", "swapped out", "neither", title=f"swap sets, {who}"
+            "in this band or riskier", "both", "swapped in", "swapped out", "neither", title=f"swap sets, {who}"
         )
         for swap in one.swaps:
             swaps.add_row(swap.band, *(f"{n:,}" for n in (swap.both, swap.swapped_in, swap.swapped_out, swap.neither)))

@@ -76,12 +76,23 @@ class Courtesy:
         self._processors = processors or os.cpu_count() or 1
         self._turn_until = 0.0
         self._say, self._said = say, False
+        self._waits = False
 
     def wait(self) -> None:
         """Return at once while others do not need the processors; else when they have not for some time.
 
-        It returns as well when the work is to end, and when it has waited long enough to have a turn.
+        It returns as well when the work is to end, and when it has waited long enough to have a turn. Waiting takes
+        some of the processor as well, by which `shown` looks again: what waits does not begin to wait within.
         """
+        if self._waits:
+            return
+        self._waits = True
+        try:
+            self._rest()
+        finally:
+            self._waits = False
+
+    def _rest(self) -> None:
         began, quiet = time.monotonic(), 0
         if began < self._turn_until or not self._are_many():
             return
@@ -146,7 +157,8 @@ class ServiceRunning:
         if self._service is None:
             return others_running()
         try:
-            running = any(_runs(task) for task in os.scandir(f"/proc/{self._service}/task"))
+            with os.scandir(f"/proc/{self._service}/task") as tasks:
+                running = any(map(_runs, tasks))
         except OSError:  # it has ended
             self._look_again = 0.0
             return 0

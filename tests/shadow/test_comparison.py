@@ -114,10 +114,10 @@ def test_distances_by_month_are_what_a_slow_count_finds(pairs: pl.DataFrame) -> 
 
 def test_swap_sets_add_up_and_are_what_a_slow_count_finds(pairs: pl.DataFrame) -> None:
     found = told(pairs)
-    assert [swap.band for swap in found.swaps] == BANDS[:-1]
-    for place, swap in enumerate(found.swaps):
+    assert [swap.band for swap in found.swaps] == BANDS[1:]
+    for place, swap in enumerate(found.swaps, start=1):
         counted = Counter(
-            tuple(BANDS.index(row[f"{who}_band"]) <= place for who in ("champion", "challenger"))
+            tuple(BANDS.index(row[f"{who}_band"]) >= place for who in ("champion", "challenger"))
             for row in pairs.iter_rows(named=True)
         )
         assert (swap.both, swap.swapped_in, swap.swapped_out, swap.neither) == (

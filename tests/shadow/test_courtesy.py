@@ -88,6 +88,25 @@ def test_where_others_never_rest_it_has_a_turn_now_and_then(monkeypatch: pytest.
     assert len(said) == 1
 
 
+def test_what_waits_does_not_begin_to_wait_within() -> None:
+    depth, deepest = 0, 0
+
+    def others() -> int:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+        if depth < 10:
+            courtesy.wait()  # as the timer does, for waiting takes some of the processor
+        depth -= 1
+        looks.append(depth)
+        return 9 if len(looks) < 5 else 0
+
+    looks: list[int] = []
+    courtesy = Courtesy(never, others, processors=2)
+    courtesy.wait()
+    assert deepest == 1
+
+
 def test_it_waits_no_longer_once_it_is_to_end() -> None:
     looks = 0
 
