@@ -19,10 +19,10 @@ from features.catalog import Catalog
 from features.errors import ConfigurationRefused, ModelRefused
 from features.portfolios import Portfolio
 from features.words import Text
-from models import risk_model
 from models.cards import card_of
 from models.risk_model import Size
 from models.store import ModelStore
+from training import fitting
 from training.model_card.about import about_from, default_bytes, read_about
 from training.model_card.blocks import Grid, Sentence
 from training.model_card.card import SECTIONS, ModelCard, model_card
@@ -69,7 +69,7 @@ def done(tmp_path_factory, book) -> Validated:
     own = home.parent / "policy.toml"
     own.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk_model, "sizes_for", lambda _: (SMALL,))
+        patch.setattr(fitting, "sizes_for", lambda _: (SMALL,))
         train(book, card_of(book, CARD), home)
         return validate(book, CARD, home, by="model validation", policy=own)
 

@@ -14,9 +14,9 @@ import pytest
 from planted_faults import KINDS, part_of, planted, stored
 
 from features.portfolios import Portfolio
-from models import risk_model
 from models.risk_model import Size
 from models.store import ModelStore
+from training import fitting
 from training.validation.battery import ASKED, CHECKS, judge
 from training.validation.check import Check
 from training.validation.findings import Verdict
@@ -59,7 +59,7 @@ def store(tmp_path_factory) -> ModelStore:
 
 @pytest.fixture(autouse=True)
 def small_models(monkeypatch):
-    monkeypatch.setattr(risk_model, "sizes_for", lambda _: (SMALL,))
+    monkeypatch.setattr(fitting, "sizes_for", lambda _: (SMALL,))
 
 
 @pytest.mark.parametrize(("kind", "seed"), CASES)

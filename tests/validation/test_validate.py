@@ -20,11 +20,10 @@ from features.errors import DataRefused, ModelRefused
 from features.portfolios import Portfolio
 from features.portfolios.simulated import simulate
 from features.words import Text
-from models import risk_model
 from models.cards import card_of
 from models.risk_model import Size
 from models.store import ModelStore
-from training import validation_verbs
+from training import fitting, validation_verbs
 from training.cohort import cohort
 from training.fitting import fitted_card, golden_rows
 from training.model_card.card import ModelCard
@@ -54,7 +53,7 @@ WORDS = ("--portfolio", "taiwan", "--card", CARD, "--by", "model validation")
 @pytest.fixture(scope="module", autouse=True)
 def small_models():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk_model, "sizes_for", lambda _: (SMALL,))
+        patch.setattr(fitting, "sizes_for", lambda _: (SMALL,))
         yield
 
 

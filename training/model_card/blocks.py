@@ -93,7 +93,7 @@ class Section:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is told in it: a table without rows tells nothing, nor does a text without letters."""
+        """Whether nothing is told in it: a table without rows tells nothing."""
         return not any(self._tells(block) for block in self.blocks)
 
     @staticmethod

@@ -108,7 +108,7 @@ def data(source: Source) -> list[Block]:
         ),
         Fact(Text(en="SHA-256 of names, values and outcomes", zh="特征、取值与结果的SHA-256"), plain(result.values)),
     ]
-    if "helpers" in reference or card.card.helped_by:
+    if "helpers" in reference:
         helped = Text(en="Helped by loans of the card", zh="辅助样本来自评分卡")
         rows.append(Fact(helped, plain(f"{card.card.helped_by} × {number(card.card.helper_weight)}")))
     return [

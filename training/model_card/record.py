@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from features.words import Text
 from models.cards import Population
+from models.champions import FOUND
 from training import report_words
 from training.model_card.blocks import Block, Fact, Facts, Sentence, grid, plain
 from training.model_card.figures import THRESHOLDS, thresholds, told, whole
@@ -123,7 +124,7 @@ def approvals(source: Source) -> list[Block]:
         (
             whole(change.generation),
             plain(change.before) if change.before else Text(en="none", zh="无"),
-            plain(change.by) if change.by else NOT_RECORDED,
+            NOT_RECORDED if change.by in {"", FOUND} else plain(change.by),
             plain(_instant(change.at)) if change.at else NOT_RECORDED,
         )
         for change in source.served
@@ -131,14 +132,14 @@ def approvals(source: Source) -> list[Block]:
     heads = (
         Text(en="Change", zh="变更序号"),
         Text(en="Version before", zh="此前版本"),
-        Text(en="Promoted by", zh="批准人"),
+        Text(en="Promoted by", zh="晋升操作人"),
         WHEN,
     )
     return [*blocks, grid(Text(en="When it became champion", zh="成为冠军模型的时间"), heads, rows)]
 
 
 def versions(source: Source) -> list[Block]:
-    """Return versions of packages and the hashes of every file that the card was written from."""
+    """Return versions of packages and the hashes of the version's files and of the validation on its own cases."""
     result, provenance = source.result, source.card.provenance
     fitted = {"python": provenance["python"], **provenance["packages"]}
     if not source.files:

@@ -12,6 +12,7 @@ from models.champions import Promotion
 from models.fitted_card import FittedCard
 from models.store import ModelStore
 from training.model_card.about import About
+from training.promotion.record import took_effect
 from training.validation.findings import Figure, Finding, Table
 from training.validation.kept import Kept, kept
 from training.validation.policy import Rule
@@ -93,7 +94,7 @@ def source(store: ModelStore, card: str, version: str, about: About) -> Source:
         later=tuple(
             _later(kept(store, card, version, path.parent)) for path in sorted(folder.glob(f"{LATER}*/{RESULT}"))
         ),
-        served=tuple(change for change in store.history(card) if change.version == version),
+        served=tuple(change for change in took_effect(store, card) if change.version == version),
         files=json.loads(contents[artefact.MANIFEST])["sha256"],
         hashes={
             RESULT: hashlib.sha256(artefact.read_whole(folder / RESULT)).hexdigest(),

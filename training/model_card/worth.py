@@ -16,7 +16,7 @@ from training.plot_style import svg
 from training.report_words import PRODUCTS
 from training.validation import plots
 from training.validation import words as said
-from training.validation.findings import Cell, Table
+from training.validation.findings import Cell, Figure, Table, Verdict
 from training.validation.remade import differs
 from training.validation.report import ROC
 
@@ -137,8 +137,7 @@ def _error(source: Source) -> float:
     whole_of = kept.columns["card_log_odds"]
     parts = sum(kept.columns[f"card_{group.value}"] for group in Group)
     error = float(np.abs(source.card.model.base_ + parts - whole_of).max())
-    bound = kept.policy.rules["explanation.exact_sum"].refuse
-    if bound is not None and bound.above is not None and error > bound.above:
+    if kept.policy.rules["explanation.exact_sum"].verdict(Figure("error", error)) is Verdict.REFUSE:
         raise differs(kept, "explanation.exact_sum error", f"{error:.1e} by the evidence, beyond the policy's bound")
     return error
 

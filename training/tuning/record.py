@@ -39,7 +39,7 @@ class TuningRecord:
 
     def trial(self, done: Finished) -> None:
         """Write a trial's run, unless it is there and whole."""
-        found = [run for run in self._trials() if run.data.tags[NUMBER] == str(done.number)]
+        found = list(self._trials(f" and tags.`{NUMBER}` = '{done.number}'"))
         if any(run.info.status == DONE for run in found):
             return
         for run in found:
@@ -66,11 +66,14 @@ class TuningRecord:
         )
         self.client.log_inputs(self.parent, [DatasetInput(entry, [InputTag("mlflow.data.context", "tuning")])])
 
-    def _trials(self) -> Iterator[Any]:
+    def _trials(self, further: str = "") -> Iterator[Any]:
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment], f"tags.`{PARENT}` = '{self.parent}'", max_results=MOST_RUNS, page_token=token
+                [self.experiment],
+                f"tags.`{PARENT}` = '{self.parent}'{further}",
+                max_results=MOST_RUNS,
+                page_token=token,
             )
             yield from page
             token = page.token

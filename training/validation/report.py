@@ -6,7 +6,6 @@ same bytes.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -115,9 +114,7 @@ def write_report(store: ModelStore, card: str, version: str, folder: Path) -> tu
     ModelRefused : the result or the evidence is not what was signed
     """
     result = read(store, card, version, folder)
-    content = report(result, frame_of(folder, result)).encode()
-    written(folder / REPORT, content)
-    return folder / REPORT, hashlib.sha256(content).hexdigest()
+    return folder / REPORT, written(folder / REPORT, report(result, frame_of(folder, result)).encode())
 
 
 def _header(result: Result) -> Markup:
@@ -247,21 +244,28 @@ def _table(told: Table) -> Markup:
     numeric = [all(row[place] is None or _is_number(row[place]) for row in told.rows) for place in range(len(heads))]
     plain = tuple("number" if one else "" for one in numeric)
     rows = [
-        element("tr", [element("td", _cell(cell), class_=kind) for cell, kind in zip(row, plain, strict=True)])
+        element(
+            "tr",
+            [
+                element("td", _cell(cell, name), class_=kind)
+                for cell, name, kind in zip(row, told.columns, plain, strict=True)
+            ],
+        )
         for row in told.rows[:ROWS]
     ]
     built = table(heads, rows, class_="figures", plain=plain)
     return element("figure", element("h4", both(told.title)), built, _more(len(told.rows) - ROWS))
 
 
-def _cell(cell: Cell) -> Content:
+def _cell(cell: Cell, column: str) -> Content:
     if _is_number(cell):
         assert isinstance(cell, int | float)
         return number(float(cell))
     if cell is None:
         return "–"
     told = str(cell)
-    return both(said.FEW) if "needed" in told or told == said.FEW.en else told
+    few = told == said.FEW.en or (column == "not_judged" and "needed" in told)
+    return both(said.FEW) if few else told
 
 
 def _is_number(cell: Cell) -> bool:

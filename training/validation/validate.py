@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.errors import ModelRefused, UsageError
+from features.errors import ModelRefused
 from features.portfolios import Portfolio
 from models.artefact import RECORDED_PACKAGES
 from models.store import ModelStore
 from training.fitting import data_hash
 from training.model_card.about import About, read_about
 from training.model_card.write import remove_beside, write_beside
+from training.principals import named
 from training.tracking import Tracker
 from training.validation.battery import ASKED, Judgement, judge
 from training.validation.evidence import Evidence, Mode
@@ -41,7 +42,6 @@ from training.validation.result import (
 )
 from training.validation.standing import LATER, folder_of
 
-LONGEST_NAME = 120
 Told = Callable[[str], None]
 
 
@@ -87,7 +87,7 @@ def validate(
         its model card would be empty
     DataRefused : the book has no cases to judge it on
     """
-    who = _named(by)
+    who = named(by, "validates")
     rules, words = read_policy(policy, ASKED), read_about(about)
     store = ModelStore(home)
     chosen = version or store.champion(card, book=portfolio.name)
@@ -220,15 +220,3 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     stream = io.BytesIO()
     frame.write_parquet(stream, compression="zstd", statistics=False)
     return stream.getvalue()
-
-
-def _named(by: str) -> str:
-    who = by.strip()
-    if not who or len(who) > LONGEST_NAME or not who.isprintable():
-        raise UsageError(
-            "nobody who validates",
-            where="--by",
-            expected=f"the name or role of who validates, up to {LONGEST_NAME} printable characters",
-            do="name who answers for the validation",
-        )
-    return who

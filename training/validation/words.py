@@ -111,7 +111,7 @@ COLUMNS: Mapping[str, Text] = {
     "kind": Text(en="kind", zh="类别"),
     "segment": Text(en="segment", zh="细分"),
     "not_judged": Text(en="not judged", zh="未评定"),
-    "band": Text(en="band", zh="分组"),
+    "band": Text(en="band", zh="等级"),
     "expected": Text(en="expected bad", zh="预期坏样本"),
     "month": Text(en="month", zh="月份"),
     "beyond_chance": Text(en="beyond chance", zh="超出随机部分"),
@@ -152,7 +152,7 @@ def bound(told: str) -> Text:
     '确定超出0.9000至1.1000'
     """
     if not told:
-        return Text(en="never", zh="不适用")
+        return Text(en="never", zh="从不")
     found = _BOUND.match(told)
     if found is None:
         return Text(en=told, zh=told)

@@ -27,7 +27,7 @@ def data(evidence: Evidence, rule: Rule) -> Finding:
     table = Table.of(
         "data",
         Text(en="Data it was fitted on, and data found", zh="拟合数据与现有数据"),
-        ("what", "fitted on", "found"),
+        ("what", "fitted on", "here"),
         [("sha256", told, found), ("cases", cases, len(evidence.fitted_on))],
     )
     return rule.finding([Figure("different", float(not evidence.same_data))], words, tables=[table])
