@@ -1,11 +1,12 @@
-"""The command line: who will repay, who first, and why."""
+"""The command line: who will repay, who first, and why.
+
+Here are the verbs that join training and serving. The others are in `training` and `serving`, in `*_verbs.py`, and what
+they share is in `models.verb_options`.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import signal
 import sys
 import time
 import traceback
@@ -20,7 +21,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import ConfigurationRefused, DataRefused, MonitoringAlarm, RepayrankError, UsageError
+from models.verb_options import (
+    DEFAULT_HOME,
+    TABLE_WIDTH,
+    DataOption,
+    HomeOption,
+    VersionOption,
+    ZoneOption,
+    day,
+    open_book,
+    require_card,
+    require_folder,
+    say,
+    tell,
+)
 from serving.audit_verbs import audit_app
+from serving.score_verbs import rank, score
+from serving.serve_verb import serve
 from serving.settings import DEFAULT_LOG_NAME
 from serving.shadow.idle import SECONDS_BETWEEN_LOOKS
 from serving.token_verbs import token_app
@@ -29,43 +46,25 @@ from serving.verb_options import (
     DatabaseUrlOption,
     JsonOption,
     LogNameOption,
+    PortOption,
     RecordsOption,
     StateOption,
 )
 from training.card_verbs import card
 from training.challenger_verbs import challenge
 from training.early_warning_verbs import migration, warn
-from training.options import (
-    DEFAULT_HOME,
-    TABLE_WIDTH,
-    AsOfOption,
-    CardOption,
-    DataOption,
-    HomeOption,
-    PortfolioOption,
-    VersionOption,
-    ZoneOption,
-)
-from training.options import day as _day
-from training.options import open_book as _book
-from training.options import require_card as _require_card
-from training.options import require_folder as _require_folder
-from training.options import say as _say
-from training.options import tell as _tell
+from training.portfolio_verbs import portfolio_app, simulate
 from training.promotion_verbs import promoting
+from training.report_verbs import report
+from training.train_verbs import evaluate, train
 from training.tuning_verbs import tune
 from training.validation_verbs import validate
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from features.catalog import Catalog
     from features.portfolios import Portfolio
-    from features.portfolios.bucketed import Bucket
     from models.assessment import Assessment
     from models.fitted_card import FittedCard
-    from models.store import ModelStore
-    from training.cohort import Cohort
     from training.statistics.metrics import Bools
 
 app = typer.Typer(
@@ -76,48 +75,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-portfolio_app = typer.Typer(
-    help="Describe a book of your own in one file: draft it, check it, see examples.", no_args_is_help=True
-)
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(audit_app, name="audit")
 app.add_typer(token_app, name="token")
 outcomes_app = typer.Typer(help="What became of the loans that were scored, as it becomes known.", no_args_is_help=True)
 app.add_typer(outcomes_app, name="outcomes")
-app.command()(validate)
-app.command()(card)
-app.command()(tune)
-app.command()(challenge)
-app.command()(warn)
-app.command()(migration)
 
-
-def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
-    """Return what leaves a change of a champion for the decision log of a state folder; None where there is no log."""
-    from serving.decisions.promotions import has_log, post_promotion
-
-    return partial(post_promotion, state) if has_log(state) else None
-
-
-app.command("promote")(promoting(_posting))
-
-PolicyOption = Annotated[
-    Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
-]
-LARGEST_SEED, LARGEST_PORT = 2**31 - 1, 2**16 - 1
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed gives the same folds and model.")
-]
-PortOption = Annotated[int, typer.Option("--port", min=0, max=LARGEST_PORT, help="Port to listen on; 0: any free one.")]
-ScoredOn = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        formats=["%Y-%m-%d"],
-        help="The one day on which each loan is scored; by default the book's own date, of several the latest.",
-    ),
-]
-OutOption = Annotated[Path, typer.Option("--out", help="FILE.parquet or FILE.csv")]
 KnownOption = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="What became known later is not known yet."),
@@ -140,10 +103,6 @@ MonitoringPolicyOption = Annotated[
         "--policy", envvar="REPAYRANK_MONITORING_POLICY", help="A monitoring policy; the shipped one by default."
     ),
 ]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="Buckets worked on at a time, where the book is kept in buckets; all cores."),
-]
 
 DEMO_HOME = Path("demo")
 HELD_OUT = 1 / 3
@@ -154,332 +113,6 @@ def _root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks."
     """Read by `main`; here so that it is documented."""
 
 
-@app.command()
-def train(
-    portfolio: PortfolioOption,
-    card: CardOption = None,
-    data: DataOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    as_of: AsOfOption = None,
-    zone: ZoneOption = None,
-    seed: SeedOption = 0,
-    tuned: Annotated[bool, typer.Option("--tuned", help="With what `repayrank tune` found for this card.")] = False,
-    parameters: Annotated[
-        Path | None, typer.Option("--parameters", help="With the parameters of a file that `repayrank tune` wrote.")
-    ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Who trains, by name or role, for the record; by default the user of this machine."),
-    ] = None,
-) -> None:
-    """Fit a card on a book whose outcomes are known; sign it and record it in MLflow.
-
-    It serves at once where no version of the card serves yet. Else it is a challenger: `validate` judges it, and
-    `promote` lets it serve.
-
-    Example: `repayrank train --portfolio taiwan --card collection`
-    """
-    from models.cards import card_of
-    from training.train import train as train_card
-    from training.tuning.result import size_asked_for
-
-    _require_folder(home)
-    _require_card(card)
-    book = _book(portfolio, zone, data)
-    wanted = card_of(book, card or book.card)
-    size = size_asked_for(home, wanted.name, tuned=tuned, parameters=parameters)
-    done = train_card(
-        book, wanted, home, as_of=_day(as_of), seed=seed, measure_depth=True, parameters=size, by=by, say=_say
-    )
-    told = done.metrics
-    _say(f"out of fold: AUC {told['auc']:.4f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}")
-    _say(f"look at the runs: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-    named = f"{wanted.name} card version {done.card.version}"
-    if done.serves:
-        _say("it serves at once: no version of the card served before")
-        _tell(f"{named} is the champion in {done.folder}")
-        return
-    given = {"--data": data, "--zone": zone, "--home": None if home == DEFAULT_HOME else home}
-    version = f"--portfolio {portfolio} --card {wanted.name} --version {done.card.version}"
-    version += "".join(f" {option} {value}" for option, value in given.items() if value is not None)
-    _say(f"next: repayrank validate {version} --by WHO\nthen: repayrank promote {version} --by WHO")
-    _tell(f"{named} is a challenger in {done.folder}; version {done.champion} serves until it is promoted")
-
-
-@app.command()
-def evaluate(
-    portfolio: PortfolioOption,
-    card: CardOption = None,
-    data: DataOption = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="How many, where cases are split in folds.")] = 5,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="`time`, `borrower` or `folds` (stratified); by default what the cases allow."),
-    ] = None,
-    test_from: Annotated[
-        datetime | None,
-        typer.Option("--test-from", formats=["%Y-%m-%d"], help="With --split time: first observation date judged."),
-    ] = None,
-    embargo_days: Annotated[
-        int | None,
-        typer.Option("--embargo-days", min=0, help="Days left out before it; by default the performance window."),
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="Judge a card of this feature alone; may be given again.")
-    ] = None,
-    seed: SeedOption = 0,
-    as_of: AsOfOption = None,
-    zone: ZoneOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    against: Annotated[
-        bool, typer.Option("--compare", help="Add a WoE scorecard, HistGradientBoosting, XGBoost and CatBoost.")
-    ] = False,
-    separable: Annotated[bool, typer.Option(help="Measure without the constraint that keeps groups apart.")] = True,
-    monotone: Annotated[bool, typer.Option(help="Measure without the declared directions.")] = True,
-    shallow: Annotated[bool, typer.Option(help="Measure without the bound on the depth of trees.")] = True,
-) -> None:
-    """Judge a card on loans it has not seen, split through the same function as `train`.
-
-    Example: `repayrank evaluate --portfolio taiwan --card collection --folds 5 --seed 0 --json`
-    """
-    from models.cards import card_of
-    from training.cohort import cohort
-    from training.evaluation import compare
-    from training.evaluation import evaluate as judge
-    from training.recovery import judge_recovery
-    from training.rivals import rivals
-    from training.splits import KINDS, splits
-
-    _require_card(card)
-    if split is not None and split not in KINDS:
-        raise UsageError(f"no split '{split}'", where="--split", expected=f"one of {', '.join(KINDS)}", do="correct it")
-    others = rivals(seed) if against else {}
-    book = _book(portfolio, zone, data)
-    wanted = card_of(book, card or book.card)
-    cases = cohort(book, wanted, _day(as_of))
-    if cases.left_out:
-        _say(cases.left_out)
-    if only:
-        cases = cases.features(_chosen(cases, only))
-    _require_enough_for(folds, cases)
-    own_by, own_from = book.split or (None, None)
-    among = splits(
-        cases,
-        by=split or own_by,
-        folds=folds,
-        seed=seed,
-        test_from=_day(test_from) or own_from,
-        embargo_days=embargo_days,
-    )
-    result = judge(
-        cases,
-        among,
-        seed=seed,
-        separable=separable,
-        monotone=monotone,
-        shallow=shallow,
-        truth=book.truth,
-        say=_say,
-    )
-    recovery = judge_recovery(cases, among, seed=seed)
-    if recovery:
-        result["recovery"] = recovery
-    if others:
-        result["compared"] = compare(cases, among, others, say=_say)
-    if as_json:
-        _tell(json.dumps(result))
-        return
-    _tell(_evaluation_table(wanted.name, result))
-
-
-def _chosen(cases: Cohort, names: list[str]) -> tuple[str, ...]:
-    known = [feature.name for feature in cases.matrix.features]
-    strange = [name for name in names if name not in known]
-    if strange:
-        raise UsageError(
-            f"features that the book's cases do not have: {', '.join(strange)}",
-            where="--only",
-            expected="names of features that are known for the book, as `repayrank features` lists them",
-            do="correct the names",
-        )
-    return tuple(names)
-
-
-@app.command()
-def score(
-    portfolio: PortfolioOption,
-    out: OutOption,
-    card: CardOption = None,
-    data: DataOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    policy: PolicyOption = None,
-    as_of: ScoredOn = None,
-    zone: ZoneOption = None,
-    version: VersionOption = None,
-    contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
-    workers: WorkersOption = None,
-) -> None:
-    """Score the card's loans of a book, in the book's order, with reasons in English and Chinese.
-
-    Example: `repayrank score --portfolio taiwan --card behaviour --out scores.parquet`
-    """
-    _write(
-        portfolio,
-        card,
-        data,
-        home,
-        policy,
-        as_of,
-        zone,
-        version,
-        out,
-        workers,
-        ranked=False,
-        contributions=contributions,
-    )
-
-
-@app.command()
-def rank(
-    portfolio: PortfolioOption,
-    out: OutOption,
-    card: CardOption = None,
-    data: DataOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    policy: PolicyOption = None,
-    as_of: ScoredOn = None,
-    zone: ZoneOption = None,
-    version: VersionOption = None,
-    contributions: Annotated[bool, typer.Option(help="Add every feature's value and contribution.")] = False,
-    workers: WorkersOption = None,
-) -> None:
-    """Score the card's loans of a book and put them in order of work: highest expected loss first.
-
-    Example: `repayrank rank --portfolio taiwan --card collection --out worklist.csv`
-    """
-    _write(
-        portfolio,
-        card,
-        data,
-        home,
-        policy,
-        as_of,
-        zone,
-        version,
-        out,
-        workers,
-        ranked=True,
-        contributions=contributions,
-    )
-
-
-@app.command()
-def report(
-    portfolio: PortfolioOption,
-    out: Annotated[Path, typer.Option("--out", help="FILE.html")],
-    card: CardOption = None,
-    data: DataOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    policy: PolicyOption = None,
-    as_of: ScoredOn = None,
-    zone: ZoneOption = None,
-    version: VersionOption = None,
-    judge: Annotated[
-        bool,
-        typer.Option("--judge", help="Fit a card on part of the book and report on the rest and what became of it."),
-    ] = False,
-    seed: SeedOption = 0,
-) -> None:
-    """Write one page on a book: what is at risk, who comes first and why; with `--judge` also how good the order is.
-
-    Example: `repayrank report --portfolio my_book --judge --out report.html`
-    """
-    from models.assessment import assess_population
-    from models.cards import card_of
-    from models.policy import default_policy, read_policy
-    from models.store import ModelStore
-    from training.book_report import report_judged, report_ranking
-
-    _require_card(card)
-    _require_page(out)
-    _require_folder(home)
-    rules = default_policy() if policy is None else read_policy(policy)
-    if judge:
-        book = _book(portfolio, zone, data)
-        wanted = card_of(book, card or book.card)
-        loans = report_judged(out, book, wanted, rules, as_of=_day(as_of), seed=seed, say=_say)
-        _tell(f"report on {loans:,} loans that the {wanted.name} card had not seen: {out}")
-        return
-    book = _book(portfolio, zone, data, outcomes=False)
-    _require_trained(ModelStore(home), card or book.card, version, portfolio)
-    fitted = ModelStore(home).load(card or book.card, version)
-    history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
-    assessment = assess_population(history, fitted, rules)
-    report_ranking(out, assessment, source=book.source)
-    _say("how good the order is takes loans that the card has not seen: add --judge")
-    by = f"{fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}"
-    _tell(f"report on {len(assessment):,} loans by the {by}: {out}")
-
-
-def _require_page(out: Path) -> None:
-    """Refuse a page that cannot be written, before the work is done."""
-    if out.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"a file of kind '{out.suffix}'", where=str(out), expected=".html", do="name such a file")
-    if not out.parent.is_dir() or out.is_dir():
-        raise _unusable(errno.EISDIR if out.is_dir() else errno.ENOENT, out)
-
-
-@app.command()
-def serve(
-    home: HomeOption = DEFAULT_HOME,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: PortOption = 3000,
-    policy: PolicyOption = None,
-    state: StateOption = None,
-    records: RecordsOption = None,
-    database_url: DatabaseUrlOption = None,
-    checkpoints: CheckpointsOption = None,
-    log_name: LogNameOption = DEFAULT_LOG_NAME,
-    leave_seconds: Annotated[
-        float,
-        typer.Option(
-            "--leave-seconds",
-            min=0.0,
-            help="How long after SIGTERM to go on answering while readiness is refused, for a load balancer to notice.",
-        ),
-    ] = 0.0,
-    without_records: Annotated[
-        bool, typer.Option("--without-records", help="Write no decision down; for trying out only.")
-    ] = False,
-) -> None:
-    """Answer scores over HTTP until stopped, each written into the decision log before it is answered.
-
-    Whoever asks shows a token: see `repayrank token create --help`.
-
-    Example: `repayrank serve --home .repayrank --port 3000`
-    """
-    from serving.server import run
-    from serving.settings import Settings, log_chosen
-
-    _require_folder(home)
-    log = log_chosen(state or home, records, database_url, without=without_records)
-    run(
-        Settings(
-            home=home,
-            state=state,
-            policy=policy,
-            records=log.folder,
-            database_url=log.url,
-            anchors=checkpoints,
-            log_name=log_name,
-            host=host,
-            port=port,
-            leave_seconds=leave_seconds,
-        )
-    )
-
-
-@app.command()
 def features(
     portfolio: Annotated[
         str | None, typer.Option("--portfolio", help="Add the features that this book declares itself.")
@@ -509,11 +142,11 @@ def features(
         if example:
             from serving.own_columns import example as request_for
 
-            _tell(json.dumps(request_for(fitted), ensure_ascii=False, indent=1))
+            tell(json.dumps(request_for(fitted), ensure_ascii=False, indent=1))
             return
         _list_features(fitted.catalog, (), as_json=as_json)
         return
-    book = None if portfolio is None else _book(portfolio, data=data, outcomes=False)
+    book = None if portfolio is None else open_book(portfolio, data=data, outcomes=False)
     if check:
         if book is None:
             raise UsageError(
@@ -535,14 +168,14 @@ def _stored(card: str | None, home: Path, version: str | None) -> FittedCard:
         raise UsageError(
             "no card to make an example for", where="--example", expected="a trained card", do="add --card, by its name"
         )
-    _require_card(card)
-    _require_folder(home)
+    require_card(card)
+    require_folder(home)
     return ModelStore(home).load(card, version)
 
 
 def _list_features(listed: Catalog, unsaid: Iterable[str], *, as_json: bool) -> None:
     if as_json:
-        _tell(json.dumps(listed.dictionary(), ensure_ascii=False, indent=1))
+        tell(json.dumps(listed.dictionary(), ensure_ascii=False, indent=1))
         return
     from rich.console import Console
     from rich.table import Table
@@ -552,13 +185,13 @@ def _list_features(listed: Catalog, unsaid: Iterable[str], *, as_json: bool) -> 
         table.add_row(feature.name, feature.group, feature.risk.name.lower(), feature.label.en, feature.label.zh)
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
     for lacking in unsaid:
-        _tell(f"no words yet  {lacking}")
+        tell(f"no words yet  {lacking}")
 
 
 def _check_features(book: Portfolio) -> None:
     from features.promise_checks import check_promises
 
-    breaches = check_promises(book, say=_say)
+    breaches = check_promises(book, say=say)
     if breaches:
         raise DataRefused(
             "; ".join(breaches),
@@ -566,103 +199,7 @@ def _check_features(book: Portfolio) -> None:
             expected="features that keep their promises on every book",
             do="correct the declarations named; a feature of the release that breaks one is a bug: report it",
         )
-    _tell("every promise is kept")
-
-
-@app.command()
-def simulate(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write the tables into; made when it is not there.")],
-    loans: Annotated[int, typer.Option("--loans", min=1, help="How many loans.")] = 20_000,
-    seed: SeedOption = 0,
-) -> None:
-    """Write the tables of a simulated lender, whose borrowers' true ability and willingness are known.
-
-    Example: `repayrank simulate --loans 100000 --seed 0 --out my_lender`
-    """
-    from features.portfolios.simulated import write
-
-    _require_folder(out)
-    write(loans, seed, out, say=_say)
-    _tell(f"{loans:,} simulated loans, and the truth about their borrowers: {out}")
-
-
-@portfolio_app.command("check")
-def portfolio_check(
-    file: Annotated[Path, typer.Argument(help="The portfolio file.")],
-    data: DataOption = None,
-) -> None:
-    """Report every fault of a portfolio file and its data at once, and every column that seems to know the outcome.
-
-    Example: `repayrank portfolio check my_book/portfolio.toml`
-    """
-    from training.checking.portfolio_check import check
-
-    report = check(file, data)
-    for line in report.lines():
-        _tell(line)
-
-
-@portfolio_app.command("new")
-def portfolio_new(
-    files: Annotated[list[Path], typer.Argument(help="Your files, as they are: CSV or Parquet.")],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Portfolio file to write; printed by default, to lie in the folder of the files."),
-    ] = None,
-) -> None:
-    """Write a first draft of a portfolio file from the files' own columns, to be read and corrected by you.
-
-    Example: `repayrank portfolio new my_book/*.csv --out my_book/portfolio.toml`
-    """
-    from features.portfolios.draft import draft
-
-    if out is None:
-        _tell(draft(files).rstrip("\n"))
-        return
-    if out.exists():  # one that somebody corrected is not written over
-        raise _unusable(errno.EEXIST, out)
-    out.write_text(draft(files, out.parent), encoding="utf-8")
-    _tell(f"a first portfolio file, to be read and corrected: {out}")
-
-
-@portfolio_app.command("split")
-def portfolio_split(
-    folder: Annotated[Path, typer.Argument(help="Folder of Parquet tables, with a portfolio file or without.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
-    count: Annotated[int, typer.Option("--buckets", min=1, max=99_999, help="How many.")] = 50,
-) -> None:
-    """Write a large book in buckets of borrowers, which `score` and `rank` read one after another.
-
-    Example: `repayrank portfolio split my_book --out my_buckets --buckets 50`
-    """
-    from features.portfolios.bucketed import split
-
-    made = split(folder, out, count=count)
-    _tell(f"{made} bucket{'s' if made > 1 else ''} of borrowers: {out}")
-
-
-@portfolio_app.command("schema")
-def portfolio_schema() -> None:
-    """Print the JSON Schema of a portfolio file, for editors that check while you type.
-
-    Example: `repayrank portfolio schema > portfolio.schema.json`
-    """
-    from features.portfolios.portfolio_file import json_schema
-
-    _tell(json.dumps(json_schema(), ensure_ascii=False, indent=1))
-
-
-@portfolio_app.command("show")
-def portfolio_show(
-    name: Annotated[str, typer.Argument(help="A book whose file ships: german, lendingclub, ...")],
-) -> None:
-    """Print a portfolio file that ships with the release, to read or to begin from.
-
-    Example: `repayrank portfolio show berka > portfolio.toml`
-    """
-    from features.portfolios.described import shipped_file
-
-    _tell(shipped_file(name).read_text(encoding="utf-8").rstrip("\n"))
+    tell("every promise is kept")
 
 
 @outcomes_app.command("load")
@@ -708,8 +245,8 @@ def outcomes_load(
         )
     if card is None:
         raise UsageError("no card", where="--card", expected="the card that decided", do="add --card")
-    _require_card(card)
-    _require_folder(home)
+    require_card(card)
+    require_folder(home)
     by_loan = file is None or not by_score_id(file)
     archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
     columns = ["score_id", "observed_on", *(["loan_id"] if by_loan else [])]
@@ -718,11 +255,11 @@ def outcomes_load(
     if not found:
         raise nothing_known(where)
     if file is not None:
-        sent = from_file(file, pl.concat(found), known_on=_day(as_of))
+        sent = from_file(file, pl.concat(found), known_on=day(as_of))
     else:
         fitted = ModelStore(home).load(card)
-        book = replace(_book(portfolio or "", zone, data), allocation=fitted.allocation)
-        sent = from_book(book, fitted.card, pl.concat(found), as_of=_day(as_of))
+        book = replace(open_book(portfolio or "", zone, data), allocation=fitted.allocation)
+        sent = from_book(book, fitted.card, pl.concat(found), as_of=day(as_of))
     if sent.rows.is_empty():
         raise nothing_known(where)
     store = OutcomeStore(home, card)
@@ -737,10 +274,9 @@ def outcomes_load(
         if count
     ]
     told = ", ".join([f"{added.new:,} new", f"{added.known:,} known before", *left])
-    _tell(f"outcomes of {sent.rows.height:,} decisions of the {card} card: {told}: {store.folder}")
+    tell(f"outcomes of {sent.rows.height:,} decisions of the {card} card: {told}: {store.folder}")
 
 
-@app.command("monitor")
 def monitor_card(
     card: DecidedOption = None,
     reference: Annotated[
@@ -776,14 +312,14 @@ def monitor_card(
     from training.monitoring.policy import default_bytes, read_policy
 
     if show_policy:
-        _tell(default_bytes().decode().rstrip("\n"))
+        tell(default_bytes().decode().rstrip("\n"))
         return
     if card is None or out is None:
         option = "--card" if card is None else "--out"
         raise UsageError("nothing given", where=option, expected="a card and a folder", do=f"add {option}")
-    _require_card(card)
-    _require_folder(home)
-    _require_folder(out)
+    require_card(card)
+    require_folder(home)
+    require_folder(out)
     rules = read_policy(policy)
     fitted = ModelStore(home).load(card, reference)
     archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
@@ -794,7 +330,7 @@ def monitor_card(
         pl.concat(found, how="diagonal") if found else pl.DataFrame(schema=frames.TOLD),
         OutcomeStore(home, card).read(),
         rules,
-        as_of=_day(as_of),
+        as_of=day(as_of),
         month=month,
         count=monitor.Count(met.erased, met.expired_requests),
     )
@@ -807,10 +343,9 @@ def monitor_card(
             expected=f"a month without one, by the monitoring policy {rules.rules.version}",
             do=f"read {files.page}",
         )
-    _tell(f"no alarm in {watched}: {card} card version {fitted.version}, {met.decisions:,} decisions: {files.page}")
+    tell(f"no alarm in {watched}: {card} card version {fitted.version}, {met.decisions:,} decisions: {files.page}")
 
 
-@app.command()
 def demo(
     home: Annotated[Path, typer.Option("--home", help="Where models, records, work list and report go.")] = DEMO_HOME,
     port: PortOption = 3000,
@@ -820,7 +355,7 @@ def demo(
 
     Example: `repayrank demo --no-serve`
     """
-    _require_folder(home)
+    require_folder(home)
     _Demo(home, port).run(stay=stay)
 
 
@@ -839,23 +374,23 @@ class _Demo:
         from training.train import train as train_card
 
         self._step(1, "reading the Taiwan card book (UCI data set 350, CC BY 4.0)")
-        book = _book("taiwan")
+        book = open_book("taiwan")
         sizes = ", ".join(f"{frame.height:,} {name}" for name, frame in book.tables.items())
-        _say(f"      {sizes}")
+        say(f"      {sizes}")
         self._step(2, f"{len(catalog())} features of ability, willingness and circumstances, as of {book.observed_on}")
         self._step(3, "training the behaviour and the collection card; a third of each is held out")
         for name in ("behaviour", "collection"):
             done = train_card(
-                book, card_of(book, name), self.home, hold_out=HELD_OUT, say=lambda text: _say(f"      {text}")
+                book, card_of(book, name), self.home, hold_out=HELD_OUT, say=lambda text: say(f"      {text}")
             )
             told = done.metrics
-            _say(
+            say(
                 f"      {name} card {done.card.version}, on {int(told['rows_judged']):,} loans held out: "
                 f"AUC {told['auc']:.3f}, KS {told['ks']:.3f}, Brier {told['brier']:.4f}, "
                 f"monotone violations {int(told['monotone_violations'])}"
             )
             if not done.serves:
-                _say(f"      version {done.champion} of an earlier demo serves on; an empty --home begins anew")
+                say(f"      version {done.champion} of an earlier demo serves on; an empty --home begins anew")
         self._step(4, "ranking the overdue loans that were held out")
         held_out = done.held_out
         assert held_out is not None, "the demo holds out a third"
@@ -880,11 +415,11 @@ class _Demo:
         rows = frame(assessment, ranked=True)
         for name in ("worklist.parquet", "worklist.csv"):
             write(rows, self.home / name)
-        _say("      writing the report")
+        say("      writing the report")
         write_report(self.home / "report.html", assessment, bad, source=source, metrics=metrics)
-        _tell(f"work list   {self.home / 'worklist.csv'} (and .parquet)")
-        _tell(f"report      {self.home / 'report.html'}")
-        _tell(
+        tell(f"work list   {self.home / 'worklist.csv'} (and .parquet)")
+        tell(f"report      {self.home / 'report.html'}")
+        tell(
             f"training    {Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri sqlite:///{self._database()}"
         )
 
@@ -900,95 +435,31 @@ class _Demo:
         body.write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
         with served(self.home, self.home / "service.log", port=self.port) as service:
             told = asked_of(service, "/v1/score", body.read_bytes())["scores"][0]
-            _tell(
+            tell(
                 f"service     {service.address} answered for {loan}: default probability "
                 f"{told['default_probability']:.3f}, {told['points']} points, band {told['band']}: "
                 f"{told['quadrant_name']['en']}"
             )
-            _tell(f"token       {service.tokens['engine']} (role engine, for a day)")
-            _tell("ask it      curl -s -H 'content-type: application/json' -H 'idempotency-key: 1' \\")
-            _tell("              -H 'authorization: Bearer TOKEN' \\")
-            _tell(f"              --data-binary @{body} {service.address}/v1/score")
+            tell(f"token       {service.tokens['engine']} (role engine, for a day)")
+            tell("ask it      curl -s -H 'content-type: application/json' -H 'idempotency-key: 1' \\")
+            tell("              -H 'authorization: Bearer TOKEN' \\")
+            tell(f"              --data-binary @{body} {service.address}/v1/score")
             verified = verify(opened_archive(self.home).place)
-            _tell(f"on record   {verified.records} decision, whole; see repayrank audit --help")
-            _say(f"      done in {time.monotonic() - self.began:.0f} s")
+            tell(f"on record   {verified.records} decision, whole; see repayrank audit --help")
+            say(f"      done in {time.monotonic() - self.began:.0f} s")
             if stay:
                 with suppress(KeyboardInterrupt):
-                    _tell("Ctrl-C stops the service.")
+                    tell("Ctrl-C stops the service.")
                     service.process.wait()
-        _say("      the service has stopped")
+        say("      the service has stopped")
 
     def _database(self) -> Path:
         return self.home / "mlflow" / "mlflow.db"
 
     def _step(self, number: int, text: str) -> None:
-        _say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
+        say(f"{number}/5 {time.monotonic() - self.began:4.0f} s  {text}")
 
 
-def _of_bucket(bucket: Bucket, zone: str | None) -> Portfolio:
-    """Open a bucket and give Ctrl-C back, as `_book` does."""
-    book = bucket.open(zone)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return book
-
-
-def _write(
-    portfolio: str,
-    card: str | None,
-    data: Path | None,
-    home: Path,
-    policy: Path | None,
-    as_of: datetime | None,
-    zone: str | None,
-    version: str | None,
-    out: Path,
-    workers: int | None,
-    *,
-    ranked: bool,
-    contributions: bool,
-) -> None:
-    from features.portfolios.bucketed import buckets
-    from features.table_files import require_writable, write
-    from models.assessment import assess_population
-    from models.policy import default_policy, read_policy
-    from models.store import ModelStore
-    from serving.batch import frame
-
-    _require_card(card)
-    require_writable(out)
-    if out.is_dir():
-        raise _unusable(errno.EISDIR, out)
-    _require_folder(home)
-    rules = default_policy() if policy is None else read_policy(policy)
-    store = ModelStore(home)
-    if card is not None:
-        _require_trained(store, card, version, portfolio)
-    kept = buckets(portfolio, data)
-    book = _of_bucket(kept[0], zone) if kept else _book(portfolio, zone, data, outcomes=False)
-    _require_trained(store, card or book.card, version, portfolio)
-    fitted = store.load(card or book.card, version)
-    if kept:
-        from serving.by_bucket import Run, run, workers_by_default
-
-        asked = Run(fitted, rules, _day(as_of), zone, ranked, contributions)
-        try:
-            height = run(kept, asked, out, workers=workers or workers_by_default(), say=_say)
-        except KeyboardInterrupt:
-            _say("stopped; the same command goes on where this one was")
-            raise
-    else:
-        history = replace(book, allocation=fitted.allocation).to_score(_day(as_of))
-        rows = frame(
-            assess_population(history, fitted, rules), ranked=ranked, contributions=contributions, history=history
-        )
-        write(rows, out)
-        height = rows.height
-    verb = "ranked" if ranked else "scored"
-    loans = "1 loan" if height == 1 else f"{height:,} loans"
-    _tell(f"{loans} {verb} by the {fitted.card.name} card, version {fitted.version}{_standing(book, as_of)}: {out}")
-
-
-@app.command()
 def shadow(
     card: Annotated[str, typer.Option("--card", help="The card whose challenger is scored.")],
     version: Annotated[
@@ -1029,7 +500,7 @@ def shadow(
 
     Example: `repayrank shadow --card collection --once`, then `repayrank shadow --card collection --compare`
     """
-    _require_card(card)
+    require_card(card)
     if compare:
         _compare_shadow(card, version, home, state or home, outcomes, as_json=as_json)
         return
@@ -1045,9 +516,9 @@ def shadow(
     archive = opened_archive(home, state, records, checkpoints, log_name, database_url)
     done = work(archive, card, version, every=None if once else every, beside=beside)
     if as_json:
-        _tell(json.dumps(done))
+        tell(json.dumps(done))
     else:
-        _tell(
+        tell(
             f"{done['decisions']['scored']:,} decisions scored in shadow by version {done['version']} of the {card} "
             f"card; {done['records']:,} records worked through: {done['folder']}"
         )
@@ -1061,7 +532,7 @@ def _compare_shadow(
     from models.store import ModelStore
     from serving.decisions.policies import kept_policy, policies_in
     from training.shadow_comparison import compared
-    from training.shadow_outcomes import last_seen, read_outcomes
+    from training.shadow_outcomes import kept_outcomes, last_seen, read_outcomes
     from training.shadow_table import show
 
     store = ModelStore(home)
@@ -1075,102 +546,46 @@ def _compare_shadow(
         card=card,
         challenger=chosen,
         bands=[band.name for band in policy.bands],
-        outcomes=_kept_outcomes(home, card) if outcomes is None else read_outcomes(outcomes),
+        outcomes=kept_outcomes(home, card) if outcomes is None else read_outcomes(outcomes),
         seen_until=last_seen(store, card, {chosen, *pairs.get_column("champion")}),
     )
     if as_json:
-        _tell(json.dumps(told.as_dict(), allow_nan=False))
+        tell(json.dumps(told.as_dict(), allow_nan=False))
     else:
         show(told)
 
 
-def _kept_outcomes(home: Path, card: str) -> pl.DataFrame | None:
-    """Return what `outcomes load` has kept of a card's decisions; None where it kept nothing."""
-    import polars as pl
+def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
+    """Return what leaves a change of a champion for the decision log of a state folder; None where there is no log."""
+    from serving.decisions.promotions import has_log, post_promotion
 
-    from training.monitoring import outcomes
-    from training.shadow_outcomes import BAD, SCORE_ID
-
-    lines = outcomes.OutcomeStore(home, card).read()
-    if lines.is_empty():
-        return None
-    known = {outcomes.BAD: True, outcomes.GOOD: False}
-    return (
-        outcomes.first_known(lines)
-        .filter(pl.col("outcome").is_not_null())
-        .select(SCORE_ID, pl.col("outcome").replace_strict(known, default=None, return_dtype=pl.Boolean).alias(BAD))
-    )
+    return partial(post_promotion, state) if has_log(state) else None
 
 
-def _require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:
-    """Refuse a card that was never trained, with the command that trains it on the reader's own book."""
-    if version is not None:
-        store.folder(card, version)
-    else:
-        store.champion(card, book=portfolio)
+VERBS: Mapping[str, Callable[..., None]] = {
+    "validate": validate,
+    "card": card,
+    "tune": tune,
+    "challenge": challenge,
+    "warn": warn,
+    "migration": migration,
+    "promote": promoting(_posting),
+    "train": train,
+    "evaluate": evaluate,
+    "score": score,
+    "rank": rank,
+    "report": report,
+    "serve": serve,
+    "features": features,
+    "simulate": simulate,
+    "monitor": monitor_card,
+    "demo": demo,
+    "shadow": shadow,
+}
+"""Every verb, in the order in which `repayrank --help` lists them."""
 
-
-def _standing(book: Portfolio, as_of: datetime | None) -> str:
-    """Return, in words, on which of several dates a book is scored."""
-    day = book.latest_of_several
-    if as_of is not None or day is None:
-        return ""
-    return f", as of {day}, the latest of the book's {len(book.observed_dates)} dates"
-
-
-def _unusable(number: int, path: Path) -> OSError:
-    return OSError(number, os.strerror(number), str(path))
-
-
-def _require_enough_for(folds: int, cases: Cohort) -> None:
-    rarer = int(min(cases.bad.sum(), (~cases.bad).sum()))
-    if folds > rarer:
-        raise UsageError(
-            f"{folds} folds for {rarer} loans of the rarer outcome",
-            where="--folds",
-            expected="a loan of each outcome in every fold",
-            do=f"ask for {rarer} folds or fewer",
-        )
-
-
-def _evaluation_table(card: str, result: dict[str, Any]) -> str:
-    columns = ("auc", "auc_sd", "ks", "brier", "log_loss")
-    named = {f"repayrank {card}": result, **result.get("compared", {})}
-    width = max(map(len, named))
-    lines = [f"{'':{width}}  " + "  ".join(f"{column:>8}" for column in columns)]
-    lines += [
-        f"{name:{width}}  " + "  ".join(f"{_figure(figures[column]):>8}" for column in columns)
-        for name, figures in named.items()
-    ]
-    lines.append(
-        f"judged on {result['judged']:,} of {result['rows']:,} cases, each by a card that had not seen it "
-        f"({'one split' if result['splits'] == 1 else str(result['splits']) + ' splits'})"
-    )
-    lines.append(
-        f"all cases: {result['base_rate']:.1%} bad, {result['counts'].get('indeterminate', 0):,} more "
-        f"indeterminate, {result['features']} features; additivity error {result['additivity_error']:.1e}, "
-        f"monotone violations {result['monotone_violations']}"
-    )
-    lines.append(result["against"]["words"])
-    lines += result["warnings"]
-    if "recovery" in result:
-        told = result["recovery"]
-        lines.append(
-            f"recovery: AUC of any payment {told['auc_any_payment']:.4f}; the first tenth by expected money holds "
-            f"{told['first_tenth']:.0%} of what came back, by amount {told['first_tenth_by_amount']:.0%}; expected "
-            f"over recovered {told['calibration']:.2f}"
-        )
-    if "truth" in result:
-        found, without = result["truth"]["spearman"], result["truth"]["auc_without"]
-        lines.append(
-            "rank correlation with the truth: " + ", ".join(f"{name} {told:.2f}" for name, told in found.items())
-        )
-        lines.append("AUC with a group shuffled: " + ", ".join(f"{name} {told:.4f}" for name, told in without.items()))
-    return "\n".join(lines)
-
-
-def _figure(figure: float | None) -> str:
-    return "-" if figure is None else f"{figure:.4f}"
+for name, verb in VERBS.items():
+    app.command(name)(verb)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -1185,11 +600,11 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         refusal = _of_the_machine(error) if isinstance(error, OSError) else error
         if isinstance(refusal, RepayrankError):
-            _say(f"refused\n  found     {refusal.found}\n  where     {refusal.where}")
-            _say(f"  expected  {refusal.expected}\n  do        {refusal.do}")
+            say(f"refused\n  found     {refusal.found}\n  where     {refusal.where}")
+            say(f"  expected  {refusal.expected}\n  do        {refusal.do}")
             sys.exit(refusal.exit_code)
         # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
-        _say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
+        say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
         sys.exit(RepayrankError.exit_code)
 
 

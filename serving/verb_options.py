@@ -45,6 +45,9 @@ KeyOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
+LARGEST_PORT = 2**16 - 1
+PortOption = Annotated[int, typer.Option("--port", min=0, max=LARGEST_PORT, help="Port to listen on; 0: any free one.")]
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from features.errors import UsageError
-from training.options import DEFAULT_HOME, HomeOption, VersionOption, require_card, require_folder, say, tell
+from models.verb_options import DEFAULT_HOME, HomeOption, VersionOption, require_card, require_folder, say, tell
 
 
 def card(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from features.errors import UsageError
-from training.options import DEFAULT_HOME, HomeOption, require_card, require_folder, tell
+from models.verb_options import DEFAULT_HOME, HomeOption, require_card, require_folder, tell
 
 ChallengedCardOption = Annotated[str, typer.Option("--card", help="The card whose champion is challenged.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import ModelRefused, UsageError
-from training.options import (
+from models.verb_options import (
     DEFAULT_HOME,
     CardOption,
     DataOption,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import UsageError
-from training.options import (
+from models.verb_options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
     CardOption,

@@ -75,6 +75,21 @@ def _of_another_kind(present: Iterable[str], where: str) -> DataRefused:
     )
 
 
+def kept_outcomes(home: Path, card: str) -> pl.DataFrame | None:
+    """Return what `outcomes load` has kept of a card's decisions; None where it kept nothing."""
+    from training.monitoring import outcomes
+
+    lines = outcomes.OutcomeStore(home, card).read()
+    if lines.is_empty():
+        return None
+    known = {outcomes.BAD: True, outcomes.GOOD: False}
+    return (
+        outcomes.first_known(lines)
+        .filter(pl.col("outcome").is_not_null())
+        .select(SCORE_ID, pl.col("outcome").replace_strict(known, default=None, return_dtype=pl.Boolean).alias(BAD))
+    )
+
+
 def last_seen(store: ModelStore, card: str, versions: Iterable[str]) -> dict[str, date | None]:
     """Return the last observation date that each version was fitted on; None where it is not here or does not say."""
     return {version: _last(store, card, version) for version in versions}

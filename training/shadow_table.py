@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from training.options import TABLE_WIDTH, tell
+from models.verb_options import TABLE_WIDTH, tell
 from training.shadow_comparison import Against, Calibrated, Captured, Comparison, Distance, Judged
 from training.statistics.intervals import Interval
 from training.statistics.segments import NotJudged

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import UsageError, ValidationRefused
-from training.options import (
+from models.verb_options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
     AsOfOption,

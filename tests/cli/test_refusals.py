@@ -9,6 +9,7 @@ import pytest
 
 import repayrank
 from features.errors import UsageError
+from training.train_verbs import _require_enough_for
 
 
 @pytest.fixture
@@ -91,9 +92,9 @@ def test_a_number_out_of_its_bounds_is_a_matter_of_usage(told, words):
 
 def test_more_folds_than_loans_of_the_rarer_outcome_are_refused(overdue):
     few = overdue.rows(np.concatenate([np.flatnonzero(overdue.bad)[:30], np.flatnonzero(~overdue.bad)[:50]]))
-    repayrank._require_enough_for(30, few)
+    _require_enough_for(30, few)
     with pytest.raises(UsageError, match="31 folds for 30 loans"):
-        repayrank._require_enough_for(31, few)
+        _require_enough_for(31, few)
 
 
 @pytest.mark.parametrize(

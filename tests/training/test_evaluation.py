@@ -12,12 +12,12 @@ import pytest
 from features.errors import DataRefused
 from models.cards import CARDS, card_of
 from models.risk_model import RiskModel, Size
-from repayrank import _evaluation_table
 from training import fitting
 from training.cohort import Cohort, cohort
 from training.evaluation import evaluate
 from training.fitting import fit
 from training.splits import Split, splits
+from training.train_verbs import _evaluation_table
 
 KEYS = [
     "rows",

@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from features.portfolios import Portfolio
+    from models.store import ModelStore
 
 PortfolioOption = Annotated[
     str,
@@ -43,6 +44,22 @@ ZoneOption = Annotated[
     typer.Option("--zone", help="IANA zone in which your days end; UTC for a folder, a built-in book knows its own."),
 ]
 VersionOption = Annotated[str | None, typer.Option("--version", help="A model version; the champion by default.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", envvar="REPAYRANK_POLICY", help="A policy file; the shipped one by default.")
+]
+ScoredOn = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="The one day on which each loan is scored; by default the book's own date, of several the latest.",
+    ),
+]
+
+LARGEST_SEED = 2**31 - 1
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed gives the same folds and model.")
+]
 
 DEFAULT_HOME = Path(".repayrank")
 TABLE_WIDTH = 150
@@ -71,7 +88,12 @@ def open_book(portfolio: str, zone: str | None = None, data: Path | None = None,
 def require_folder(home: Path) -> None:
     """Refuse a home that is a file before the work begins; one that is not there is made, or missed, later."""
     if home.exists() and not home.is_dir():
-        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
+        raise unusable(errno.ENOTDIR, home)
+
+
+def unusable(number: int, path: Path) -> OSError:
+    """Return the operating system's own refusal of a path, by the number of the error."""
+    return OSError(number, os.strerror(number), str(path))
 
 
 def require_card(card: str | None) -> None:
@@ -85,3 +107,19 @@ def require_card(card: str | None) -> None:
 def day(as_of: datetime | None) -> date | None:
     """Return the day of an option."""
     return None if as_of is None else as_of.date()
+
+
+def require_trained(store: ModelStore, card: str, version: str | None, portfolio: str) -> None:
+    """Refuse a card that was never trained, with the command that trains it on the reader's own book."""
+    if version is not None:
+        store.folder(card, version)
+    else:
+        store.champion(card, book=portfolio)
+
+
+def standing(book: Portfolio, as_of: datetime | None) -> str:
+    """Return, in words, on which of several dates a book is scored."""
+    latest = book.latest_of_several
+    if as_of is not None or latest is None:
+        return ""
+    return f", as of {latest}, the latest of the book's {len(book.observed_dates)} dates"
