@@ -208,7 +208,7 @@ def test_a_decision_with_two_outcomes_is_refused_and_so_is_a_file_without_a_colu
     with pytest.raises(DataRefused, match="no column bad"):
         read_outcomes(tmp_path / "a.csv")
     (tmp_path / "b.parquet").write_bytes(b"nothing")
-    with pytest.raises(DataRefused, match="cannot be read"):
+    with pytest.raises(DataRefused, match="damaged, or is not Parquet"):
         read_outcomes(tmp_path / "b.parquet")
     (tmp_path / "c.csv").write_text("score_id,bad\nS1,perhaps\n")
     with pytest.raises(DataRefused, match="another kind"):
