@@ -50,15 +50,6 @@ from serving.verb_options import (
     RecordsOption,
     StateOption,
 )
-from training.card_verbs import card
-from training.challenger_verbs import challenge
-from training.early_warning_verbs import migration, warn
-from training.portfolio_verbs import portfolio_app, simulate
-from training.promotion_verbs import promoting
-from training.report_verbs import report
-from training.train_verbs import evaluate, train
-from training.tuning_verbs import tune
-from training.validation_verbs import validate
 
 if TYPE_CHECKING:
     from features.catalog import Catalog
@@ -75,11 +66,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-app.add_typer(portfolio_app, name="portfolio")
-app.add_typer(audit_app, name="audit")
-app.add_typer(token_app, name="token")
 outcomes_app = typer.Typer(help="What became of the loans that were scored, as it becomes known.", no_args_is_help=True)
-app.add_typer(outcomes_app, name="outcomes")
 
 KnownOption = Annotated[
     datetime | None,
@@ -502,6 +489,7 @@ def shadow(
     """
     require_card(card)
     if compare:
+        _require_training("--compare")
         _compare_shadow(card, version, home, state or home, outcomes, as_json=as_json)
         return
     if outcomes is not None:
@@ -562,30 +550,66 @@ def _posting(state: Path) -> Callable[[Mapping[str, Any]], object] | None:
     return partial(post_promotion, state) if has_log(state) else None
 
 
-VERBS: Mapping[str, Callable[..., None]] = {
-    "validate": validate,
-    "card": card,
-    "tune": tune,
-    "challenge": challenge,
-    "warn": warn,
-    "migration": migration,
-    "promote": promoting(_posting),
-    "train": train,
-    "evaluate": evaluate,
-    "score": score,
-    "rank": rank,
-    "report": report,
-    "serve": serve,
-    "features": features,
-    "simulate": simulate,
-    "monitor": monitor_card,
-    "demo": demo,
-    "shadow": shadow,
-}
-"""Every verb, in the order in which `repayrank --help` lists them."""
+Verb = Callable[..., None]
 
-for name, verb in VERBS.items():
-    app.command(name)(verb)
+
+def _has_training() -> bool:
+    try:
+        import training  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def _of_training() -> tuple[Mapping[str, Verb], Mapping[str, typer.Typer]]:
+    """Return the verbs and the groups of verbs that need training's code; none in the image, in which nobody trains."""
+    if not _has_training():
+        return {}, {}
+    from training.card_verbs import card
+    from training.challenger_verbs import challenge
+    from training.early_warning_verbs import migration, warn
+    from training.portfolio_verbs import portfolio_app, simulate
+    from training.promotion_verbs import promoting
+    from training.report_verbs import report
+    from training.train_verbs import evaluate, train
+    from training.tuning_verbs import tune
+    from training.validation_verbs import validate
+
+    verbs: dict[str, Verb] = {
+        "demo": demo,
+        "simulate": simulate,
+        "train": train,
+        "tune": tune,
+        "evaluate": evaluate,
+        "validate": validate,
+        "card": card,
+        "promote": promoting(_posting),
+        "challenge": challenge,
+        "monitor": monitor_card,
+        "warn": warn,
+        "migration": migration,
+        "report": report,
+    }
+    return verbs, {"portfolio": portfolio_app, "outcomes": outcomes_app}
+
+
+def _told_in_order() -> None:
+    """Give the command line its verbs, in the order in which `repayrank --help` lists them."""
+    verbs, groups = _of_training()
+    of_serving: dict[str, Verb] = {
+        "features": features,
+        "score": score,
+        "rank": rank,
+        "serve": serve,
+        "shadow": shadow,
+    }
+    for name, verb in {**verbs, **of_serving}.items():
+        app.command(name)(verb)
+    for name, group in {**groups, "audit": audit_app, "token": token_app}.items():
+        app.add_typer(group, name=name)
+
+
+_told_in_order()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -606,6 +630,16 @@ def main(arguments: list[str] | None = None) -> None:
         # The text of an unforeseen error may hold a borrower's value: it is shown only when asked for.
         say(f"a bug in repayrank ({type(error).__name__}); run again with --debug and report what it prints")
         sys.exit(RepayrankError.exit_code)
+
+
+def _require_training(asked: str) -> None:
+    if not _has_training():
+        raise ConfigurationRefused(
+            "no code for it: this is the image that serves",
+            where=asked,
+            expected="repayrank as it is installed where models are trained",
+            do="run it there, on the same state folder",
+        )
 
 
 def _of_the_machine(error: OSError) -> Exception:

@@ -79,7 +79,7 @@ def served(
             command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )
     try:
-        yield Child(_ready(process, log), process, log, tokens)
+        yield Child(ready(process, log), process, log, tokens)
     finally:
         stop(process)
 
@@ -95,7 +95,13 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
+def ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until a service that prints into a log answers as ready; return its address.
+
+    Raises
+    ------
+    ConfigurationRefused : it ended, or was not ready in time
+    """
     until = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < until and process.poll() is None:
         address = _address(log)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
@@ -13,13 +16,16 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from serving.child import Child
+from features.errors import ConfigurationRefused
+from serving.child import Child, asked_of, ready, stop
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BENTOFILE = (ROOT / "bentofile.yaml").read_text()
 
-WITHOUT = """
+PROJECT = {"features", "models", "serving", "training", "repayrank"}
+
+ABSENT = """
 import sys
 from pathlib import Path
 
@@ -28,8 +34,11 @@ class Absent:
         if name.partition(".")[0] in absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-absent = set(sys.argv[3].split(","))
+absent = set(sys.argv.pop(1).split(","))
 sys.meta_path.insert(0, Absent())
+"""
+
+SCORE = """
 from serving import score
 from serving.service import service
 from serving.settings import Settings
@@ -77,7 +86,13 @@ def absent_without(listed: set[str]) -> set[str]:
         module
         for module, owners in packages_distributions().items()
         if not there & {canonical(owner) for owner in owners}
-    } - {"features", "models", "serving", "training", "repayrank"}
+    } - PROJECT | PROJECT - copied()
+
+
+def copied() -> set[str]:
+    """Return what the image has of the project: its packages, and the command line."""
+    lines = re.findall(r"^COPY (.+) \./\S*$", DOCKERFILE, re.MULTILINE)
+    return {name.removesuffix(".py") for line in lines for name in line.split()} & PROJECT
 
 
 @pytest.mark.slow
@@ -87,7 +102,7 @@ def test_what_is_installed_is_enough_to_score(listed: str, home: Path, good: dic
     assert {"mlflow", "shap", "pandas", "matplotlib"} <= absent
     (tmp_path / "request").write_text(json.dumps(good))
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, str(home), str(tmp_path / "request"), ",".join(sorted(absent))],
+        [sys.executable, "-c", ABSENT + SCORE, ",".join(sorted(absent)), str(home), str(tmp_path / "request")],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -95,6 +110,74 @@ def test_what_is_installed_is_enough_to_score(listed: str, home: Path, good: dic
     )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["scores"]) == 3
+
+
+COMMAND = """
+import repayrank
+repayrank.main()
+"""
+
+
+def in_the_image(*said: str) -> list[str]:
+    return [sys.executable, "-c", ABSENT + COMMAND, ",".join(sorted(absent_without(in_image()))), *said]
+
+
+@pytest.mark.slow
+def test_the_image_s_own_command_serves_with_what_the_image_has(
+    home: Path, good: dict[str, Any], tmp_path: Path
+) -> None:
+    found = re.search(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
+    assert found is not None
+    assert re.search(r'^ENTRYPOINT \["repayrank"\]$', DOCKERFILE, re.MULTILINE)
+    said = json.loads(found[1])
+    for option, here in (("--host", "127.0.0.1"), ("--port", "0"), ("--leave-seconds", "0")):
+        said[said.index(option) + 1] = here
+    state = ["--home", str(home), "--state", str(tmp_path / "state")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    token = subprocess.run(
+        in_the_image("token", "create", "--role", "engine", "--name", "risk", *state),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    ).stdout.strip()
+    with _running(in_the_image(*said, *state), tmp_path / "log", environment) as (address, process):
+        child = Child(address, process, tmp_path / "log", {"engine": token})
+        assert len(asked_of(child, "/v1/score", json.dumps(good).encode())["scores"]) == 3
+    verified = subprocess.run(
+        in_the_image("audit", "verify", *state), capture_output=True, text=True, check=False, env=environment
+    )
+    assert verified.returncode == 0, verified.stderr
+    assert "1 record" in verified.stdout
+
+
+@pytest.mark.slow
+def test_the_image_lists_no_verb_that_it_has_no_code_for_and_refuses_a_part_that_it_has_none_for() -> None:
+    told = subprocess.run(in_the_image("--help"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = set(re.findall(r"^\W*(\w+)  ", told, re.MULTILINE))
+    assert {"serve", "score", "rank", "features", "shadow", "audit", "token"} <= listed
+    assert not listed & {"train", "validate", "promote", "monitor", "demo", "portfolio", "outcomes"}
+    compared = subprocess.run(
+        in_the_image("shadow", "--card", "collection", "--compare"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert compared.returncode == ConfigurationRefused.exit_code
+    assert "where models are trained" in compared.stderr
+
+
+@contextmanager
+def _running(
+    command: list[str], log: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+    try:
+        yield ready(process, log), process
+    finally:
+        assert stop(process) == 0, log.read_text()
 
 
 def test_the_bento_pins_the_versions_of_the_constraints() -> None:
