@@ -48,19 +48,27 @@ class WoeScorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Floats, y: Any) -> WoeScorecard:
         """Fit bins and regression on cases x features and outcomes."""
-        from optbinning import BinningProcess
+        from optbinning import OptimalBinning
 
         self.classes_ = np.array([False, True])
-        names = [f"f{column}" for column in range(X.shape[1])]
-        self.bins_ = BinningProcess(names, n_jobs=1)
-        told = self.bins_.fit_transform(X, np.asarray(y, dtype=int), metric="woe", metric_missing="empirical")
-        self.regression_ = LogisticRegression(max_iter=1000).fit(np.asarray(told), y)
+        # Rising or falling all the way: peaks and valleys cost AUC (0.683 for 0.686 on Taiwan) and twice the time.
+        # Each feature by itself: a BinningProcess also works out statistics that nobody reads.
+        said = np.asarray(y, dtype=int)
+        self.bins_ = [OptimalBinning(monotonic_trend="auto_asc_desc").fit(column, said) for column in X.T]
+        self.regression_ = LogisticRegression(max_iter=1000).fit(self._weights(X), y)
         return self
 
     def predict_proba(self, X: Floats) -> Floats:
         """Return probabilities of the good and the bad outcome."""
-        told = self.bins_.transform(X, metric="woe", metric_missing="empirical")
-        return np.asarray(self.regression_.predict_proba(np.asarray(told)))
+        return np.asarray(self.regression_.predict_proba(self._weights(X)))
+
+    def _weights(self, X: Floats) -> Floats:
+        """Return the weight of evidence of each value."""
+        told = [
+            bins.transform(column, metric="woe", metric_missing="empirical")
+            for bins, column in zip(self.bins_, X.T, strict=True)
+        ]
+        return np.column_stack(told)
 
 
 def _xgboost(seed: int) -> Any:
