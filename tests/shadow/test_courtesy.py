@@ -23,6 +23,7 @@ CARD = "collection"
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "SAMPLE_SECONDS", 0.001)
+    monkeypatch.setattr(idle, "BUSY_SAMPLE_SECONDS", 0.001)
     monkeypatch.setattr(idle, "QUIET_SAMPLES", 3)
 
 
