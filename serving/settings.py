@@ -64,7 +64,7 @@ class Settings:
     most_bytes: int = 8 * MEBIBYTE
     most_loans: int = 5_000
     most_bytes_held: int = 256 * MEBIBYTE
-    most_in_flight: int = 64
+    most_in_flight: int = 128
     threads: int = 2
     read_seconds: float = 5.0
     look_seconds: float = 2.0
