@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import ConfigurationRefused, UsageError
+from models.verb_options import (
+    DEFAULT_HOME,
+    LARGEST_SEED,
+    AsOfOption,
+    CardOption,
+    DataOption,
+    HomeOption,
+    PortfolioOption,
+    ZoneOption,
+    day,
+    open_book,
+    require_card,
+    require_folder,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from training.tuning.tune import Outcome
 
 SECONDS_A_MINUTE = 60
-LARGEST_SEED = 2**31 - 1
 DEFAULT_TRIALS = 40
 WIDTHS: Mapping[str, str] = {
     "trial": "d",
@@ -37,20 +50,10 @@ WIDTHS: Mapping[str, str] = {
 
 
 def tune(
-    portfolio: Annotated[
-        str,
-        typer.Option("--portfolio", help="A built-in book (`taiwan`, `simulated`), a portfolio file, or a folder."),
-    ],
-    card: Annotated[
-        str | None,
-        typer.Option("--card", help="`application`, `behaviour`, `collection` or `all`; by default the book's own."),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the files that a portfolio file names; its own by default.")
-    ] = None,
-    home: Annotated[
-        Path, typer.Option("--home", envvar="REPAYRANK_HOME", help="Folder of models, searches and MLflow records.")
-    ] = Path(".repayrank"),
+    portfolio: PortfolioOption,
+    card: CardOption = None,
+    data: DataOption = None,
+    home: HomeOption = DEFAULT_HOME,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Trials in all, with those already done.")] = (
         DEFAULT_TRIALS
     ),
@@ -79,13 +82,8 @@ def tune(
         int,
         typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed tries the same sizes in the same order."),
     ] = 0,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Observation date; what was recorded later does not exist."),
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option("--zone", help="IANA zone in which your days end; UTC for a folder.")
-    ] = None,
+    as_of: AsOfOption = None,
+    zone: ZoneOption = None,
 ) -> None:
     """Search for a better size of a card's trees, and tell on loans set apart whether it is better than the default.
 
@@ -94,22 +92,19 @@ def tune(
     Example: `repayrank tune --portfolio taiwan --card collection --trials 40`
     """
     _require_optuna()
-    from features.portfolios import open_portfolio
-    from models.cards import card_named, card_of
+    from models.cards import card_of
     from training.cohort import cohort
     from training.splits import KINDS
     from training.tuning.tune import tune as tuned
 
-    if card is not None:
-        card_named(card)
+    require_folder(home)
+    require_card(card)
     if split is not None and split not in KINDS:
         raise UsageError(f"no split '{split}'", where="--split", expected=f"one of {', '.join(KINDS)}", do="correct it")
-    book = open_portfolio(portfolio, zone, data=data)
-    # Polars 2.1 takes Ctrl-C with its first query and lets none through.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    cases = cohort(book, card_of(book, card or book.card), None if as_of is None else as_of.date())
+    book = open_book(portfolio, zone, data)
+    cases = cohort(book, card_of(book, card or book.card), day(as_of))
     if cases.left_out:
-        _say(cases.left_out)
+        say(cases.left_out)
     own_by, own_from = book.split or (None, None)
     try:
         outcome = tuned(
@@ -122,14 +117,14 @@ def tune(
             seconds=None if minutes is None else minutes * SECONDS_A_MINUTE,
             by=split or own_by,
             folds=folds,
-            test_from=own_from if test_from is None else test_from.date(),
+            test_from=day(test_from) or own_from,
             embargo_days=embargo_days,
-            say=_say,
+            say=say,
         )
     except KeyboardInterrupt:
-        _say("stopped; the same command goes on where this one was")
+        say("stopped; the same command goes on where this one was")
         raise
-    _tell(outcome, home)
+    _told(outcome, home)
 
 
 def _require_optuna() -> None:
@@ -142,19 +137,19 @@ def _require_optuna() -> None:
         )
 
 
-def _tell(outcome: Outcome, home: Path) -> None:
+def _told(outcome: Outcome, home: Path) -> None:
     from training.tuning.tune import row
 
     tuned = outcome.tuned
-    typer.echo(table([row(one) for one in outcome.best]))
+    tell(table([row(one) for one in outcome.best]))
     if outcome.importance:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in outcome.importance.items())
-        typer.echo(f"what moved the objective: {shares}")
-    typer.echo(tuned.verdict.words)
-    _say(f"look at the trials: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+        tell(f"what moved the objective: {shares}")
+    tell(tuned.verdict.words)
+    say(f"look at the trials: mlflow ui --backend-store-uri sqlite:///{home / 'mlflow' / 'mlflow.db'}")
     use = "use it with" if tuned.verdict.gained else "nothing speaks for using it; to do so all the same:"
-    _say(f"{use} repayrank train --card {tuned.card} --tuned")
-    typer.echo(f"size of trial {tuned.provenance['trial']} of {tuned.provenance['trials']}: {outcome.path}")
+    say(f"{use} repayrank train --card {tuned.card} --tuned")
+    tell(f"size of trial {tuned.provenance['trial']} of {tuned.provenance['trials']}: {outcome.path}")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -164,7 +159,3 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(
         "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)) for line in written
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress belongs on the terminal, results on stdout

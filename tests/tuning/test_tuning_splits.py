@@ -89,14 +89,20 @@ def test_borrowers_who_come_again_are_dealt_into_parts_of_every_block():
     assert "inside, 9 splits by time" in cut.words
 
 
-def test_a_book_whose_earlier_outcomes_are_not_known_in_time_is_tuned_by_borrower_unless_time_is_asked_for():
-    # 40 days of cases and a window of 30: the last third can be set apart, and then no block has earlier cases.
+@pytest.mark.parametrize(("come_again", "inside"), [(1, "folds"), (2, "borrower")])
+def test_a_book_whose_earlier_outcomes_are_not_known_in_time_is_tuned_otherwise_unless_time_is_asked_for(
+    come_again, inside
+):
+    # 40 days of cases: the last third can be set apart after 20 days of embargo, and then no block has earlier cases.
     days = [day for day in range(0, 41, 2) for _ in range(20)]
-    whole = cohort_of(days, [*range(len(days))], [True, False] * (len(days) // 2))
-    whole = replace(whole, helpers=None)
+    bad = (np.random.default_rng(0).random(len(days)) < 0.5).tolist()
+    whole = replace(cohort_of(days, [case // come_again for case in range(len(days))], bad), helpers=None)
     assert nested(whole, embargo_days=0).words.endswith("by time")
-    with pytest.raises(UsageError, match=r"judges on|no block|to fit on"):
-        nested(whole, by="time", embargo_days=38)
+    told = nested(whole, embargo_days=20).words
+    assert told.startswith("set apart by time")
+    assert told.endswith(f"by {inside}")
+    with pytest.raises(UsageError, match="no block of the cases has enough earlier ones"):
+        nested(whole, by="time", embargo_days=20)
 
 
 def test_too_few_cases_are_refused_with_what_to_do():
