@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import UsageError
+from features.words import Text
 from models.verb_options import (
     DEFAULT_HOME,
-    TABLE_WIDTH,
     CardOption,
     DataOption,
     HomeOption,
@@ -21,9 +20,8 @@ from models.verb_options import (
     open_book,
     require_card,
     require_folder,
-    say,
-    tell,
 )
+from training.terminal import console, say_both, tell_both
 
 if TYPE_CHECKING:
     from features.portfolios import Portfolio
@@ -96,6 +94,7 @@ def promoting(posting: Posting) -> Callable[..., None]:
         Example: `repayrank promote --portfolio taiwan --card collection --version 2 --by "head of risk"`
         """
         from models.store import ModelStore
+        from training.promotion import notes
         from training.promotion.policy import read_rules
         from training.promotion.promote import finish, promote, repair
 
@@ -111,10 +110,10 @@ def promoting(posting: Posting) -> Callable[..., None]:
             return
         read, post = read_rules(rules), posting(state or home)
         if not dry_run:
-            repair(store, named, post=post, say=say, tell=not (rollback or mirror))
+            repair(store, named, post=post, say=say_both, tell=not (rollback or mirror))
         if mirror:
-            finish(store, named, post=post, say=say, always=True)
-            tell(f"version {store.champion(named)} of the {named} card serves, as it did")
+            finish(store, named, post=post, say=say_both, always=True)
+            tell_both(notes.AS_IT_DID.filled(version=store.champion(named), card=named))
             return
         proposal = (
             _rollback(store, named, version, by, reason, read, expected)
@@ -124,12 +123,13 @@ def promoting(posting: Posting) -> Callable[..., None]:
         _show(store, proposal, read)
         if dry_run:
             seen = f"--expected {proposal.expected.generation}"
-            tell(f"not done, for this was a dry run: {_words(proposal)}; with {seen} no other change comes between")
+            tell_both(notes.DRY_RUN.filled(change=_change(proposal), seen=seen))
             return
-        done = promote(store, proposal, post=post, say=say)
+        done = promote(store, proposal, post=post, say=say_both)
         if post is None:
-            say(f"no decision log in {state or home}: the change is told to it once there is one")
-        tell(f"{_words(proposal)}, by change {done.record.generation}: {done.folder}")
+            say_both(notes.NO_LOG.filled(folder=str(state or home)))
+        number, folder = done.record.generation, str(done.folder)
+        tell_both(notes.DONE.filled(change=_change(proposal), number=number, folder=folder))
 
     return promote
 
@@ -218,32 +218,36 @@ def _show(store: ModelStore, proposal: Proposal, rules: PromotionRules) -> None:
     from training.promotion.printed import tables
 
     for note in proposal.notes:
-        say(note)
+        say_both(note)
     if proposal.sets is None:
         return
     labels = {
-        feature.name: feature.label.en
+        feature.name: feature.label
         for version in (proposal.expected.version, proposal.version)
         for feature in store.load(proposal.card, version).catalog
     }
     for table in tables(proposal.sets, labels, features=rules.reasons.features):
-        _console().print(table)
+        console().print(table)
 
 
 def _show_history(store: ModelStore, card: str) -> None:
     from training.promotion.printed import history
 
-    _console().print(history(store.history(card)))
+    console().print(history(store.history(card)))
 
 
-def _words(proposal: Proposal) -> str:
+def _change(proposal: Proposal) -> Text:
+    """Return what the change is, in words."""
+    from training.promotion import notes
     from training.promotion.record import Kind
 
-    place = "" if proposal.expected.version is None else f" in the place of version {proposal.expected.version}"
-    if proposal.kind is Kind.ROLLED_BACK:
-        undone = "" if proposal.undoes is None else f"; change {proposal.undoes} is undone"
-        return f"{proposal.card} card version {proposal.version} serves again{place}{undone}"
-    return f"{proposal.card} card version {proposal.version} serves{place}"
+    words = notes.SERVES_AGAIN if proposal.kind is Kind.ROLLED_BACK else notes.SERVES
+    told = words.filled(card=proposal.card, version=proposal.version)
+    if proposal.expected.version is not None:
+        told = notes.IN_PLACE.filled(change=told, before=proposal.expected.version)
+    if proposal.undoes is not None:
+        told = notes.UNDONE.filled(change=told, number=proposal.undoes)
+    return told
 
 
 def _require_one(asked: Mapping[str, bool]) -> None:
@@ -258,10 +262,3 @@ def _require_one(asked: Mapping[str, bool]) -> None:
 
 def _missing(option: str, expected: str) -> UsageError:
     return UsageError("nothing given", where=option, expected=expected, do=f"add {option}")
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    # Reasons, names and labels are the lender's: what stands in brackets is no markup.
-    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, markup=False)

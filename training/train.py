@@ -28,12 +28,12 @@ from training.fitting import against_any_depth, data_hash, fitted_card, golden_r
 from training.monotonicity import monotone_violations
 from training.plots import calibration_by_decile, lift_by_decile, roc_and_ks
 from training.principals import TRAINED_BY, account, named
+from training.promotion.words import NO_VERSION_BEFORE
 from training.splits import kept_from_the_fit
 from training.statistics.metrics import Bools, performance
 from training.tracking import CHALLENGER, CHAMPION, Tracker
 from training.tuning.result import Chosen
 
-FIRST = "no version of the card served before"
 CHANCE = 0.5
 """The AUC of an order drawn by lot."""
 
@@ -168,7 +168,7 @@ def _serving(store: ModelStore, card: str, version: str, by: str) -> str:
     if nobody.version is not None:
         return nobody.version
     try:
-        store.promote(card, version, expected=nobody, by=by, at=datetime.now(UTC), reason=FIRST)
+        store.promote(card, version, expected=nobody, by=by, at=datetime.now(UTC), reason=NO_VERSION_BEFORE.en)
     except ConflictingChampion:  # two were trained at once, and the other was first
         return store.champion(card)
     return version

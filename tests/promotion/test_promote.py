@@ -18,6 +18,7 @@ from planted_faults import CARD
 from promotion_worker import DEATHS, KILLED, WITHOUT_EFFECT, dying, one_of_many
 
 from features.errors import ModelRefused
+from features.words import Text
 from models.attribution import attribute
 from models.champions import FOUND, ConflictingChampion, Standing
 from models.store import ModelStore
@@ -212,7 +213,7 @@ def test_what_a_death_leaves_undone_the_next_command_does(store, where):
     process.start()
     process.join(120)
     assert process.exitcode == KILLED
-    said: list[str] = []
+    said: list[Text] = []
     repair(store, CARD, post=post, say=said.append)
     made = where not in WITHOUT_EFFECT
     assert store.champion(CARD) == ("2" if made else "1")
@@ -239,7 +240,7 @@ def test_what_a_death_leaves_undone_the_next_command_does(store, where):
 
 
 def test_a_registry_that_is_away_holds_up_no_promotion_and_is_told_later(store, monkeypatch):
-    said: list[str] = []
+    said: list[Text] = []
 
     def away(*_: object, **__: object) -> None:
         raise ConnectionError("CANARY")
@@ -251,11 +252,11 @@ def test_a_registry_that_is_away_holds_up_no_promotion_and_is_told_later(store, 
         promote(store, back(store), say=said.append)
         promote(store, back(store), say=said.append)
     made, away_ = said[::2], said[1::2]
-    assert [words.partition(";")[0] for words in made] == [
+    assert [words.en.partition(";")[0] for words in made] == [
         "change 2 is made: version 2 serves", "change 3 is made: version 1 serves", "change 4 is made: version 2 serves"
     ]  # fmt: skip
     assert len(away_) == 3
-    assert all("ConnectionError" in words and "promote --mirror" in words for words in away_)
+    assert all("ConnectionError" in words.en and "promote --mirror" in words.en for words in away_)
     assert "CANARY" not in str(said)
     assert aliases(store)["champion"] == "1"
     repair(store, CARD, say=said.append)
@@ -281,14 +282,14 @@ def test_a_version_serves_before_log_and_mlflow_are_told(store, monkeypatch):
 def test_a_log_that_is_not_there_yet_is_told_once_it_is(store, monkeypatch):
     promote(store, proposed(store, "2"), at=AT)
     assert not outbox_of(store.root).exists()
-    said: list[str] = []
+    said: list[Text] = []
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     promote(store, back(store), post=full, say=said.append)
     assert store.champion(CARD) == "1"
-    assert said[1:] == [
+    assert [words.en for words in said[1:]] == [
         "the decision log could not be told of change 2 (No space left on device): it stands, and the next "
         "`repayrank promote` tells it"
     ]
@@ -305,9 +306,9 @@ def test_a_record_that_was_changed_is_said_told_to_nobody_and_holds_up_no_rollba
     path.write_bytes(path.read_bytes().replace(b"head of risk", b"head_of_risk"))
     with pytest.raises(ModelRefused, match="which version serves does not depend on it"):
         records(store, CARD)
-    said: list[str] = []
+    said: list[Text] = []
     promote(store, back(store), post=partial(post_promotion, store.root), say=said.append)
     assert store.champion(CARD) == "1"
     _, words = said
-    assert words.startswith(f"{done.folder}: a record that no trusted key has signed")
+    assert words.en.startswith(f"{done.folder}: a record that no trusted key has signed")
     assert [event["record"]["version"] for event in waiting(store)] == ["1"]

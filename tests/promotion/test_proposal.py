@@ -210,10 +210,10 @@ def test_a_version_goes_back_without_a_new_validation_and_what_is_known_of_it_is
     store.promote(CARD, "2")
     told = rollback(store, CARD, by="model team", reason="alarm", rules=RULES)
     assert (told.version, told.undoes, told.own) == ("1", 2, None)
-    assert told.notes == ("it was never validated: it served before",)
+    assert [note.en for note in told.notes] == ["it was never validated: it served before"]
     store.promote(CARD, "1")
     resigned(store, "2", verdict=Verdict.REFUSE)
-    assert "its validation refuses it" in rollback(store, CARD, by="x", reason="alarm", rules=RULES).notes[0]
+    assert "its validation refuses it" in rollback(store, CARD, by="x", reason="alarm", rules=RULES).notes[0].en
 
 
 def shipped() -> str:

@@ -10,11 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+from both_languages import headings, in_both, without_chinese
 from planted_faults import CARD
+from rich.cells import cell_len
 
 import repayrank
 from features.errors import UsageError
+from features.words import Text
 from models.store import ModelStore
+from models.verb_options import TABLE_WIDTH
 from serving.decisions.opening import opened_recorder, place_of, secrets_in
 from serving.decisions.outbox import outbox_of
 from serving.decisions.promotions import changes_in, has_log, post_promotion
@@ -24,9 +28,14 @@ from serving.state import load
 from serving.subjects.keys import created_keys
 from training import promotion_verbs
 from training.promotion import promote as promoting
+from training.promotion import words as words_of
+from training.promotion.policy import read_rules
+from training.promotion.printed import BAND_MOVES, PLACE_MOVES, SIDE_MOVES, history, tables
+from training.promotion.proposal import promotion
 from training.promotion.record import folder_of, records
 
 WORDS = ("--portfolio", "taiwan", "--card", CARD, "--by", "head of risk")
+REASONS = (words_of.NO_VERSION_BEFORE, words_of.VALIDATED)
 BACK = ("--rollback", "--card", CARD, "--by", "duty officer", "--reason", "alarm of March")
 
 
@@ -59,13 +68,14 @@ def test_a_dry_run_shows_everything_and_changes_nothing(command, store):
     assert tree(store.root) == before
     for words in ("by risk band", "by tenth of each day's work list", "swap sets at each cut", "out of sample", "why"):
         assert words in out, words
-    assert out.splitlines()[-1] == (
+    assert out.splitlines()[-2:] == [
         "not done, for this was a dry run: collection card version 2 serves in the place of version 1; "
-        "with --expected 1 no other change comes between"
-    )
+        "with --expected 1 no other change comes between",
+        "仅为演练，并未执行：collection评分卡版本2晋升为冠军模型，取代版本1；加上 --expected 1 则其间不会有其他变更",
+    ]
     code, again, _ = command("promote", *WORDS, "--version", "2", "--expected", "1")
     assert code == 0
-    assert again.split("\n")[:-2] == out.split("\n")[:-2]
+    assert again.split("\n")[:-3] == out.split("\n")[:-3]
     assert store.champion(CARD) == "2"
 
 
@@ -73,23 +83,71 @@ def test_a_promotion_and_its_rollback_are_told_in_words_and_in_the_history(comma
     code, out, err = command("promote", *WORDS, "--version", "3")
     assert code == 0, err
     place = folder_of(store, CARD)
-    assert out.splitlines()[-1] == (
-        f"collection card version 3 serves in the place of version 1, by change 2: {place / '2'}"
-    )
+    assert out.splitlines()[-2:] == [
+        f"collection card version 3 serves in the place of version 1, by change 2: {place / '2'}",
+        f"collection评分卡版本3晋升为冠军模型，取代版本1（变更2）：{place / '2'}",
+    ]
     assert "no decision log in" in err
     code, out, err = command("promote", *BACK)
     assert code == 0
     assert "it was never validated: it served before" in err
-    assert out.splitlines()[-1] == (
+    assert out.splitlines()[-2:] == [
         "collection card version 1 serves again in the place of version 3; change 2 is undone, by change 3: "
-        f"{place / '3'}"
-    )
+        f"{place / '3'}",
+        f"collection评分卡版本1恢复为冠军模型，取代版本3；变更2已撤销（变更3）：{place / '3'}",
+    ]
     code, out, _ = command("promote", "--history", "--card", CARD)
     assert code == 0
     lines = [line for line in out.splitlines() if re.match(r"\s+\d", line)]
     assert [line.split()[:3] for line in lines] == [["1", "1", "-"], ["2", "3", "1"], ["3", "1", "3"]]
     assert "head of risk" in lines[1]
     assert "alarm of March" in lines[2]
+
+
+def test_every_sentence_and_heading_of_a_promotion_is_printed_in_both_languages(command, store):
+    for words in (
+        (*WORDS, "--version", "2", "--dry-run"),
+        (*WORDS, "--version", "2"),
+        (*BACK, "--dry-run"),
+        BACK,
+        ("--mirror", "--card", CARD),
+    ):
+        code, out, err = command("promote", *words)
+        assert code == 0, err
+        assert without_chinese(out) == []
+        assert without_chinese(err) == []
+    code, out, _ = command("promote", "--history", "--card", CARD)
+    assert code == 0
+    # What the release itself gave as a reason is told in both, what a person wrote as it was written.
+    (written,) = without_chinese(out)
+    assert "alarm of March" in written
+    assert "no version of the card served before" in out
+    assert "此前该评分卡没有版本在用" in out
+    assert "由model validation于" in out
+
+
+def test_every_heading_of_the_tables_has_chinese_under_it_or_beside_it(store, book):
+    proposal = promotion(store, CARD, "2", by="head of risk", rules=read_rules(None), book=lambda: book)
+    labels = {feature.name: feature.label for feature in store.load(CARD, "2").catalog}
+    shown = [*tables(proposal.sets, labels, features=8), history(store.history(CARD))]
+    told = [heading for table in shown for heading in headings(table)]
+    assert [heading for heading in told if not in_both(heading)] == []
+    # No word is declared and shown nowhere, but for what no table has a column for.
+    flat = "\n".join(told)
+    for text in vars(words_of).values():
+        if isinstance(text, Text):
+            parts = re.split(r"\{\w+\}", text.zh)
+            assert all(part in flat for part in parts) or text in (words_of.FOUND_BY_HAND, *REASONS), text
+    for move in (*BAND_MOVES, *PLACE_MOVES, *SIDE_MOVES):
+        assert move.text.zh in flat
+
+
+def test_tables_of_a_real_book_are_as_wide_as_a_file_lets_them_be(command):
+    _, out, _ = command("promote", *WORDS, "--version", "2", "--dry-run")
+    assert max(cell_len(line.rstrip()) for line in out.splitlines()[:-2]) <= TABLE_WIDTH
+    heads = [line for line in out.splitlines() if re.match(r"\s+(band now|tenth now|cut|what moved them)\b", line)]
+    assert len(heads) == 5, "each head stands in one line"
+    assert all("at risk" in line for line in heads[:4])
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from both_languages import figures as figures_of
+from both_languages import headings, in_both, without_chinese
 
 import repayrank
 from features.errors import DataRefused
+from features.words import Text
 from models.assessment import Assessment, assess_matrix
 from models.fitted_card import FittedCard
 from models.policy import default_policy
@@ -25,8 +28,13 @@ from serving.shadow.following import shadowed
 from training.cohort import Cohort
 from training.shadow_comparison import Judged, compared
 from training.shadow_outcomes import read_outcomes
-from training.statistics.paired import auc_difference
+from training.shadow_table import counted, sentences, tables
+from training.shadow_words import PASSED_OVER_FOR, difference, why_not
+from training.statistics.inputs import TooFew, both_outcomes
+from training.statistics.paired import Difference, auc_difference
+from training.statistics.recalibration import recalibration
 from training.statistics.segments import NotJudged
+from training.statistics.worked import worked
 
 CARD = "collection"
 BANDS = [band.name for band in default_policy().bands]
@@ -224,6 +232,61 @@ def test_outcomes_are_the_same_from_either_kind_of_file(outcomes: pl.DataFrame, 
     assert first["bad"].null_count() == some["bad"].null_count()
 
 
+def test_every_heading_and_sentence_of_a_comparison_stands_in_both_languages_with_the_same_figures(
+    pairs: pl.DataFrame, outcomes: pl.DataFrame
+) -> None:
+    passed_over = list(PASSED_OVER_FOR)
+    mixed = pairs.with_columns(
+        outcome=pl.when(pl.col("record") < len(passed_over))
+        .then((pl.col("record") % len(passed_over)).replace_strict(dict(enumerate(passed_over))))
+        .otherwise("outcome"),
+        policy=pl.when(pl.col("record") < 50).then(pl.lit("an older one")).otherwise("policy"),
+    )
+    open_ = outcomes.filter(pl.int_range(pl.len()) % 4 != 0)
+    known = open_.with_columns(bad=pl.when(pl.int_range(pl.len()) % 9 == 0).then(None).otherwise("bad"))
+    for seen in (SEEN, date(2027, 1, 1)):
+        found = compared(
+            mixed, card=CARD, challenger="2", bands=BANDS, outcomes=known, seen_until={"1": None, "2": seen}
+        )
+        (one,) = found.against
+        shown = [heading for table in tables(found, one) for heading in headings(table)]
+        assert [heading for heading in shown if not in_both(heading)] == []
+        said = [*sentences(one), counted(found)]
+        assert len(said) == (8 if seen == SEEN else 3)
+        for text in said:
+            english, chinese = figures_of(text)
+            assert english == chinese, text
+            assert without_chinese(f"{text.en}\n{text.zh}") == []
+        if seen == SEEN:
+            assert said[2].en == one.matured.judged.difference.words("the champion, version 1")
+    assert set(PASSED_OVER_FOR) == set(map(str, Outcome)) - {"scored"}
+
+
+def test_what_cannot_be_judged_says_why_in_both_languages() -> None:
+    bad = np.array([True, False, True, False])
+    for measure, chinese in (
+        (lambda: both_outcomes(bad, where="here", least=3), "坏样本2笔、好样本2笔；各需至少3笔"),
+        (lambda: recalibration(bad, np.full(4, 0.2)), "概率全部相同，无从评定斜率"),
+        (lambda: recalibration(bad, np.where(bad, 0.9, 0.1)), "对数几率将好坏样本完全分开，斜率为无穷大"),
+        (lambda: worked(bad, np.arange(4.0), [0.5], np.zeros(4)), "坏样本的金额均为零"),
+    ):
+        with pytest.raises(TooFew) as few:
+            measure()
+        why = f"{few.value.found}; expected {few.value.expected}"
+        assert why_not(why) == Text(en=why, zh=chinese)
+    assert why_not("something new").zh == "样本不足"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "chinese"), [(0.01, 0.03, "更好"), (-0.03, -0.01, "更差"), (-0.01, 0.02, "无法区分优劣")]
+)
+def test_which_of_two_is_better_is_said_alike_in_both_languages(low: float, high: float, chinese: str) -> None:
+    of = Difference((low + high) / 2, low, high)
+    said = difference(of, Text(en="the champion", zh="冠军模型"))
+    assert said.en == of.words("the champion")
+    assert said.zh == f"{chinese}：AUC较冠军模型相差{of.auc:+.4f}（95%区间{low:+.4f}至{high:+.4f}）"
+
+
 def test_the_comparison_is_printed_and_told_as_json(
     asked: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -241,6 +304,7 @@ def test_the_comparison_is_printed_and_told_as_json(
     # All decisions are of the day that both versions were fitted on.
     assert "matured outcomes: not judged" in printed
     assert f"{len(asked.ids)} observed no later than what a version was fitted on" in printed
+    assert without_chinese("\n".join(printed.splitlines()[:-1])) == []
     plain = json.loads(printed.splitlines()[-1])
     assert plain["outcomes"]["scored"] == len(asked.ids)
     assert plain["against"][0]["all"]["pairs"] == len(asked.ids)

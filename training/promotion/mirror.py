@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from features.words import Text
 from models.store import ModelStore
 from training.principals import TRAINED_BY
 from training.promotion import record as records
+from training.promotion.notes import NOT_IN_MLFLOW
 from training.promotion.record import Record
 
 
@@ -47,11 +49,11 @@ def mirror_record(store: ModelStore, folder: Path, told: Record) -> None:
     )
 
 
-def mirror_champion(store: ModelStore, card: str) -> str:
-    """Give the version that serves the champion's alias, and return what could not be done, in words."""
+def mirror_champion(store: ModelStore, card: str) -> Text | None:
+    """Give the version that serves the champion's alias, and return in words what could not be done, if anything."""
     from training.tracking import Tracker
 
     version = store.champion(card)
     if Tracker(store.root / "mlflow").mirror(card, version):
-        return ""
-    return f"MLflow does not know version {version}, which was trained elsewhere: its alias stays where it was"
+        return None
+    return NOT_IN_MLFLOW.filled(version=version)

@@ -1,31 +1,33 @@
-"""A promotion as a risk officer reads it in a terminal: who goes up, who goes down, what became of them, and why."""
+"""A promotion as a risk officer reads it in a terminal: who goes up, who goes down, what became of them, and why.
+
+Titles and heads stand in English and under it in Chinese, names of rows in both beside each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.box import HORIZONTALS
 from rich.table import Table
 
 from features.declaration import Group
-from features.words import written_money
-from models.champions import Promotion
+from features.words import Text, written_money
+from models.champions import FOUND, Promotion
+from training.promotion import words
+from training.promotion.notes import reason_in_words
 from training.promotion.swap_sets import CARD, UNSEEN
-from training.promotion.words import BASE, CALIBRATION, GROUPS, TITLES, TOTAL, Move, View
+from training.promotion.words import TITLES, Move, View
+from training.terminal import beside, table, under
 
 BAND_MOVES = (Move.SAME, Move.RISKIER, Move.SAFER)
 PLACE_MOVES = (Move.SAME, Move.EARLIER, Move.LATER)
 SIDE_MOVES = (Move.STAYS_IN, Move.COMES_IN, Move.GOES_OUT)
-SCORES = {
-    CARD: "swap sets at each cut, by the new version as it will serve",
-    UNSEEN: "out of sample: the same by models of the new version that had not seen the case",
-}
+SCORES = {CARD: words.AS_IT_WILL_SERVE, UNSEEN: words.OUT_OF_SAMPLE}
 NONE = "-"
 Row = Mapping[str, Any]
 
 
-def tables(sets: Mapping[str, Any], labels: Mapping[str, str], *, features: int) -> list[Table]:
+def tables(sets: Mapping[str, Any], labels: Mapping[str, Text], *, features: int) -> list[Table]:
     """Return the tables of swap sets.
 
     Parameters
@@ -35,9 +37,8 @@ def tables(sets: Mapping[str, Any], labels: Mapping[str, str], *, features: int)
     """
     rows, currency = sets["sets"], sets["currency"]
     card = [row for row in rows if row["scores"] == CARD]
-    heads = {View.BAND: "band now", View.PLACE: "tenth now"}
     told = [
-        _by_move(f"{sets['cases']:,} cases {TITLES[view].en}", heads[view], _grouped(card, view), moves, currency)
+        _by_move(TITLES[view].filled(cases=f"{sets['cases']:,}"), view, _grouped(card, view), moves, currency)
         for view, moves in ((View.BAND, BAND_MOVES), (View.PLACE, PLACE_MOVES))
     ]
     kinds = dict.fromkeys(row["scores"] for row in rows)
@@ -46,20 +47,22 @@ def tables(sets: Mapping[str, Any], labels: Mapping[str, str], *, features: int)
 
 def history(changes: Iterable[Promotion]) -> Table:
     """Return every change of a champion, oldest first."""
-    table = _table("every change, oldest first")
-    for name in ("change", "version", "before", "by", "at", "reason"):
-        table.add_column(name, justify="right" if name in {"change", "version", "before"} else "left")
+    told = table(words.CHANGES)
+    for head in (words.CHANGE, words.VERSION, words.BEFORE):
+        told.add_column(under(head), justify="right")
+    for head in (words.BY, words.AT, words.REASON):
+        told.add_column(under(head))
     for one in changes:
         cells = (
             one.generation,
             one.version or NONE,
             one.before or NONE,
-            one.by or NONE,
+            beside(words.FOUND_BY_HAND) if one.by == FOUND else one.by or NONE,
             one.at[:19] or NONE,
-            one.reason,
+            under(reason_in_words(one.reason)) if one.reason else "",
         )
-        table.add_row(*map(str, cells))
-    return table
+        told.add_row(*map(str, cells))
+    return told
 
 
 def _grouped(rows: Sequence[Row], view: View) -> dict[str, dict[Move, Row]]:
@@ -73,43 +76,46 @@ def _grouped(rows: Sequence[Row], view: View) -> dict[str, dict[Move, Row]]:
 
 
 def _by_move(
-    title: str,
-    head: str,
+    title: Text,
+    view: View,
     told: Mapping[str, Mapping[Move, Row]],
     moves: Sequence[Move],
     currency: str,
-    *,
-    total: bool = True,
+    caption: Text | None = None,
 ) -> Table:
-    table = _table(title)
-    table.add_column(head)
+    found = table(title, caption)
+    found.add_column(under(words.HEADS[view]))
     for move in moves:
-        for name in (move.text.en, "bad", "at risk"):
-            table.add_column(name, justify="right")
-    for before, of in told.items():
-        table.add_row(before, *(cell for move in moves for cell in _cells(of.get(move), currency)))
-    if total:
+        for head in (move.text, words.BAD, words.AT_RISK):
+            found.add_column(under(head), justify="right")
+    for name, of in told.items():
+        found.add_row(name, *(cell for move in moves for cell in _cells(of.get(move), currency)))
+    if view is not View.CUT:  # each case stands once in a band and a tenth, but in several cuts
         sums = {move: _sum([of[move] for of in told.values() if move in of]) for move in moves}
-        table.add_section()
-        table.add_row("all", *(cell for move in moves for cell in _cells(sums[move], currency)))
-    return table
+        found.add_section()
+        found.add_row(beside(words.ALL), *(cell for move in moves for cell in _cells(sums[move], currency)))
+    return found
 
 
 def _cuts(sets: Mapping[str, Any], scores: str) -> Table:
     """Return the swap sets at each cut, by one kind of score of the second version."""
     told: dict[str, dict[Move, Row]] = {}
+    share = _first_share(sets)
     for row in sets["sets"]:
         if row["scores"] == scores and row["view"] in {View.FIRST, View.CUT}:
-            name = _first(sets) if row["view"] == View.FIRST else f"band {row['cut']} or riskier"
-            told.setdefault(name, {})[Move(row["move"])] = row
-    return _by_move(SCORES[scores], "cut", told, SIDE_MOVES, sets["currency"], total=False)
+            first = row["view"] == View.FIRST
+            name = words.FIRST.filled(share=share) if first else words.OR_RISKIER.filled(band=row["cut"])
+            told.setdefault(beside(name), {})[Move(row["move"])] = row
+    first, cut = TITLES[View.FIRST].filled(share=share), TITLES[View.CUT]
+    caption = Text(en=f"{first.en}; {cut.en}", zh=f"{first.zh}；{cut.zh}")
+    return _by_move(SCORES[scores], View.CUT, told, SIDE_MOVES, sets["currency"], caption)
 
 
-def _first(sets: Mapping[str, Any]) -> str:
-    return f"first {sets['first_share']:.0%} of the list"
+def _first_share(sets: Mapping[str, Any]) -> str:
+    return f"{sets['first_share']:.0%}"
 
 
-def _why(sets: Mapping[str, Any], labels: Mapping[str, str], features: int) -> Table:
+def _why(sets: Mapping[str, Any], labels: Mapping[str, Text], features: int) -> Table:
     rows = sets["why"]
     columns = [
         (View.BAND, Move.RISKIER),
@@ -118,29 +124,26 @@ def _why(sets: Mapping[str, Any], labels: Mapping[str, str], features: int) -> T
         (View.FIRST, Move.GOES_OUT),
     ]
     cell = {(View(row["view"]), Move(row["move"]), row["kind"], row["name"]): row["difference"] for row in rows}
-    table = _table(
-        "why: mean difference of the log-odds of a bad outcome, new version less old",
-        "base, calibration and groups add up to the total; positive: the new version sees more risk",
-    )
-    table.add_column("what moved them")
+    told = table(words.WHY, words.ADDS_UP)
+    told.add_column(under(words.WHAT_MOVED))
     for view, move in columns:
-        of_list = "" if view is View.BAND else f": first {sets['first_share']:.0%}"
-        table.add_column(f"{move.text.en}{of_list}", justify="right")
+        in_first = words.MOVE_IN_FIRST.filled(move=move.text, share=_first_share(sets))
+        told.add_column(under(move.text if view is View.BAND else in_first), justify="right")
 
-    def line(title: str, kind: str, name: str) -> None:
+    def line(title: Text, kind: str, name: str) -> None:
         found = (cell.get((view, move, kind, name)) for view, move in columns)
-        table.add_row(title, *(NONE if value is None else f"{value:+.3f}" for value in found))
+        told.add_row(beside(title), *(NONE if value is None else f"{value:+.3f}" for value in found))
 
-    line(BASE.en, "base", "base")
-    line(CALIBRATION.en, "calibration", "calibration")
+    line(words.BASE, "base", "base")
+    line(words.CALIBRATION, "calibration", "calibration")
     for group in Group:
-        line(GROUPS[group].en, "group", group.value)
-    table.add_section()
-    line(TOTAL.en, "total", "total")
-    table.add_section()
+        line(group.text, "group", group.value)
+    told.add_section()
+    line(words.TOTAL, "total", "total")
+    told.add_section()
     for name in _most_moved(rows, columns)[:features]:
-        line(labels.get(name, name), "feature", name)
-    return table
+        line(labels.get(name, Text(en=name, zh=name)), "feature", name)
+    return told
 
 
 def _most_moved(rows: Sequence[Row], columns: Sequence[tuple[View, Move]]) -> list[str]:
@@ -161,9 +164,3 @@ def _cells(row: Row | None, currency: str) -> tuple[str, str, str]:
     if row is None or not row["cases"]:
         return NONE, NONE, NONE
     return f"{row['cases']:,}", f"{row['bad'] / row['cases']:.1%}", written_money(row["exposure_minor"], currency)
-
-
-def _table(title: str, caption: str | None = None) -> Table:
-    return Table(
-        title=title, caption=caption, title_justify="left", caption_justify="left", box=HORIZONTALS, highlight=False
-    )

@@ -15,19 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from features.errors import RepayrankError
+from features.errors import ModelRefused, RepayrankError
+from features.words import Text
 from models.artefact import canonical
 from models.challengers import challenger_or_none, withdraw
 from models.champions import ConflictingChampion, sync_folder
 from models.store import ModelStore
 from training.principals import account
+from training.promotion import notes
 from training.promotion import record as records
 from training.promotion.mirror import mirror_champion, mirror_record
 from training.promotion.proposal import Proposal
 from training.promotion.record import Record
 
 LOCK = ".lock"
-Told = Callable[[str], None]
+Told = Callable[[Text], None]
 Post = Callable[[Mapping[str, Any]], object]
 """Leaves an event for the writer of the decision log; the same event twice is written once."""
 
@@ -76,7 +78,7 @@ def promote(
         records.discarded(waiting)
         raise
     folder = records.placed(waiting, told.generation) or records.folder_of(store, told.card) / str(told.generation)
-    say(f"change {told.generation} is made: version {told.version} serves; now the log and MLflow are told")
+    say(notes.MADE.filled(number=told.generation, version=told.version))
     if challenger_or_none(store, told.card) == told.version:
         withdraw(store, told.card)  # it serves: there is nothing left that it challenges
     finish(store, told.card, post=post, say=say)
@@ -141,7 +143,7 @@ def finish(
         return
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / LOCK):
-        kept = records.records(store, card, lambda error: say(f"{error.where}: {error.found}; {error.do}"))
+        kept = records.records(store, card, lambda error: say(_damaged(error)))
         if post is not None:
             _post(kept, post, say)
         unknown = [(place, told) for place, told in kept if not (place / records.MIRRORED).exists()]
@@ -156,9 +158,8 @@ def _post(kept: list[tuple[Path, Record]], post: Post, say: Told) -> None:
         try:
             post(told.event())
         except (OSError, RepayrankError) as error:
-            kind = error.strerror if isinstance(error, OSError) else error.found
-            later = "it stands, and the next `repayrank promote` tells it"
-            say(f"the decision log could not be told of change {told.generation} ({kind}): {later}")
+            kind = str(error.strerror) if isinstance(error, OSError) else error.found
+            say(notes.LOG_NOT_TOLD.filled(number=told.generation, kind=kind))
             return
         _marked(place / records.POSTED)
 
@@ -171,10 +172,14 @@ def _mirror(store: ModelStore, card: str, unknown: list[tuple[Path, Record]], sa
         words = mirror_champion(store, card)
     except Exception as error:  # whatever a mirror breaks on, what serves is decided
         kind = type(error).__name__  # its text may quote anything
-        say(f"MLflow could not be told ({kind}): what serves stands; `repayrank promote --mirror` tells it")
+        say(notes.MLFLOW_NOT_TOLD.filled(kind=kind))
         return
-    if words:
+    if words is not None:
         say(words)
+
+
+def _damaged(error: ModelRefused) -> Text:
+    return notes.DAMAGED.filled(where=error.where, found=error.found, do=error.do)
 
 
 def _marked(path: Path) -> None:

@@ -8,14 +8,17 @@ from typing import Any
 
 from features.errors import ModelRefused, UsageError
 from features.portfolios import Portfolio
+from features.words import Text
 from models.champions import ConflictingChampion, Standing
 from models.fitted_card import FittedCard
 from models.policy import Policy, default_policy
 from models.store import ModelStore
 from models.trial import load_tried
 from training.principals import TRAINED_BY, alike, named
+from training.promotion import notes as words
 from training.promotion.policy import PromotionRules
 from training.promotion.record import Kind, digest_of, took_effect
+from training.promotion.words import VALIDATED
 from training.validation.result import RESULT, Result
 from training.validation.standing import folder_of, require_passed, standing
 
@@ -32,7 +35,7 @@ class Proposal:
     expected : what serves, as it was found; the change is made only where it still does
     sets : the swap sets as plain data; None where there are none
     portfolio, policy : what the swap sets were made with
-    notes : what to know of it, in sentences
+    notes : what to know of it, in sentences of both languages
     """
 
     kind: Kind
@@ -50,7 +53,7 @@ class Proposal:
     sets: dict[str, Any] | None = None
     portfolio: str = ""
     policy: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def promotion(
@@ -96,7 +99,7 @@ def promotion(
     assert own is not None, "a version that passed has a validation of its own"
     trained_by = _trainer(challenger)
     _require_principals(challenger, who, trained_by, own, rules)
-    sets, notes, portfolio = None, list[str](), ""
+    sets, notes, portfolio = None, list[Text](), ""
     score_policy = policy or default_policy()
     if book is not None and now.version is not None:
         opened = book()
@@ -109,7 +112,7 @@ def promotion(
         version=version,
         expected=now,
         by=who,
-        reason=why_ or f"validated by {own.by} on {own.at[:10]}: {own.verdict.text.en}",
+        reason=why_ or VALIDATED.filled(by=own.by, day=own.at[:10], verdict=own.verdict.text).en,
         trained_by=trained_by,
         own=own,
         validation=digest_of((folder_of(store, card, version) / RESULT).read_bytes()),
@@ -247,7 +250,7 @@ def _sets(
     own: Result,
     policy: Policy,
     rules: PromotionRules,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[Text]]:
     # Imported here: a rollback, which needs none of it, must not wait for it.
     from training.promotion.compared import compared
     from training.promotion.swap_sets import swap_sets
@@ -268,25 +271,22 @@ def _sets(
         "sets": swap_sets(of, first_share=share).to_dicts(),
         "why": why(of, first_share=share).to_dicts(),
     }
-    notes = [
-        f"the version that serves knew the observation dates of {of.known_before:,} of these {len(of):,} cases: "
-        "where it was fitted on them, its own sets look better than they will"
-    ]
+    notes = [words.KNEW.filled(known=f"{of.known_before:,}", cases=f"{len(of):,}")]
     if of.unseen is None:
-        notes.append("the validation has no scores by models that had not seen the cases")
+        notes.append(words.NO_UNSEEN)
     return told, notes
 
 
-def _validation_of(store: ModelStore, card: str, version: str) -> tuple[Result | None, tuple[str, ...]]:
+def _validation_of(store: ModelStore, card: str, version: str) -> tuple[Result | None, tuple[Text, ...]]:
     """Return the validation of a version that goes back, with what to know of it: it needs none, and may have one."""
     try:
         found = standing(store, card, version)
     except ModelRefused as error:
-        return None, (f"its validation does not count: {error.found}",)
+        return None, (words.NOT_COUNTED.filled(found=error.found),)
     if found.own is None:
-        return None, ("it was never validated: it served before",)
+        return None, (words.NEVER_VALIDATED,)
     if not found.passed:
-        return found.own, (f"its validation refuses it: {', '.join(found.refused_by)}",)
+        return found.own, (words.REFUSED_BY.filled(checks=", ".join(found.refused_by)),)
     return found.own, ()
 
 

@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import ModelRefused
+from features.words import Text
 from models.artefact import canonical, read_whole
 from models.champions import FOUND, Promotion, sync_folder
 from models.store import ModelStore
+from training.promotion.notes import NO_EFFECT, PUT_IN_PLACE
 from training.validation.result import written
 
 FORMAT = "repayrank-promotion/1"
@@ -130,7 +132,7 @@ def discarded(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def settled(store: ModelStore, card: str) -> list[str]:
+def settled(store: ModelStore, card: str) -> list[Text]:
     """Put every record of a change that was made into its place, and return what had been left undone, in words.
 
     What was prepared for a change that another took is taken away; one that may still be made stays where it is.
@@ -151,11 +153,8 @@ def settled(store: ModelStore, card: str) -> list[str]:
         elif line.generation <= standing.generation:
             void = _undone(line, history, standing.version, standing.generation)
             if placed(folder, line.generation, void=void):
-                said.append(
-                    f"change {line.generation} had no effect: whoever made it version {line.version} died before it did"
-                    if void
-                    else f"the record of change {line.generation} was put into its place"
-                )
+                words = NO_EFFECT if void else PUT_IN_PLACE
+                said.append(words.filled(number=line.generation, version=str(line.version)))
     return said
 
 
