@@ -119,13 +119,13 @@ class _Way:
 
 
 def moved(before: Placed, after: Placed, view: View, *, first_share: float = 0.0) -> npt.NDArray[np.str_]:
-    """Return the move of each case by band, by tenth of the work list or into its first part."""
+    """Return the move of each case by band or into the first part of the work list: those that are explained."""
     if view is View.FIRST:
-        sides = zip(before.first(first_share).tolist(), after.first(first_share).tolist(), strict=True)
-        return np.array([SIDES[IN if was else OUT, IN if is_ else OUT] for was, is_ in sides], dtype=str)
-    was, is_ = (before.band, after.band) if view is View.BAND else (before.tenth, after.tenth)
-    more, less = (Move.RISKIER, Move.SAFER) if view is View.BAND else (Move.LATER, Move.EARLIER)
-    return np.select([is_ > was, is_ < was], [more.value, less.value], Move.SAME.value)
+        sides = zip(_sides(before.first(first_share)).tolist(), _sides(after.first(first_share)).tolist(), strict=True)
+        return np.array([SIDES[way] for way in sides], dtype=str)
+    assert view is View.BAND, "no other move is explained"
+    riskier, safer = after.band > before.band, after.band < before.band
+    return np.select([riskier, safer], [Move.RISKIER.value, Move.SAFER.value], Move.SAME.value)
 
 
 def _views(before: Placed, after: Placed, bands: list[str], first_share: float) -> Iterator[_Way]:
