@@ -12,7 +12,6 @@ import typer
 from features.errors import ModelRefused, UsageError
 from models.verb_options import (
     DEFAULT_HOME,
-    CardOption,
     DataOption,
     HomeOption,
     PortfolioOption,
@@ -40,6 +39,11 @@ ShowPolicyOption = Annotated[
     bool, typer.Option("--show-policy", help="Print the shipped policy, to copy and change, and end.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="The same seed gives the same figures.")]
+WarnedCardOption = Annotated[
+    str,
+    typer.Option("--card", help="`application`, `behaviour` (not overdue), `collection` (overdue) or `all`."),
+]
+"""Not the option of other verbs, for the default is not the book's own card: a warning is of those who still pay."""
 WARNED, MIGRATED = Path("early_warning"), Path("migration")
 
 
@@ -48,7 +52,7 @@ def warn(
     first: FromOption = None,
     last: ToOption = None,
     out: FolderOption = WARNED,
-    card: CardOption = "behaviour",
+    card: WarnedCardOption = "behaviour",
     data: DataOption = None,
     home: HomeOption = DEFAULT_HOME,
     policy: Annotated[
@@ -95,14 +99,14 @@ def warn(
     rules = rules_of.read_alert_policy(policy)
     scaled = default_policy() if scale is None else read_policy(scale)
     book = open_book(portfolio, zone, data, outcomes=judge)
-    name = card or book.card
-    model = _card(ModelStore(home), name, version, portfolio)
+    model = _card(ModelStore(home), card, version, portfolio)
     told = two_dates(book, model, scaled, *days)
     found = alerts(told.change, rules, rules.most_alerts(*days))
-    worked = worth(book, card_of(book, name), scaled, rules, *days, seed=seed, say=say) if judge else None
+    worked = worth(book, card_of(book, card), scaled, rules, *days, seed=seed, say=say) if judge else None
     folder = _made(out)
-    _write(folder, "alerts", alerts_table(told, found))
-    _write(folder, "changes", changes_table(told, found))
+    changes = changes_table(told, found)
+    _write(folder, "alerts", alerts_table(told, found, changes))
+    _write(folder, "changes", changes)
     (folder / "alerts.html").write_text(warn_page(told, found, source=book.source, worth=worked), encoding="utf-8")
     if worked is not None and worked.alerted is not None:
         one, level = worked.alerted, worked.by_level
@@ -111,7 +115,7 @@ def warn(
             f"of as many loans with the highest probability {level.listed.share if level else 0:.1%}"
         )
     tell(
-        f"{len(found.chosen):,} alerts among {len(told.change):,} loans scored at both dates by the {name} card, "
+        f"{len(found.chosen):,} alerts among {len(told.change):,} loans scored at both dates by the {card} card, "
         f"version {model.version}; {len(found.waiting):,} more wait: {folder / 'alerts.html'}"
     )
 

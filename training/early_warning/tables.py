@@ -67,9 +67,14 @@ def changes_table(told: TwoDates, found: Alerts) -> pl.DataFrame:
     return _identified(pl.concat([both, others], how="diagonal"), found)
 
 
-def alerts_table(told: TwoDates, found: Alerts) -> pl.DataFrame:
-    """Return the alerts in order of work, each with the rules that hold and what moved its score."""
-    rows = changes_table(told, found).filter("alert").sort("rank")
+def alerts_table(told: TwoDates, found: Alerts, changes: pl.DataFrame) -> pl.DataFrame:
+    """Return the alerts in order of work, each with the rules that hold and what moved its score.
+
+    Parameters
+    ----------
+    changes : the table of all changes, whose rows these are
+    """
+    rows = changes.filter("alert").sort("rank")
     moved = told.change
     reasons = [moved.reasons(case) for case in found.chosen.tolist()]
     said = [found.words(case) for case in found.chosen.tolist()]
