@@ -215,6 +215,7 @@ def test_what_was_recorded_after_the_day_does_not_count(policy):
         ('product = "revolving"', 'product = "card"', "product 'card' is none of"),
         ('at_least = "special_mention"', 'at_least = "bad"', "'bad' is no category"),
         ("days = 30", "days = 0", "days must be at least 1"),
+        ("quiet_days = 7", "quiet_days = -1", "quiet_days must be at least 0"),
     ],
 )
 def test_a_policy_with_a_fault_is_refused_by_the_fault(tmp_path, written, instead, fault):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,18 @@ class Months(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many days a book may have nothing to record and is still taken to be known."""
+
+    quiet_days: int
+    source: str
+
+    @property
+    def quiet(self) -> timedelta:
+        """The days as a time."""
+        return timedelta(days=self.quiet_days)
+
+
 class Restructured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How bad a loan is at least, for so many days after an event that revised its schedule."""
 
@@ -119,6 +131,7 @@ class CategoryPolicy:
     version: str
     rules: tuple[Rule, ...]
     months: Months
+    records: Records
     restructured: Restructured
     digest: str
 
@@ -160,7 +173,12 @@ def in_force(rule: Rule, days: Iterable[date]) -> bool:
     return all(rule.valid_from <= day for day in days)
 
 
-KINDS: dict[str, Any] = {"rules": tuple[Rule, ...], "months": Months, "restructured": Restructured}
+KINDS: dict[str, Any] = {
+    "rules": tuple[Rule, ...],
+    "months": Months,
+    "records": Records,
+    "restructured": Restructured,
+}
 
 
 def read_category_policy(path: Path | None) -> CategoryPolicy:
@@ -187,6 +205,8 @@ def _faults(policy: CategoryPolicy) -> Iterator[str]:
         yield f"section 'rules': product '{product}' has two rules from {day}"
     if policy.months.days < 1:
         yield "section 'months': days must be at least 1"
+    if policy.records.quiet_days < 0:
+        yield "section 'records': quiet_days must be at least 0"
     told = policy.restructured
     if told.at_least not in {one.key for one in Category}:
         yield f"section 'restructured': at_least '{told.at_least}' is no category"

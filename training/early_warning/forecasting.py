@@ -36,9 +36,6 @@ from training.statistics.inputs import TooFew
 from training.statistics.intervals import CONFIDENCE, Interval, reach
 from training.statistics.migration import Migration
 
-QUIET = timedelta(days=7)
-"""For so long a small book may have nothing to record: it is taken to be known up to then."""
-
 
 @dataclass(frozen=True)
 class Came:
@@ -157,14 +154,15 @@ def book_migration(
             do="name an earlier --from, or fewer --months",
         )
     ends = last_record(book)
-    if ends + QUIET < last:
+    known_until = ends + policy.records.quiet
+    if known_until < last:
         raise DataRefused(
             f"a book that ends on {ends}",
             where=f"portfolio '{book.name}', --to {last}",
             expected="records up to the last date: later nobody knows who is overdue",
             do=f"name a --to up to {ends}",
         )
-    known = (*days, next_on) if next_on <= ends + QUIET else days
+    known = (*days, next_on) if next_on <= known_until else days
     states = []
     for day in known:
         say(f"the book on {day}")

@@ -223,6 +223,7 @@ def _grounds(told: BookMigration) -> Markup:
     revised = policy.restructured
     facts += [
         (words.MONTHS_RULE, sourced(words.MONTHS_TOLD.filled(days=policy.months.days), policy.months.source)),
+        (words.QUIET, sourced(words.QUIET_TOLD.filled(days=policy.records.quiet_days), policy.records.source)),
         (
             words.RESTRUCTURED,
             sourced(

@@ -108,6 +108,11 @@ IN_PLACE = Text(
 )
 MONTHS_RULE = Text(en="Months on a statement", zh="账单逾期月数")
 MONTHS_TOLD = Text(en="count as {days} days past due each", zh="每月计{days}天逾期")
+QUIET = Text(en="Days without a record", zh="无记录天数")
+QUIET_TOLD = Text(
+    en="a book is taken to be known up to {days} days after its newest record",
+    zh="账本视为已知至最近一条记录之后{days}天",
+)
 RESTRUCTURED = Text(en="Restructured loans", zh="重组贷款")
 RESTRUCTURED_TOLD = Text(
     en="at least {category} for {days} days after the event ({status})",
