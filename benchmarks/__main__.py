@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.result import HEAD, Result
 
-PARTS = ("explanation", "training", "validation", "features", "http", "records", "shadow", "overload", "book")
+PARTS = ("explanation", "training", "validation", "features", "http", "records", "shadow", "swaps", "overload", "book")
 HERE = Path(__file__).parent
 PAGE, PICTURE, SEEN = (
     HERE.parent / "docs" / "performance.md",

@@ -38,11 +38,16 @@ def features_of(folder: Path) -> FeatureMatrix:
     return matrix.of(tuple(feature.name for feature, there in zip(matrix.features, given, strict=True) if there))
 
 
-def made_card(home: Path, folder: Path) -> FittedCard:
-    """Fit the card on a made-up book, written into a folder, with made-up outcomes; store and return it."""
+def made_card(home: Path, folder: Path, *, version: str = "1", seed: int = 2) -> FittedCard:
+    """Fit the card on a made-up book, written into a folder, with made-up outcomes; store, promote and return it.
+
+    Parameters
+    ----------
+    seed : of the outcomes; the book and with it the features of another version are the same
+    """
     write_book(folder, LOANS, seed=1)
     matrix = features_of(folder)
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     known = np.nan_to_num(matrix.values)
     scaled = (known - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-9)
     odds = scaled @ rng.normal(scale=0.3, size=len(matrix.features)) + scaled[:, 0] * scaled[:, 5] - 2
@@ -50,7 +55,7 @@ def made_card(home: Path, folder: Path) -> FittedCard:
     model = RiskModel.of(chosen, sizes=(SIZE,), inner_folds=1, seed=0)
     card = FittedCard(
         card=CARDS[CARD],
-        version="1",
+        version=version,
         model=model.fit(matrix.values, rng.random(len(matrix)) < 1 / (1 + np.exp(-odds))),
         catalog=chosen,
         fingerprint=chosen.fingerprint,
@@ -58,5 +63,5 @@ def made_card(home: Path, folder: Path) -> FittedCard:
     )
     store = ModelStore(home)
     store.save(card, chosen.values(probe_history(chosen.features)).values)
-    store.promote(CARD, "1")
+    store.promote(CARD, version)
     return store.load(CARD)

@@ -7,7 +7,7 @@ hold and `models.pattern_kernels` for how a loan is looked up. A tree too deep f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from features.compilation import compiled
 from models import pattern_kernels as kernels
 from models.pattern_kernels import Codebook, Tables
-from models.patterns import LeafGroup, leaf_groups, table_shape, too_deep
+from models.patterns import Cuts, LeafGroup, cuts_of, leaf_groups, table_shape, too_deep
 from models.trees import Floats, Missing, Tree, booster_of, texts_of, trees_of
 
 MOST_NUMBERS = 32_000_000
@@ -151,14 +151,16 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
     """
     trees = trees_of(booster)
-    left_out = _left_out(trees, most_numbers)
-    tabulated = [tree for index, tree in enumerate(trees) if index not in left_out]
-    groups = [list(leaf_groups(tree)) for tree in tabulated]
+    cuts = {index: cuts_of(tree) for index, tree in enumerate(trees) if not too_deep(tree)}
+    kept = _kept(trees, cuts, most_numbers)
+    tabulated = [trees[index] for index in kept]
+    groups = [list(leaf_groups(trees[index], cuts[index])) for index in kept]
     base = sum(
         sum(group.share for group in found) if found else float(tree.leaf_value[0])
         for tree, found in zip(tabulated, groups, strict=True)
     )
-    rest = _only(booster, sorted(left_out)) if left_out else None
+    left_out = sorted(set(range(len(trees))) - set(kept))
+    rest = _only(booster, left_out) if left_out else None
     features = booster.num_feature()
     columns = sorted({_column(tree, node) for tree in tabulated for node in range(len(tree.feature))}, key=_in_order)
     codebook = _codebook(features, tabulated, columns)
@@ -175,18 +177,18 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     )
 
 
-def _left_out(trees: Sequence[Tree], most_numbers: int) -> set[int]:
-    left_out = {index for index, tree in enumerate(trees) if too_deep(tree)}
-    shapes = {index: table_shape(tree) for index, tree in enumerate(trees) if index not in left_out}
+def _kept(trees: Sequence[Tree], cuts: Mapping[int, Cuts], most_numbers: int) -> list[int]:
+    """Return the trees whose tables have room together, of those that can be cut; the largest are left out first."""
+    shapes = {index: table_shape(trees[index], cut) for index, cut in cuts.items()}
     widest = max((width for _, width in shapes.values()), default=0)
     sizes = {index: rows * widest for index, (rows, _) in shapes.items()}
-    total = sum(sizes.values())
+    total, kept = sum(sizes.values()), set(sizes)
     for index in sorted(sizes, key=lambda tree: (-sizes[tree], tree)):
         if total <= most_numbers:
             break
-        left_out.add(index)
+        kept.remove(index)
         total -= sizes[index]
-    return left_out
+    return sorted(kept)
 
 
 def _only(booster: lgb.Booster, chosen: Sequence[int]) -> lgb.Booster:

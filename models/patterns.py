@@ -36,6 +36,9 @@ MOST_NODES = 12
 PATTERN_COST = 2.0
 """What finding a group's pattern costs, in look-ups; decides where a tree is cut."""
 
+Cuts = list[tuple[int, int]]
+"""The first leaf of each group, and the one after its last."""
+
 
 @dataclass(frozen=True)
 class LeafGroup:
@@ -59,21 +62,21 @@ def too_deep(tree: Tree) -> bool:
     return any(len(path) > MOST_NODES for _, path in tree.leaves)
 
 
-def table_shape(tree: Tree) -> tuple[int, int]:
+def table_shape(tree: Tree, cuts: Cuts) -> tuple[int, int]:
     """Return how many rows the tables of a tree have, and how many columns the widest."""
-    shapes = [_shape(tree, *cut) for cut in _cuts(tree)]
+    shapes = [_shape(tree, *cut) for cut in cuts]
     return sum(1 << len(nodes) for nodes, _ in shapes), max(len(features) + 1 for _, features in shapes)
 
 
-def leaf_groups(tree: Tree) -> Iterator[LeafGroup]:
+def leaf_groups(tree: Tree, cuts: Cuts) -> Iterator[LeafGroup]:
     """Return the groups of a tree, from left to right; a tree of one leaf has none."""
     if len(tree.feature):
-        for begin, end in _cuts(tree):
+        for begin, end in cuts:
             yield _tabulated(tree, begin, end)
 
 
-def _cuts(tree: Tree) -> list[tuple[int, int]]:
-    """Return where to cut the row of leaves, so that look-ups are fewest: shortest way over all cuts."""
+def cuts_of(tree: Tree) -> Cuts:
+    """Return where to cut a tree's row of leaves, so that look-ups are fewest: shortest way over all cuts."""
     leaves = tree.leaves
     nodes = [sum(1 << node for node, _ in path) for _, path in leaves]
     features = [frozenset(int(tree.feature[node]) for node, _ in path) for _, path in leaves]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -17,7 +17,10 @@ from features.errors import ModelRefused
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-TREE = re.compile(r"(?=^Tree=\d+$)|(?=^end of trees$)", re.MULTILINE)
+TREE = re.compile(r"\n(?=(?:Tree=\d+|end of trees)$)", re.MULTILINE)
+"""The end of the line before a tree, which a search finds at once: to try every place of a large model for a line's
+beginning would hold up, for 40 ms, all that a service answers.
+"""
 BITS_PER_WORD = 32
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT, MISSING_BITS = 1, 2, 2, 3
 """Where LightGBM keeps what in a node's `decision_type`."""
@@ -72,7 +75,8 @@ class Tree:
 
 def texts_of(booster: lgb.Booster) -> tuple[str, list[str], str]:
     """Return LightGBM's own text of a booster: what stands before the trees, each tree, and what stands after."""
-    head, *texts, tail = TREE.split(booster.model_to_string())
+    *before, tail = TREE.split(booster.model_to_string())
+    head, *texts = (f"{text}\n" for text in before)
     return head, texts, tail
 
 
@@ -111,19 +115,20 @@ def trees_of(booster: lgb.Booster) -> list[Tree]:
 
 
 def _tree(text: str) -> Tree:
-    kind = _ints(text, "decision_type")
-    bounds, words = _ints(text, "cat_boundaries"), _ints(text, "cat_threshold")
+    said = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
+    kind = _ints(said, "decision_type")
+    bounds, words = _ints(said, "cat_boundaries"), _ints(said, "cat_threshold")
     return Tree(
-        feature=_ints(text, "split_feature"),
-        threshold=np.array(_written(text, "threshold"), dtype=np.float64),
+        feature=_ints(said, "split_feature"),
+        threshold=np.array(_written(said, "threshold"), dtype=np.float64),
         categorical=(kind & CATEGORICAL) > 0,
         default_left=(kind & DEFAULT_LEFT) > 0,
         missing=(kind >> MISSING_SHIFT) & MISSING_BITS,
-        left=_ints(text, "left_child"),
-        right=_ints(text, "right_child"),
-        cover=_ints(text, "internal_count"),
-        leaf_value=np.array(_written(text, "leaf_value"), dtype=np.float64),
-        leaf_cover=_ints(text, "leaf_count"),
+        left=_ints(said, "left_child"),
+        right=_ints(said, "right_child"),
+        cover=_ints(said, "internal_count"),
+        leaf_value=np.array(_written(said, "leaf_value"), dtype=np.float64),
+        leaf_cover=_ints(said, "leaf_count"),
         categories=tuple(frozenset(_members(words[begin:end])) for begin, end in pairwise(bounds)),
     )
 
@@ -133,10 +138,9 @@ def _members(words: Ints) -> Iterator[int]:
         yield from (place * BITS_PER_WORD + bit for bit in range(BITS_PER_WORD) if word >> bit & 1)
 
 
-def _ints(text: str, key: str) -> Ints:
-    return np.array(_written(text, key), dtype=np.int64)
+def _ints(said: Mapping[str, str], key: str) -> Ints:
+    return np.array(_written(said, key), dtype=np.int64)
 
 
-def _written(text: str, key: str) -> list[str]:
-    found = re.search(rf"^{key}=(.*)$", text, flags=re.MULTILINE)
-    return found.group(1).split() if found else []
+def _written(said: Mapping[str, str], key: str) -> list[str]:
+    return said.get(key, "").split()
