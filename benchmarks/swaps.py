@@ -43,7 +43,7 @@ CALLERS = 32
 """Enough that a request seldom waits for one of them to be free."""
 SHARE = 0.7
 """Of what a service answers to as many callers who ask again at once: it is rarely promoted to one that is overrun."""
-SECONDS, SECONDS_AT_PEAK, SECONDS_OF_BOTH, TURNS = 8.0, 3.0, 24.0, 5
+SECONDS, SECONDS_AT_PEAK, SECONDS_OF_BOTH, TURNS = 8.0, 3.0, 36.0, 4
 ASKED = 1 / 1.5
 """The slowest answers may take half as long again while versions change."""
 ASKED_SECONDS = 5.0
