@@ -96,7 +96,7 @@ def why_not(why: str) -> Text:
         found = re.fullmatch(pattern, why)
         if found is not None:
             return Text(en=why, zh=found.expand(chinese))
-    return Text(en=why, zh="样本不足")
+    return Text(en=why, zh="原因见英文说明")  # a reason that is guessed would be worse than none
 
 
 def from_to(interval: Interval, form: str) -> Text:
