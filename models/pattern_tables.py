@@ -7,6 +7,7 @@ hold and `models.pattern_kernels` for how a loan is looked up. A tree too deep f
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -162,8 +163,10 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     left_out = sorted(set(range(len(trees))) - set(kept))
     rest = _only(booster, left_out) if left_out else None
     features = booster.num_feature()
-    columns = sorted({_column(tree, node) for tree in tabulated for node in range(len(tree.feature))}, key=_in_order)
-    codebook = _codebook(features, tabulated, columns)
+    read = [[_column(tree, node) for node in range(len(tree.feature))] for tree in tabulated]
+    columns = sorted({column for found in read for column in found}, key=_in_order)
+    known = _thresholds(features, tabulated)
+    codebook = _codebook(known, columns)
     if rest is not None:
         told = np.asarray(rest.predict(np.zeros((1, features)), pred_contrib=True), dtype=np.float64)
         base += float(told[0, -1])
@@ -172,7 +175,7 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
         base=float(base),
         error=sum(group.error for found in groups for group in found),
         codebook=codebook,
-        tables=_tables(features, tabulated, groups, codebook, columns),
+        tables=_tables(known, tabulated, read, groups, codebook, columns),
         untabulated=rest,
     )
 
@@ -197,14 +200,13 @@ def _only(booster: lgb.Booster, chosen: Sequence[int]) -> lgb.Booster:
     return booster_of(head, (texts[tree] for tree in chosen), tail)
 
 
-def _codebook(features: int, trees: Sequence[Tree], columns: Sequence[Column]) -> Codebook:
-    thresholds = [sorted(_thresholds(trees, feature)) for feature in range(features)]
-    padded = [_padded(known) for known in thresholds]
+def _codebook(known: Sequence[Sequence[float]], columns: Sequence[Column]) -> Codebook:
+    features, padded = len(known), [_padded(values) for values in known]
     sets = sorted({members for _, _, members in columns if members}, key=sorted)
     return Codebook(
-        threshold=np.concatenate([np.array(known, dtype=np.float64) for known in padded]),
+        threshold=np.concatenate([np.array(values, dtype=np.float64) for values in padded]),
         threshold_begin=_begins(map(len, padded)),
-        zero=np.array([np.searchsorted(known, 0.0) + 1 for known in padded], dtype=np.uint32),
+        zero=np.array([np.searchsorted(values, 0.0) + 1 for values in padded], dtype=np.uint32),
         column_begin=np.searchsorted([feature for feature, _, _ in columns], np.arange(features + 1)).astype(np.int64),
         column_kind=np.array([kind for _, kind, _ in columns], dtype=np.uint8),
         column_set=np.array([sets.index(members) if members else 0 for _, _, members in columns], dtype=np.int64),
@@ -213,34 +215,36 @@ def _codebook(features: int, trees: Sequence[Tree], columns: Sequence[Column]) -
 
 
 def _tables(
-    features: int,
+    known: Sequence[Sequence[float]],
     trees: Sequence[Tree],
+    read: Sequence[Sequence[Column]],
     groups: Sequence[Sequence[LeafGroup]],
     codebook: Codebook,
     columns: Sequence[Column],
 ) -> Tables:
-    every = [(tree, group) for tree, found in zip(trees, groups, strict=True) for group in found]
-    most = max((len(group.nodes) for _, group in every), default=0)
+    features = len(known)
+    nodes = [(tree, own) for tree, own, found in zip(trees, read, groups, strict=True) for _ in found]
+    every = [group for found in groups for group in found]
+    most = max((len(group.nodes) for group in every), default=0)
     widest = int(np.diff(codebook.threshold_begin).max(initial=0))
     place = {column: index for index, column in enumerate(columns)}
     column = np.full((len(every), most), len(columns), dtype=np.uint16)
     cut = np.zeros((len(every), most), dtype=np.uint8 if widest <= NARROW else np.uint16)
-    for row, (tree, group) in enumerate(every):
-        for bit, node in enumerate(group.nodes):
-            column[row, bit] = place[_column(tree, node)]
-            cut[row, bit] = _cut(tree, node, codebook)
-    width = max((group.table.shape[1] for _, group in every), default=0)
-    at = width * _begins(len(group.table) for _, group in every)
+    for row, ((tree, own), group) in enumerate(zip(nodes, every, strict=True)):
+        column[row, : len(group.nodes)] = [place[own[node]] for node in group.nodes]
+        cut[row, : len(group.nodes)] = [_cut(tree, node, known) for node in group.nodes]
+    width = max((group.table.shape[1] for group in every), default=0)
+    at = width * _begins(len(group.table) for group in every)
     feature = np.full((len(every), width), features + 1, dtype=np.uint16)
     table = np.zeros(int(at[-1]))
-    for row, (_, group) in enumerate(every):
-        own = group.table.shape[1]
-        feature[row, :own] = (*group.features, features)
-        table[at[row] : at[row + 1]].reshape(-1, width)[:, :own] = group.table
+    for row, group in enumerate(every):
+        slots = group.table.shape[1]
+        feature[row, :slots] = (*group.features, features)
+        table[at[row] : at[row + 1]].reshape(-1, width)[:, :slots] = group.table
     sums, terms = _sums(features, groups, at)
     return Tables(
         tree_groups=_begins(map(len, groups)),
-        bits=np.array([len(group.nodes) for _, group in every], dtype=np.int64),
+        bits=np.array([len(group.nodes) for group in every], dtype=np.int64),
         column=column,
         cut=cut,
         at=at[:-1].astype(np.uint64),
@@ -254,21 +258,27 @@ def _tables(
     )
 
 
-def _cut(tree: Tree, node: int, codebook: Codebook) -> int:
+def _cut(tree: Tree, node: int, known: Sequence[Sequence[float]]) -> int:
     """Return the largest code that goes left: of values up to the threshold, or of members of the set."""
     if tree.categorical[node]:
         return 1
-    feature = int(tree.feature[node])
-    known = codebook.threshold[codebook.threshold_begin[feature] : codebook.threshold_begin[feature + 1]]
-    return int(np.searchsorted(known, tree.threshold[node])) + 1
+    return bisect_left(known[tree.features[node]], tree.threshold[node]) + 1
 
 
-def _thresholds(trees: Sequence[Tree], feature: int) -> set[float]:
-    return {float(value) for tree in trees for value in tree.threshold[(tree.feature == feature) & ~tree.categorical]}
+def _thresholds(features: int, trees: Sequence[Tree]) -> list[list[float]]:
+    """Return the different thresholds of each feature, in order."""
+    found: list[set[float]] = [set() for _ in range(features)]
+    for tree in trees:
+        for feature, value, categorical in zip(
+            tree.features, tree.threshold.tolist(), tree.categorical.tolist(), strict=True
+        ):
+            if not categorical:
+                found[feature].add(value)
+    return [sorted(known) for known in found]
 
 
 def _column(tree: Tree, node: int) -> Column:
-    feature = int(tree.feature[node])
+    feature = tree.features[node]
     if tree.categorical[node]:
         return feature, kernels.IN_SET, tree.categories[int(tree.threshold[node])]
     left = bool(tree.default_left[node])

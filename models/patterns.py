@@ -79,7 +79,7 @@ def cuts_of(tree: Tree) -> Cuts:
     """Return where to cut a tree's row of leaves, so that look-ups are fewest: shortest way over all cuts."""
     leaves = tree.leaves
     nodes = [sum(1 << node for node, _ in path) for _, path in leaves]
-    features = [frozenset(int(tree.feature[node]) for node, _ in path) for _, path in leaves]
+    features = [frozenset(tree.features[node] for node, _ in path) for _, path in leaves]
     cost, cut_from = [0.0] + [float("inf")] * len(leaves), [0] * (len(leaves) + 1)
     for begin in range(len(leaves)):
         shared, read = 0, frozenset[int]()
@@ -99,7 +99,7 @@ def cuts_of(tree: Tree) -> Cuts:
 def _shape(tree: Tree, begin: int, end: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the nodes and the features of a group, each in the order in which the paths meet them."""
     nodes = tuple(dict.fromkeys(node for _, path in tree.leaves[begin:end] for node, _ in path))
-    return nodes, tuple(dict.fromkeys(int(tree.feature[node]) for node in nodes))
+    return nodes, tuple(dict.fromkeys(tree.features[node] for node in nodes))
 
 
 def _tabulated(tree: Tree, begin: int, end: int) -> LeafGroup:
@@ -107,24 +107,24 @@ def _tabulated(tree: Tree, begin: int, end: int) -> LeafGroup:
     bit_of = {node: bit for bit, node in enumerate(nodes)}
     slot_of = {feature: slot for slot, feature in enumerate(features)}
     leaves = tree.leaves[begin:end]
-    players = np.zeros(len(leaves), dtype=np.int64)
-    slot, yes, no = (np.zeros((len(leaves), MOST_NODES), dtype=np.int64) for _ in range(3))
-    share = np.ones((len(leaves), MOST_NODES))
-    for row, (leaf, path) in enumerate(leaves):
+    players: list[int] = []
+    slot, yes, no = ([[0] * MOST_NODES for _ in leaves] for _ in range(3))
+    share = [[1.0] * MOST_NODES for _ in leaves]
+    for row, (_, path) in enumerate(leaves):
         place: dict[int, int] = {}
-        children = [node for node, _ in path[1:]] + [-leaf - 1]
-        for (node, left), child in zip(path, children, strict=True):
-            feature = int(tree.feature[node])
+        for node, left in path:
+            feature = tree.features[node]
             player = place.setdefault(feature, len(place))
-            slot[row, player] = slot_of[feature]
-            share[row, player] *= tree.cover_of(child) / tree.cover_of(node)
-            (yes if left else no)[row, player] |= 1 << bit_of[node]
-        players[row] = len(place)
+            slot[row][player] = slot_of[feature]
+            share[row][player] *= tree.shares[node][left]
+            (yes if left else no)[row][player] |= 1 << bit_of[node]
+        players.append(len(place))
     table = np.zeros((1 << len(nodes), len(features) + 1))
     value = tree.leaf_value[[leaf for leaf, _ in leaves]]
-    most = 1 << int(players.max())
+    most = 1 << max(players)
     room = (np.empty(most), np.empty((most, MOST_NODES + 1)), np.empty(most))
-    mean, error = compiled(tabulate)(value, players, slot, yes, no, share, *room, table)
+    rows = (np.array(players), *(np.array(one) for one in (slot, yes, no, share)))
+    mean, error = compiled(tabulate)(value, *rows, *room, table)
     return LeafGroup(nodes, features, table, float(mean), float(error))
 
 

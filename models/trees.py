@@ -59,18 +59,32 @@ class Tree:
         """Return each leaf, from left to right, with its path: the nodes from the root, and whether it goes left."""
         found: list[tuple[int, tuple[tuple[int, bool], ...]]] = []
         pending: list[tuple[int, tuple[tuple[int, bool], ...]]] = [(0 if len(self.feature) else -1, ())]
+        left, right = self.left.tolist(), self.right.tolist()
         while pending:
             node, path = pending.pop()
             if node < 0:
                 found.append((-node - 1, path))
                 continue
-            pending.append((int(self.right[node]), (*path, (node, False))))
-            pending.append((int(self.left[node]), (*path, (node, True))))
+            pending.append((right[node], (*path, (node, False))))
+            pending.append((left[node], (*path, (node, True))))
         return found
 
-    def cover_of(self, child: int) -> int:
-        """Return how many loans reached a node or a leaf."""
-        return int(self.leaf_cover[-child - 1] if child < 0 else self.cover[child])
+    @cached_property
+    def features(self) -> list[int]:
+        """Return the feature of each inner node; an element of a list is at hand sooner than one of an array."""
+        told: list[int] = self.feature.tolist()
+        return told
+
+    @cached_property
+    def shares(self) -> list[tuple[float, float]]:
+        """Return which share of the loans that came by each inner node went right, and which left."""
+        right, left = (self._cover_of(children) / self.cover for children in (self.right, self.left))
+        return list(zip(right.tolist(), left.tolist(), strict=True))
+
+    def _cover_of(self, children: Ints) -> Ints:
+        """Return how many loans reached each node or leaf."""
+        covers = np.concatenate([self.cover, self.leaf_cover[::-1]])
+        return covers[children]
 
 
 def texts_of(booster: lgb.Booster) -> tuple[str, list[str], str]:
