@@ -1,7 +1,7 @@
 """The command line: who will repay, who first, and why.
 
-Here are the verbs that join training and serving. The others are in `training` and `serving`, in `*_verbs.py`, and what
-they share is in `models.verb_options`.
+Here are the verbs that join training and serving, and `features`. The others are in `training` and `serving`, in
+`*_verbs.py`, and what they share is in `models.verb_options`.
 """
 
 from __future__ import annotations
@@ -556,7 +556,9 @@ Verb = Callable[..., None]
 def _has_training() -> bool:
     try:
         import training  # noqa: F401
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "training":
+            raise
         return False
     return True
 

@@ -179,7 +179,7 @@ def _while_versions_change(store: ModelStore, service: Service) -> Result:
         Ratio.of([one.p99 for one in swaps.loads], [one.p99 for one in quiet.loads]),
         f"{swaps.swaps} changes, one in {TURNS * SECONDS / swaps.swaps:.1f} s; of {swaps.requests:,} answers 0 failed, "
         f"0 mixed or of another version than they name; {swaps.per_second:,.0f} / {quiet.per_second:,.0f} a second; "
-        f"memory {held[1] / 1e6:,.0f} MB, then {held[-1] / 1e6:,.0f}",
+        f"memory {held[1] / 1e6:,.0f} MB after the first turn, {held[-1] / 1e6:,.0f} after the last",
     )
 
 
@@ -193,8 +193,9 @@ def _until_both_answer(store: ModelStore, services: list[Service]) -> Result:
         f"HTTP, {100 * SHARE:.0f} % of the peak: from a promotion until each of 2 services has answered with it",
         f"{ASKED_SECONDS:.0f} seconds",
         1,
-        Ratio.of(took, [ASKED_SECONDS] * len(took)),
-        f"the slowest of {len(took)}: {max(took):.1f} s; a promotion followed as soon as the one before was there",
+        Ratio.of([max(took)], [ASKED_SECONDS]),
+        f"the slowest of {len(took)}, {statistics.median(took):.1f} s in the middle; a promotion followed as soon "
+        "as the one before was there",
     )
 
 

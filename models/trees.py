@@ -125,7 +125,15 @@ def trees_of(booster: lgb.Booster) -> list[Tree]:
             expected="boosted trees with one score and constant leaves",
             do="fit it again without rf, linear_tree or several classes",
         )
-    return [_tree(text) for text in texts]
+    trees = [_tree(text) for text in texts]
+    if not all((tree.cover > 0).all() for tree in trees):
+        raise ModelRefused(
+            "a tree with a node that no loan came by",
+            where="model",
+            expected="counts of the loans that came by, of which shares are taken",
+            do="store the model with its counts, as LightGBM writes it",
+        )
+    return trees
 
 
 def _tree(text: str) -> Tree:

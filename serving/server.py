@@ -77,9 +77,11 @@ def run(settings: Settings) -> None:
                 "seconds": round(time.perf_counter() - began, 2),
             }
         )
-        with _told_to_stop():
-            server.run(sockets=[listener])
-        shedding.tell()
+        try:
+            with _told_to_stop():
+                server.run(sockets=[listener])
+        finally:  # Ctrl-C leaves it with an exception
+            shedding.tell()
 
 
 def _take_all_files_allowed() -> None:

@@ -12,6 +12,7 @@ import typer
 from features.errors import ModelRefused, UsageError
 from models.verb_options import (
     DEFAULT_HOME,
+    LARGEST_SEED,
     DataOption,
     HomeOption,
     PortfolioOption,
@@ -38,7 +39,9 @@ FolderOption = Annotated[Path, typer.Option("--out", help="Folder to write into;
 ShowPolicyOption = Annotated[
     bool, typer.Option("--show-policy", help="Print the shipped policy, to copy and change, and end.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="The same seed gives the same figures.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed gives the same figures.")
+]
 WarnedCardOption = Annotated[
     str,
     typer.Option("--card", help="`application`, `behaviour` (not overdue), `collection` (overdue) or `all`."),

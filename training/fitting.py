@@ -130,7 +130,7 @@ def fitted_card(
             "currency": cohort.money.get_column("currency").unique().item(),
             "observed_on": sorted({str(day) for day in cohort.matrix.cases.get_column("observed_on")}),
             "outcomes": dict(cohort.counts),
-            **({} if cohort.helpers is None else {"helpers": len(cohort.helpers)}),
+            "helpers": 0 if cohort.helpers is None else len(cohort.helpers),
             "values_sha256": data_hash(cohort),
             **({"own_ranges": ranges} if (ranges := own_ranges(cohort)) else {}),
             **({} if recovery is None else {"recovered": _recovered(cohort)}),

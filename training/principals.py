@@ -7,6 +7,7 @@ import pwd
 import unicodedata
 
 from features.errors import UsageError
+from models.champions import FOUND
 
 TRAINED_BY = "trained_by"
 """Under which name a version's provenance, and a tag of its run, keep who trained it."""
@@ -33,11 +34,11 @@ def named(by: str, deed: str) -> str:
     UsageError : it is none
     """
     who = by.strip()
-    if not who or len(who) > LONGEST_NAME or not who.isprintable():
+    if not who or who == FOUND or len(who) > LONGEST_NAME or not who.isprintable():
         raise UsageError(
             f"nobody who {deed}",
             where="--by",
-            expected=f"the name or role of who {deed}, up to {LONGEST_NAME} printable characters",
+            expected=f"the name or role of who {deed}, up to {LONGEST_NAME} printable characters, and not '{FOUND}'",
             do="name who answers for it",
         )
     return who

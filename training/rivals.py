@@ -51,7 +51,8 @@ class WoeScorecard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from optbinning import OptimalBinning
 
         self.classes_ = np.array([False, True])
-        # Rising or falling all the way: peaks and valleys cost AUC (0.683 for 0.686 on Taiwan) and twice the time.
+        # Rising or falling all the way: peaks and valleys cost AUC (0.683 for 0.686 on current Taiwan customers) and
+        # take twice the time.
         # Each feature by itself: a BinningProcess also works out statistics that nobody reads.
         said = np.asarray(y, dtype=int)
         self.bins_ = [OptimalBinning(monotonic_trend="auto_asc_desc").fit(column, said) for column in X.T]

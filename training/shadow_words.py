@@ -61,8 +61,12 @@ CALIBRATED = Text(
     zh="预期坏账率{expected}，实际{found}；Brier分数{brier}；斜率{slope}（{slopes}），校准偏差{level}（{levels}）",
 )
 HELD = {
-    "money": Text(en="money that went bad in the first {parts}", zh="变坏金额占比（按风险由高到低），前{parts}"),
-    "loans": Text(en="loans that went bad in the first {parts}", zh="变坏借据占比（按风险由高到低），前{parts}"),
+    "money": Text(
+        en="of the money that went bad, held by the first {parts}", zh="坏账金额捕获率（按风险由高到低）：前{parts}"
+    ),
+    "loans": Text(
+        en="of the loans that went bad, held by the first {parts}", zh="坏账借据捕获率（按风险由高到低）：前{parts}"
+    ),
 }
 HELD_PART = Text(en="{share}: {held} ({interval})", zh="{share}：{held}（{interval}）")
 BETTER = Text(en="better: {told}", zh="更好：{told}")

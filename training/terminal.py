@@ -63,8 +63,8 @@ def console() -> Console:
     from rich.console import Console
 
     _let_everything_through()
-    # Reasons, names and labels are the lender's: what stands in brackets is no markup.
-    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, markup=False)
+    # Reasons, names and labels are the lender's: what stands in brackets or between colons is no markup.
+    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, markup=False, emoji=False)
 
 
 def _let_everything_through() -> None:

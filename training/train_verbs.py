@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,8 +77,8 @@ def train(
         tell(f"{named} is the champion in {done.folder}")
         return
     given = {"--data": data, "--zone": zone, "--home": None if home == DEFAULT_HOME else home}
-    version = f"--portfolio {portfolio} --card {wanted.name} --version {done.card.version}"
-    version += "".join(f" {option} {value}" for option, value in given.items() if value is not None)
+    version = f"--portfolio {shlex.quote(portfolio)} --card {wanted.name} --version {done.card.version}"
+    version += "".join(f" {option} {shlex.quote(str(value))}" for option, value in given.items() if value is not None)
     say(f"next: repayrank validate {version} --by WHO\nthen: repayrank promote {version} --by WHO")
     tell(f"{named} is a challenger in {done.folder}; version {done.champion} serves until it is promoted")
 

@@ -23,6 +23,10 @@ class LogUnreachable(ConfigurationRefused):
     """The database of the log does not answer, or does not let this user in."""
 
 
+class LogAway(LogUnreachable):
+    """The database of the log does not answer now; what asks again may find it."""
+
+
 class Expired(DataRefused):
     """A record was dropped at the end of its term; its place and leaf hash are left."""
 

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 
 from features.errors import RepayrankError
 from serving.records.entry import FORMAT, Asked, Entry
-from serving.records.errors import LogUnreachable, broken, busy, stopped
+from serving.records.errors import LogAway, LogUnreachable, broken, busy, stopped
 from serving.records.merkle import HASH_BYTES, KEPT_LEVELS, Node, Nodes, Tree, folded
 
 SIZE = re.compile(rb"0|[1-9][0-9]{0,17}")
@@ -234,7 +234,7 @@ def unreadable(database: Database, error: BaseException) -> RepayrankError:
     """Return the refusal for what is raised on reading: no way to it, no rights, or damage."""
     fault = fault_of(database, error)
     if fault is Fault.AWAY:
-        return LogUnreachable(
+        return LogAway(
             f"a database that cannot be reached ({name_of(error)})",
             where=database.where,
             expected="a server that answers, and an address, user and password that it takes",

@@ -24,7 +24,7 @@ from serving.decisions.archive import Archive
 from serving.records.anchors import read_last
 from serving.records.audit import row_in_place
 from serving.records.entry import beginning
-from serving.records.errors import LogUnreachable, broken
+from serving.records.errors import LogAway, broken
 from serving.records.opening import database_of
 from serving.records.tables import Row, reading, require_log
 from serving.shadow.idle import Courtesy
@@ -131,7 +131,7 @@ def shadowed(
                 try:
                     for step in at_work.steps():
                         yield fitted.version, step
-                except (VaultBusy, LogUnreachable) as busy:
+                except (VaultBusy, LogAway) as busy:
                     if wait is None:
                         raise
                     say(f"looks again later: {busy}")

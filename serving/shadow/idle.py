@@ -4,7 +4,7 @@ The lowest priority alone is not enough. Two processors of a machine are often t
 works on the one slows the other, however low his priority (docs/challengers.md has what was measured). So the work also
 stands still while the service that writes to the log runs or waits to run; where that is not a process of this machine
 that can be seen, while any other processes take half of the processors or more. It looks every few milliseconds of its
-own work, and holds no lock of the log or the vault while it waits. Where others never rest it works one part in six
+own work, and holds no lock of the log or the vault while it waits. Where others never rest it works one part in twelve
 hundred of the time: of the requests that a full service answers meanwhile, less than one in a hundred meets it.
 """
 
@@ -28,11 +28,11 @@ SAMPLE_SECONDS, QUIET_SAMPLES = 0.02, 5
 """How often it looks again once it found nobody, and how many looks in a row have to find nobody."""
 BUSY_SAMPLE_SECONDS = 0.1
 """How often it looks after it found somebody: each look takes a third of a millisecond of those it waits for."""
-PATIENCE_SECONDS, TURN_SECONDS = 30.0, 0.05
+PATIENCE_SECONDS, TURN_SECONDS = 60.0, 0.05
 """How long it waits at most, and how long it then works without looking.
 
-All that are in work at that moment wait for its turn: of 32 callers 32, of 250 requests a second in 10 s more than one
-in a hundred, in 30 s not.
+All that are in work at that moment wait for its turn: of a full service 128, which of 250 requests a second are more
+than one in a hundred in 30 s, and less in 60 s.
 """
 RUNNING = "/proc/loadavg"
 """Linux: the fourth figure tells how many run or wait to run, this process among them."""
@@ -113,7 +113,9 @@ class Courtesy:
     def _tell(self) -> None:
         if not self._said:
             self._said = True
-            self._say("other processes do not rest: it works one part in six hundred of the time (--beside: at once)")
+            self._say(
+                "other processes do not rest: it works one part in twelve hundred of the time (--beside: at once)"
+            )
 
     def _are_many(self) -> bool:
         return 2 * (self._others() or 0) >= self._processors

@@ -18,6 +18,7 @@ from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
 from features.tables import Tables
 from models.policy import default_policy
+from training.early_warning import migration_words as words
 from training.early_warning.book_state import STATES, book_state, joined
 from training.early_warning.by_scores import by_scores, score_moves
 from training.early_warning.categories import read_category_policy
@@ -267,7 +268,12 @@ def test_a_product_that_has_run_off_is_told_without_what_came(part):
     assert by_name["instalment"].came is None
     assert by_name["revolving"].came is not None
     json.dumps(plain(found), allow_nan=False)
-    migration_page(found)
+    html = migration_page(found)
+    run_off = words.RUN_OFF.filled(product=words.PRODUCTS["instalment"], day=str(LAST))
+    for language in (run_off.en, run_off.zh):
+        assert html.count(language) == 1
+    assert run_off in summary(found)
+    assert words.NOT_YET.filled(day=str(found.next_on)).en not in html
 
 
 def test_page_table_and_data_say_the_same_in_both_languages_and_what_they_are_not(told):

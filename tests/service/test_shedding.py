@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from serving.impatient import protocol
-from serving.shedding import MOST_AT_ONCE, SECONDS_EACH, Shedding
+from serving.shedding import MOST_AT_ONCE, SECONDS_BETWEEN_TURNS, SECONDS_EACH, Shedding
 
 PATH = "/v1/score"
 BODY = b'{"tables": {}}' * 400
@@ -97,6 +97,17 @@ def spent(busy: Busy) -> None:
     """Use up what may be told without a wait."""
     for _ in range(MOST_AT_ONCE):
         busy.shedding.wait()
+
+
+def test_those_who_have_to_wait_are_told_in_rounds_and_no_faster_than_the_pace() -> None:
+    shedding = Shedding(lambda: True, [PATH], lambda *_: None, lambda _: None, now=lambda: 1_000.0)
+    waits = [shedding.wait() for _ in range(MOST_AT_ONCE + 400)]
+    assert waits[: MOST_AT_ONCE - 1] == [0.0] * (MOST_AT_ONCE - 1)
+    late = [one for one in waits if one]
+    moments = [(1_000.0 + one) / SECONDS_BETWEEN_TURNS for one in late]
+    assert moments == pytest.approx([round(one) for one in moments])
+    assert max(Counter(map(round, moments)).values()) <= round(SECONDS_BETWEEN_TURNS / SECONDS_EACH) + 1
+    assert all(one >= SECONDS_EACH * (place + 1 - MOST_AT_ONCE) - 1e-6 for place, one in enumerate(waits))
 
 
 def test_a_full_service_says_so_in_its_usual_words_and_reads_no_body(busy: Busy) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from features.errors import ConfigurationRefused, ModelRefused
 from models.pattern_tables import FEW, PatternTables
 from models.store import ModelStore
 from serving import settings as settings_module
+from serving import watch
 from serving.settings import DEFAULT_HOME, Settings
 from serving.state import Loaded, load
 
@@ -77,3 +81,22 @@ def test_the_loops_for_one_loan_and_for_many_are_both_warm_before_the_first_requ
     load(settings)
     assert min(seen) == 1
     assert max(seen) > FEW
+
+
+@pytest.mark.parametrize("error", [ModelRefused("a", where="b", expected="c", do="d"), ValueError("of a library")])
+def test_the_interpreter_goes_round_faster_only_while_a_version_is_taken_up(
+    loaded: Loaded, settings: Settings, lines: list[Mapping[str, object]], error: Exception, monkeypatch: Any
+) -> None:
+    usual, seen = sys.getswitchinterval(), []
+
+    def with_version(*_: object) -> Loaded:
+        seen.append(sys.getswitchinterval())
+        raise error
+
+    monkeypatch.setattr(watch, "with_version", with_version)
+    looking = watch.Watch(loaded, settings, lambda _: pytest.fail("it was refused"), lines.append)
+    looking.stop()
+    looking._take_up("collection", "2")
+    assert seen == [pytest.approx(watch.SECONDS_OF_A_TURN)]
+    assert sys.getswitchinterval() == usual
+    assert [line["refused"] for line in lines] == ["collection"]

@@ -33,9 +33,9 @@ from serving.child import served
 from serving.decisions.opening import opened_archive
 from serving.decisions.replay import NO_LIMITS, WORK
 from serving.records.audit import verify
-from serving.records.errors import AuditBroken
+from serving.records.errors import AuditBroken, LogAway, LogUnreachable
 from serving.shadow import following
-from serving.shadow.following import Step, shadowed
+from serving.shadow.following import Shadow, Step, shadowed
 from serving.state import Loaded
 from serving.subjects.subject import Name
 from training.fitting import probe_rows
@@ -395,3 +395,28 @@ def test_a_log_that_is_another_than_the_one_worked_through_is_refused(asked: Any
     shutil.copytree(asked.home / "shadow", asked.home / "other" / "shadow")
     with pytest.raises(AuditBroken, match="0 signed records"):
         list(shadowed(opened_archive(asked.home, asked.home / "other"), CARD, "2", wait=None, say=quiet))
+
+
+@pytest.mark.parametrize(
+    ("away", "ends"), [(LogAway, False), (LogUnreachable, True)], ids=["it does not answer", "it lets nobody in"]
+)
+def test_a_log_that_is_away_is_looked_at_again_and_one_that_may_not_be_read_ends_the_work(
+    asked: Any, logged: Any, monkeypatch: pytest.MonkeyPatch, away: type[LogUnreachable], ends: bool
+) -> None:
+    looked, said, again = [], [], iter((True, False))
+
+    def steps(_: Shadow) -> Iterator[Step]:
+        looked.append(len(looked))
+        if len(looked) == 1:
+            raise away("a database", where="there", expected="an answer", do="start it")
+        yield from ()
+
+    monkeypatch.setattr(Shadow, "steps", steps)
+    work = shadowed(asked.archive(), CARD, "2", wait=lambda: next(again), say=said.append)
+    if ends:
+        with pytest.raises(LogUnreachable):
+            list(work)
+    else:
+        assert list(work) == []
+        assert [line.startswith("looks again later") for line in said] == [True]
+    assert len(looked) == (1 if ends else 2)

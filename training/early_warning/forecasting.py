@@ -160,7 +160,7 @@ def book_migration(
             f"a book that ends on {ends}",
             where=f"portfolio '{book.name}', --to {last}",
             expected="records up to the last date: later nobody knows who is overdue",
-            do=f"name a --to up to {ends}",
+            do=f"name a --to up to {known_until}",
         )
     known = (*days, next_on) if next_on <= known_until else days
     states = []
@@ -235,8 +235,8 @@ def _of_product(
         )
         by_score, line = by_scores(rows, score, now, _of(now, scored[-1]), seed=seed)
     came = None
-    if len(states) > len(days) and markov is not None and now.height:
-        paired = joined(states[-2], states[-1]).filter(pl.col("product") == product)
+    paired = joined(states[-2], states[-1]).filter(pl.col("product") == product)
+    if len(states) > len(days) and markov is not None and paired.height:
         first, last = places(paired.get_column("before")), places(paired.get_column("after"))
         actual = money_by_state(paired, "after", "owed_minor")
         by_row = missed(markov, actual, row_shares(told)[first, last])

@@ -28,6 +28,9 @@ def summary(told: BookMigration) -> list[Text]:
     """Return one sentence for each product: the ratio now, the forecasts and what came."""
     said = []
     for one in told.products:
+        if _has_run_off(one):
+            said.append(_run_off(told, one))
+            continue
         if one.markov is None:
             said.append(words.NO_FORECAST.filled(product=words.PRODUCTS[one.product]))
             continue
@@ -69,6 +72,8 @@ def _header(told: BookMigration) -> Markup:
 
 def _product(told: BookMigration, one: ProductMigration) -> list[Markup]:
     title = words.PRODUCT.filled(product=words.PRODUCTS[one.product], day=str(told.dates[-1]))
+    if _has_run_off(one):
+        return [section(title, both(_run_off(told, one), "p")), _matrix(told, one)]
     tiles = element("div", _tiles(told, one), class_="tiles")
     parts = [section(title, tiles), _matrix(told, one)]
     if one.markov is None:
@@ -81,6 +86,14 @@ def _product(told: BookMigration, one: ProductMigration) -> list[Markup]:
     else:
         parts += [_held(told, one, one.markov), _backtest(told, one)]
     return parts
+
+
+def _has_run_off(one: ProductMigration) -> bool:
+    return not one.held[:IN_BOOK].sum()
+
+
+def _run_off(told: BookMigration, one: ProductMigration) -> Text:
+    return words.RUN_OFF.filled(product=words.PRODUCTS[one.product], day=str(told.dates[-1]))
 
 
 def _tiles(told: BookMigration, one: ProductMigration) -> list[Markup]:

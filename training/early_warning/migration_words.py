@@ -39,11 +39,11 @@ NO_SCORES = Text(
     en="no card of the store scores these loans, or --no-by-scores", zh="没有可用评分卡，或已指定--no-by-scores"
 )
 
-MATRIX = Text(en="Where the money went, {first} to {last}", zh="{first}至{last}资金去向")
+MATRIX = Text(en="Where the money went, {first} to {last}", zh="{first}至{last}余额迁徙")
 MATRIX_LEAD = Text(
     en="Of the money in each category at the beginning of a period, the share in each at its end, over {steps} periods "
     "together. Rolled down: the share in a worse category or written off, with its 95 % interval.",
-    zh="期初各类资金在期末的去向占比，合计{steps}期。“向下迁徙”为进入更差类别或核销的占比及95%区间。",
+    zh="期初各类余额在期末的分布占比，合计{steps}期。“向下迁徙”为进入更差类别或核销的占比及95%区间。",
 )
 FROM = Text(en="From", zh="起始类别")
 LOANS = Text(en="Loans", zh="借据数")
@@ -59,18 +59,22 @@ HELD_CAPTION = Text(
     en="Of the money now in the book; new loans are in no forecast, and an amount stays what it is now. Bounds are of "
     "what will be counted (95 %). The matrix takes a loan's next category to depend on its category alone; scores let "
     "riskier loans of a category go down more often.",
-    zh="仅含当前在账资金，预测不含新增贷款，金额按当前值计。区间为将被统计到的数值（95%）。矩阵法假定下期类别只取决于当前类别；评分法使同类中风险较高者更常下迁。",
+    zh="仅含当前在账余额，预测不含新增贷款，金额按当前值计。区间为将被统计到的数值（95%）。矩阵法假定下期类别只取决于当前类别；评分法使同类中风险较高者更常下迁。",
 )
 NO_FORECAST = Text(
     en="{product}: no forecast by the matrix, for a category holds money now and held none at the first dates.",
-    zh="{product}：无法按矩阵预测，因某类别现有资金，而此前各期初均无。",
+    zh="{product}：无法按矩阵预测，因某类别目前有余额，而此前各期期初均无余额。",
+)
+RUN_OFF = Text(
+    en="{product}: nothing is owed in the book any more on {day}, so nothing is forecast.",
+    zh="{product}：截至{day}账本中已无余额，故不作预测。",
 )
 
 BACKTEST = Text(en="What came of the forecasts on {day}", zh="{day}预测检验")
 METHOD = Text(en="Forecast", zh="预测方法")
 ERROR = Text(en="Ratio forecast less actual, points", zh="预测减实际，百分点")
 INSIDE = Text(en="Inside the bounds", zh="落在区间内")
-MISPLACED = Text(en="Money forecast in a wrong state", zh="错置资金占比")
+MISPLACED = Text(en="Money forecast in a wrong state", zh="错置余额占比")
 YES = Text(en="yes", zh="是")
 NO = Text(en="no", zh="否")
 BETTER = Text(
@@ -108,10 +112,10 @@ IN_PLACE = Text(
 )
 MONTHS_RULE = Text(en="Months on a statement", zh="账单逾期月数")
 MONTHS_TOLD = Text(en="count as {days} days past due each", zh="每月计{days}天逾期")
-QUIET = Text(en="Days without a record", zh="无记录天数")
+QUIET = Text(en="Days without a record", zh="允许无记录的天数")
 QUIET_TOLD = Text(
     en="a book is taken to be known up to {days} days after its newest record",
-    zh="账本视为已知至最近一条记录之后{days}天",
+    zh="最近一条记录之后{days}天内，视为账本记录完整",
 )
 RESTRUCTURED = Text(en="Restructured loans", zh="重组贷款")
 RESTRUCTURED_TOLD = Text(

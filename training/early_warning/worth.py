@@ -29,7 +29,6 @@ from training.statistics.paired import Difference, auc_difference
 from training.statistics.shares import Counted
 
 FOLDS = 3
-"""The version of a card that is fitted to be judged alone."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from features.words import Text
 
+NOT_RECORDED = Text(en="not recorded", zh="未记录")
 NOT_STATED = Text(en="not stated", zh="未注明")
 
 

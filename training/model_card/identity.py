@@ -9,7 +9,7 @@ import numpy as np
 from features.declaration import Feature, Group, Risk
 from features.words import Text, written_money
 from models.cards import Population
-from training.model_card.blocks import NOT_STATED, Block, Fact, Facts, Sentence, grid, plain
+from training.model_card.blocks import NOT_RECORDED, NOT_STATED, Block, Fact, Facts, Sentence, grid, plain
 from training.model_card.figures import THRESHOLDS, per_cent, thresholds, told, whole
 from training.model_card.source import Nothing, Source
 from training.validation import words as said
@@ -108,9 +108,11 @@ def data(source: Source) -> list[Block]:
         ),
         Fact(Text(en="SHA-256 of names, values and outcomes", zh="特征、取值与结果的SHA-256"), plain(result.values)),
     ]
-    if "helpers" in reference:
+    helpers = reference.get("helpers", 0 if card.card.helped_by is None else None)
+    if helpers != 0:  # a version of an earlier release does not say whether they were there to help
+        by = plain(f"{card.card.helped_by} × {number(card.card.helper_weight)}")
         helped = Text(en="Helped by loans of the card", zh="辅助样本来自评分卡")
-        rows.append(Fact(helped, plain(f"{card.card.helped_by} × {number(card.card.helper_weight)}")))
+        rows.append(Fact(helped, NOT_RECORDED if helpers is None else by))
     return [
         Facts(tuple(rows)),
         Sentence(

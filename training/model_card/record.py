@@ -8,13 +8,12 @@ from features.words import Text
 from models.cards import Population
 from models.champions import FOUND
 from training import report_words
-from training.model_card.blocks import Block, Fact, Facts, Sentence, grid, plain
+from training.model_card.blocks import NOT_RECORDED, Block, Fact, Facts, Sentence, grid, plain
 from training.model_card.figures import THRESHOLDS, thresholds, told, whole
 from training.model_card.identity import QUESTION, TITLES
 from training.model_card.source import Nothing, Source
 from training.validation.findings import Finding, Verdict
 
-NOT_RECORDED = Text(en="not recorded", zh="未记录")
 LIMITS = (
     *report_words.LIMITS_TOLD[:2],
     Text(

@@ -57,8 +57,9 @@ STANDS_IN = Text(
     zh="该版本未保存自身总体：以{month}代替，该月不作评定。",
 )
 AFTER_BREAK = Text(
-    en="Since the declared break, months are held against {month}, the first after it, which is not judged itself.",
-    zh="自申报的断点起，各月与断点后首月{month}比较，该月本身不作评定。",
+    en="Since the declared break, months are held against {month}, the first after it with enough "
+    "loans, which is not judged itself.",
+    zh="自申报的断点起，各月与断点后首个样本足够的月份{month}比较，该月本身不作评定。",
 )
 FEW = Text(
     en="Fewer than {least} loans were scored in the month: its features and scores are not judged.",
@@ -99,7 +100,7 @@ CSI = Text(en="index", zh="指数")
 BEYOND = Text(en="beyond chance", zh="超出随机")
 MISSING_NOW = Text(en="missing now", zh="当前缺失")
 MISSING_BEFORE = Text(en="missing in the reference", zh="基准缺失")
-NO_FEATURES = Text(en="No month could be held against a reference yet.", zh="尚无月份可与基准比较。")
+NO_FEATURES = Text(en="No feature could be held against a reference.", zh="尚无特征可与基准比较。")
 FORM = Text(en="Code and tables", zh="代码与数据表")
 FINGERPRINTS = Text(en="fingerprint of the features", zh="特征指纹")
 TABLES = Text(en="tables sent, by share of the loans", zh="所提供数据表及占比")

@@ -20,7 +20,7 @@ NO_UNSEEN = Text(
 )
 NOT_COUNTED = Text(
     en="its validation does not count: {found}",
-    zh="其验证结果无效：已损坏、无法读取、未由可信密钥签名，或属于其他模型",
+    zh="其验证结果未通过核验，原因见英文说明",
 )
 NEVER_VALIDATED = Text(en="it was never validated: it served before", zh="该版本从未验证，但此前曾在用")
 REFUSED_BY = Text(en="its validation refuses it: {checks}", zh="其验证结论为不通过：{checks}")
@@ -63,7 +63,7 @@ NOT_IN_MLFLOW = Text(
 )
 DAMAGED = Text(
     en="{where}: {found}; {do}",
-    zh="{where}：变更记录已损坏、无法读取或未由可信密钥签名；请从备份恢复该目录或将其移开，冠军模型与其无关",
+    zh="{where}：变更记录未通过核验，原因见英文说明；请从备份恢复该目录或将其移开，冠军模型与其无关",
 )
 NO_EFFECT = Text(
     en="change {number} had no effect: whoever made it version {version} died before it did",
@@ -71,7 +71,8 @@ NO_EFFECT = Text(
 )
 PUT_IN_PLACE = Text(en="the record of change {number} was put into its place", zh="变更{number}的记录已归位")
 
-_VALIDATED = re.compile(r"validated by (.+) on (\d{4}-\d{2}-\d{2}): (.+)")
+_VALIDATED = re.compile(VALIDATED.filled(by="(.+)", day=r"(\d{4}-\d{2}-\d{2})", verdict="(.+)").en)
+"""Histories hold this sentence in English: a release that words it otherwise has to know the one before as well."""
 _VERDICTS = {verdict.text.en: verdict.text for verdict in Verdict}
 
 

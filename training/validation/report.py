@@ -264,7 +264,7 @@ def _cell(cell: Cell, column: str) -> Content:
     if cell is None:
         return "–"
     told = str(cell)
-    few = told == said.FEW.en or (column == "not_judged" and "needed" in told)
+    few = told == said.FEW.en or (column == "not_judged" and told)
     return both(said.FEW) if few else told
 
 

@@ -111,7 +111,7 @@ COLUMNS: Mapping[str, Text] = {
     "kind": Text(en="kind", zh="类别"),
     "segment": Text(en="segment", zh="细分"),
     "not_judged": Text(en="not judged", zh="未评定"),
-    "band": Text(en="band", zh="等级"),
+    "band": Text(en="band", zh="分档"),
     "expected": Text(en="expected bad", zh="预期坏样本"),
     "month": Text(en="month", zh="月份"),
     "beyond_chance": Text(en="beyond chance", zh="超出随机部分"),
