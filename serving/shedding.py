@@ -26,7 +26,8 @@ SECONDS_EACH = 1 / 400
 SECONDS_BETWEEN_TURNS = 0.1
 """Those who wait for the word are told together: one by one, each took the interpreter away from what was computed.
 
-At three times what can be answered 0.84 of the peak was answered one by one, 1.00 together (four turns each).
+At three times what can be answered a sixth more was answered when they were told together (four turns each). To tell
+half as many a second made no difference then.
 """
 MOST_AT_ONCE = 40
 """Refusals that are told without a wait after a time with fewer."""
