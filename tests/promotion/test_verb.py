@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 from both_languages import headings, in_both, without_chinese
 from planted_faults import CARD
-from rich.cells import cell_len
 
 import repayrank
 from features.errors import UsageError
 from features.words import Text
 from models.store import ModelStore
-from models.verb_options import TABLE_WIDTH
 from serving.decisions.opening import opened_recorder, place_of, secrets_in
 from serving.decisions.outbox import outbox_of
 from serving.decisions.promotions import changes_in, has_log, post_promotion
@@ -136,15 +134,16 @@ def test_every_heading_of_the_tables_has_chinese_under_it_or_beside_it(store, bo
     flat = "\n".join(told)
     for text in vars(words_of).values():
         if isinstance(text, Text):
-            parts = re.split(r"\{\w+\}", text.zh)
-            assert all(part in flat for part in parts) or text in (words_of.FOUND_BY_HAND, *REASONS), text
+            # Whole headings and names of rows: a short word stands within many others.
+            pattern = r"(^|\n| / )" + ".+".join(map(re.escape, re.split(r"\{\w+\}", text.zh))) + r"($|\n)"
+            assert re.search(pattern, flat) or text in (words_of.FOUND_BY_HAND, *REASONS), text
     for move in (*BAND_MOVES, *PLACE_MOVES, *SIDE_MOVES):
         assert move.text.zh in flat
 
 
 def test_tables_of_a_real_book_are_as_wide_as_a_file_lets_them_be(command):
     _, out, _ = command("promote", *WORDS, "--version", "2", "--dry-run")
-    assert max(cell_len(line.rstrip()) for line in out.splitlines()[:-2]) <= TABLE_WIDTH
+    assert "…" not in out, "nothing is cut off"
     heads = [line for line in out.splitlines() if re.match(r"\s+(band now|tenth now|cut|what moved them)\b", line)]
     assert len(heads) == 5, "each head stands in one line"
     assert all("at risk" in line for line in heads[:4])

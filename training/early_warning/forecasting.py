@@ -235,8 +235,8 @@ def _of_product(
         )
         by_score, line = by_scores(rows, score, now, _of(now, scored[-1]), seed=seed)
     came = None
-    paired = joined(states[-2], states[-1]).filter(pl.col("product") == product)
-    if len(states) > len(days) and markov is not None and paired.height:
+    paired = joined(states[-2], states[-1]).filter(pl.col("product") == product) if len(states) > len(days) else None
+    if markov is not None and paired is not None and paired.height:
         first, last = places(paired.get_column("before")), places(paired.get_column("after"))
         actual = money_by_state(paired, "after", "owed_minor")
         by_row = missed(markov, actual, row_shares(told)[first, last])
