@@ -21,6 +21,7 @@ from features.compilation import compiled
 from models import pattern_kernels as kernels
 from models.pattern_kernels import Codebook, Tables
 from models.patterns import Cuts, LeafGroup, cuts_of, leaf_groups, table_shape, too_deep
+from models.pauses import with_pauses
 from models.trees import Floats, Missing, Tree, booster_of, texts_of, trees_of
 
 MOST_NUMBERS = 32_000_000
@@ -152,10 +153,10 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
     """
     trees = trees_of(booster)
-    cuts = {index: cuts_of(tree) for index, tree in enumerate(trees) if not too_deep(tree)}
+    cuts = {index: cuts_of(tree) for index, tree in enumerate(with_pauses(trees)) if not too_deep(tree)}
     kept = _kept(trees, cuts, most_numbers)
     tabulated = [trees[index] for index in kept]
-    groups = [list(leaf_groups(trees[index], cuts[index])) for index in kept]
+    groups = [list(leaf_groups(trees[index], cuts[index])) for index in with_pauses(kept)]
     base = sum(
         sum(group.share for group in found) if found else float(tree.leaf_value[0])
         for tree, found in zip(tabulated, groups, strict=True)
@@ -163,7 +164,7 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     left_out = sorted(set(range(len(trees))) - set(kept))
     rest = _only(booster, left_out) if left_out else None
     features = booster.num_feature()
-    read = [[_column(tree, node) for node in range(len(tree.feature))] for tree in tabulated]
+    read = [[_column(tree, node) for node in range(len(tree.feature))] for tree in with_pauses(tabulated)]
     columns = sorted({column for found in read for column in found}, key=_in_order)
     known = _thresholds(features, tabulated)
     codebook = _codebook(known, columns)
@@ -182,7 +183,7 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
 
 def _kept(trees: Sequence[Tree], cuts: Mapping[int, Cuts], most_numbers: int) -> list[int]:
     """Return the trees whose tables have room together, of those that can be cut; the largest are left out first."""
-    shapes = {index: table_shape(trees[index], cut) for index, cut in cuts.items()}
+    shapes = {index: table_shape(trees[index], cut) for index, cut in with_pauses(cuts.items())}
     widest = max((width for _, width in shapes.values()), default=0)
     sizes = {index: rows * widest for index, (rows, _) in shapes.items()}
     total, kept = sum(sizes.values()), set(sizes)
@@ -230,14 +231,14 @@ def _tables(
     place = {column: index for index, column in enumerate(columns)}
     column = np.full((len(every), most), len(columns), dtype=np.uint16)
     cut = np.zeros((len(every), most), dtype=np.uint8 if widest <= NARROW else np.uint16)
-    for row, ((tree, own), group) in enumerate(zip(nodes, every, strict=True)):
+    for row, ((tree, own), group) in enumerate(with_pauses(zip(nodes, every, strict=True))):
         column[row, : len(group.nodes)] = [place[own[node]] for node in group.nodes]
         cut[row, : len(group.nodes)] = [_cut(tree, node, known) for node in group.nodes]
     width = max((group.table.shape[1] for group in every), default=0)
     at = width * _begins(len(group.table) for group in every)
     feature = np.full((len(every), width), features + 1, dtype=np.uint16)
     table = np.zeros(int(at[-1]))
-    for row, group in enumerate(every):
+    for row, group in enumerate(with_pauses(every)):
         slots = group.table.shape[1]
         feature[row, :slots] = (*group.features, features)
         table[at[row] : at[row + 1]].reshape(-1, width)[:, :slots] = group.table
@@ -305,7 +306,7 @@ def _sums(
     sums: list[list[int]] = []
     terms: list[list[tuple[int, int]]] = []
     tables = iter(at.tolist())
-    for found in groups:
+    for found in with_pauses(groups):
         moved: dict[int, list[tuple[int, int]]] = {}
         for (place, group), begin in zip(enumerate(found), tables, strict=False):
             for slot, feature in enumerate((*group.features, features)):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import ModelRefused
+from models.pauses import with_pauses
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,7 +126,7 @@ def trees_of(booster: lgb.Booster) -> list[Tree]:
             expected="boosted trees with one score and constant leaves",
             do="fit it again without rf, linear_tree or several classes",
         )
-    trees = [_tree(text) for text in texts]
+    trees = [_tree(text) for text in with_pauses(texts)]
     if not all((tree.cover > 0).all() for tree in trees):
         raise ModelRefused(
             "a tree with a node that no loan came by",

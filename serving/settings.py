@@ -67,7 +67,7 @@ class Settings:
     most_in_flight: int = 128
     threads: int = 2
     read_seconds: float = 5.0
-    look_seconds: float = 2.0
+    look_seconds: float = 1.0
     leave_seconds: float = 0.0
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 from features.errors import RepayrankError
+from models.pauses import part_time
 from serving.settings import Settings
 from serving.state import Loaded, changed, with_version
 
@@ -17,6 +18,13 @@ SECONDS_OF_A_TURN = 0.0005
 
 A request gives the interpreter up and takes it back dozens of times, and each time it would wait Python's own 5 ms for
 the thread that works out the tables of a whole model: its hundredth answer takes half as long again with them.
+"""
+
+SHARE = 0.25
+"""Of its time in which the thread works out a model's tables, while one is taken up.
+
+A service that is asked for two thirds of what it can answer has a third left, and every request waits its turn behind
+this thread: with all of its time the hundredth answer of such a service took four times as long.
 """
 
 
@@ -60,7 +68,7 @@ class Watch:
     def _take_up(self, card: str, version: str) -> None:
         before = self._loaded.cards[card].version
         try:
-            with _short_turns():
+            with _short_turns(), part_time(SHARE):
                 arrived = with_version(self._loaded, self._settings, card, version)
         except RepayrankError as error:
             self._refuse(card, version, before, str(error))

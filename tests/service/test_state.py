@@ -11,6 +11,7 @@ import pytest
 
 from features.errors import ConfigurationRefused, ModelRefused
 from models.pattern_tables import FEW, PatternTables
+from models.pauses import WHOLE, _share
 from models.store import ModelStore
 from serving import settings as settings_module
 from serving import watch
@@ -84,13 +85,14 @@ def test_the_loops_for_one_loan_and_for_many_are_both_warm_before_the_first_requ
 
 
 @pytest.mark.parametrize("error", [ModelRefused("a", where="b", expected="c", do="d"), ValueError("of a library")])
-def test_the_interpreter_goes_round_faster_only_while_a_version_is_taken_up(
+def test_only_while_a_version_is_taken_up_the_interpreter_goes_round_faster_and_long_work_rests(
     loaded: Loaded, settings: Settings, lines: list[Mapping[str, object]], error: Exception, monkeypatch: Any
 ) -> None:
-    usual, seen = sys.getswitchinterval(), []
+    usual, seen, shares = sys.getswitchinterval(), [], []
 
     def with_version(*_: object) -> Loaded:
         seen.append(sys.getswitchinterval())
+        shares.append(_share.get())
         raise error
 
     monkeypatch.setattr(watch, "with_version", with_version)
@@ -99,4 +101,6 @@ def test_the_interpreter_goes_round_faster_only_while_a_version_is_taken_up(
     looking._take_up("collection", "2")
     assert seen == [pytest.approx(watch.SECONDS_OF_A_TURN)]
     assert sys.getswitchinterval() == usual
+    assert shares == [watch.SHARE]
+    assert _share.get() == WHOLE
     assert [line["refused"] for line in lines] == ["collection"]
