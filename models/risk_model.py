@@ -95,14 +95,14 @@ class Helpers:
     weight: float
 
 
-def _dataset(X: Floats, bad: npt.NDArray[np.bool_], helpers: Helpers | None) -> lgb.Dataset:
+def fitting_rows(X: Floats, said: npt.NDArray[Any], helpers: Helpers | None = None) -> lgb.Dataset:
     """Return the rows to grow trees on: the card's, the helpers', and one without any value that weighs nothing.
 
     LightGBM reads a missing value as 0 in every column that never lacked one while fitting; "cannot know" would be
     scored as "counted, none". The empty row makes it send missing values a way of their own.
     """
     empty = np.full((1, X.shape[1]), np.nan)
-    parts = [(X, bad, 1.0), (empty, np.zeros(1, dtype=np.bool_), 0.0)]
+    parts = [(X, said, 1.0), (empty, np.zeros(1, dtype=np.bool_), 0.0)]
     if helpers is not None:
         parts.insert(1, (helpers.values, helpers.bad, helpers.weight))
     return lgb.Dataset(
@@ -137,6 +137,9 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     fold_boosters_ : the boosters that gave them, one for each inner fold; empty on too few cases
     inner_log_loss_ : the chosen size's out-of-fold log-loss before calibration
     """
+
+    objective, loss = "binary", "binary_logloss"
+    """What trees are grown on, and what tells that they are enough; LightGBM's names."""
 
     def __init__(
         self,
@@ -198,7 +201,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threads = self.threads or (1 if len(X) < THREADS_PAY_FROM else 0)
         grown = lgb.train(
             {**self._parameters(self.size_), "num_threads": threads},
-            _dataset(X, bad, helpers),
+            fitting_rows(X, bad, helpers),
             num_boost_round=self.trees_,
         )
         self.booster_ = with_reference(grown, X)
@@ -307,11 +310,11 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         size: Size,
         X: Floats,
-        bad: npt.NDArray[np.bool_],
+        said: npt.NDArray[Any],
         splits: list[tuple[Any, Any]],
         helpers: Helpers | None,
     ) -> tuple[list[lgb.Booster], Floats]:
-        """Return one booster per fold and the mean held-out log-loss after each tree.
+        """Return one booster per fold and the mean held-out loss after each tree.
 
         The folds run side by side with one thread each: LightGBM's own threads wait for each other after every
         split, which on a few thousand loans, or on a busy machine, costs more than they save.
@@ -319,7 +322,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def fold(split: tuple[Any, Any]) -> tuple[lgb.Booster, list[float]]:
             fit_on, held_out = split
-            return self.grow(size, (X[fit_on], bad[fit_on]), (X[held_out], bad[held_out]), helpers)
+            return self.grow(size, (X[fit_on], said[fit_on]), (X[held_out], said[held_out]), helpers)
 
         with ThreadPoolExecutor(max_workers=self.threads or os.cpu_count()) as pool:
             done = list(pool.map(fold, splits))
@@ -344,7 +347,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         after_each_tree : called with LightGBM's `CallbackEnv`; what it raises ends the growing
         """
         (X, bad), (other_X, other_bad) = fitted, held_out
-        fitting = _dataset(X, bad, helpers)
+        fitting = fitting_rows(X, bad, helpers)
         seen: dict[str, dict[str, list[float]]] = {}
         callbacks = [lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(seen)]
         booster = lgb.train(
@@ -355,14 +358,14 @@ class RiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid_names=["held out"],
             callbacks=callbacks if after_each_tree is None else [*callbacks, after_each_tree],
         )
-        return booster, seen["held out"]["binary_logloss"]
+        return booster, seen["held out"][self.loss]
 
     def _parameters(self, size: Size) -> dict[str, Any]:
         shape = {name: value for name, value in asdict(size).items() if name != "most_trees"}
         parameters = {
             **shape,
-            "objective": "binary",
-            "metric": "binary_logloss",
+            "objective": self.objective,
+            "metric": self.loss,
             "bagging_freq": 1,
             "feature_pre_filter": False,
             "deterministic": True,

@@ -49,7 +49,7 @@ def part(overdue) -> Cohort:
 def fitted(part) -> Iterator[RecoveryModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recovery, "ANY_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
-        patch.setattr(recovery, "SHARE_SIZES", (Size(max_depth=4, num_leaves=7, most_trees=60),))
+        patch.setattr(recovery, "SHARE_SIZE", Size(max_depth=4, num_leaves=7, most_trees=60))
         yield RecoveryModel.fit(
             catalog_of(part), part.matrix.values, made_up(part), part.bad, borrowers=part.borrowers, seed=0
         )

@@ -39,10 +39,11 @@ FIGURES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
+def few_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("ANY_SIZES", "SHARE_SIZES"):
-            patch.setattr(recovery, name, (Size(max_depth=4, num_leaves=7, most_trees=60),))
+        small = Size(max_depth=4, num_leaves=7, most_trees=60)
+        patch.setattr(recovery, "ANY_SIZES", (small,))
+        patch.setattr(recovery, "SHARE_SIZE", small)
         yield
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from features.declaration import Group
@@ -127,10 +125,13 @@ def _ends(values: Floats) -> tuple[Floats, Floats]:
 def _corner(dice: np.random.Generator, rows: int, low: Floats, high: Floats) -> Floats:
     """Return rows whose values are the least or the most seen, between, unknown, 0, or far beyond."""
     shape = (rows, len(low))
-    between = low + dice.random(shape) * (high - low)
+    drawn = low + dice.random(shape) * (high - low)
     kind = dice.integers(0, 7, shape)
-    choices: list[Any] = [low, high, between, np.nan, 0.0, FAR, -FAR]
-    return np.choose(kind, [np.broadcast_to(choice, shape) for choice in choices])
+    # In place, one after the other: np.choose takes two to three times as long.
+    choices: dict[int, Floats | float] = {0: low, 1: high, 3: np.nan, 4: 0.0, 5: FAR, 6: -FAR}
+    for number, choice in choices.items():
+        np.copyto(drawn, choice, where=kind == number)
+    return drawn
 
 
 def _log_odds(model: RiskModel, values: Floats) -> Floats:
