@@ -7,11 +7,11 @@ hold and `models.pattern_kernels` for how a loan is looked up. A tree too deep f
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import pairwise
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from features.compilation import compiled
 from models import pattern_kernels as kernels
+from models.leaf_groups import MOST_NODES, Groups, Paths, Players, groups_of, paths_of
 from models.pattern_kernels import Codebook, Tables
-from models.patterns import Cuts, LeafGroup, cuts_of, leaf_groups, table_shape, too_deep
-from models.pauses import with_pauses
-from models.trees import Floats, Missing, Tree, booster_of, texts_of, trees_of
+from models.patterns import tabulate
+from models.trees import Floats, Ints, Trees, begins, booster_of, texts_of, trees_of
 
 MOST_NUMBERS = 32_000_000
 """Numbers in all tables of a model: 256 MB. Trees beyond it, largest first, are left to LightGBM."""
@@ -41,8 +41,17 @@ LEAST_PER_THREAD = 512
 NARROW = 253
 """Most thresholds of a feature whose codes still fit in a byte."""
 
-Column = tuple[int, int, frozenset[int]]
-"""A feature, how its missing values are taken, and a set of categories."""
+Columns = tuple[Ints, ...]
+"""The feature of each column, how it is read, and the number of its set of categories, from 1."""
+
+KINDS = np.array(
+    [
+        [kernels.AS_ZERO, kernels.AS_ZERO],
+        [kernels.ZERO_HIGH, kernels.ZERO_LOW],
+        [kernels.NAN_HIGH, kernels.NAN_LOW],
+    ]
+)
+"""The kind of a node's column, for each `Missing`, where these go right and where they go left."""
 
 
 @dataclass(frozen=True)
@@ -152,40 +161,41 @@ def compile_booster(booster: lgb.Booster, *, most_numbers: int = MOST_NUMBERS) -
     ------
     ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
     """
-    trees = trees_of(booster)
-    cuts = {index: cuts_of(tree) for index, tree in enumerate(with_pauses(trees)) if not too_deep(tree)}
-    kept = _kept(trees, cuts, most_numbers)
-    tabulated = [trees[index] for index in kept]
-    groups = [list(leaf_groups(trees[index], cuts[index])) for index in with_pauses(kept)]
-    base = sum(
-        sum(group.share for group in found) if found else float(tree.leaf_value[0])
-        for tree, found in zip(tabulated, groups, strict=True)
-    )
-    left_out = sorted(set(range(len(trees))) - set(kept))
-    rest = _only(booster, left_out) if left_out else None
-    features = booster.num_feature()
-    read = [[_column(tree, node) for node in range(len(tree.feature))] for tree in with_pauses(tabulated)]
-    columns = sorted({column for found in read for column in found}, key=_in_order)
-    known = _thresholds(features, tabulated)
-    codebook = _codebook(known, columns)
+    head, texts, tail = texts_of(booster)
+    trees = trees_of(head, texts)
+    paths = paths_of(trees)
+    groups, players = groups_of(trees, paths)
+    kept, rest = _kept(trees, groups, most_numbers), None
+    if len(kept) < len(trees):
+        left_out = sorted(set(range(len(trees))) - set(kept))
+        rest = booster_of(head, (texts[tree] for tree in left_out), tail)
+        trees = trees_of(head, [texts[tree] for tree in kept])
+        paths = paths_of(trees)
+        groups, players = groups_of(trees, paths)
+    table, mean, error = _tabulated(trees, paths, groups, players)
+    base = _base(trees, groups, mean)
     if rest is not None:
-        told = np.asarray(rest.predict(np.zeros((1, features)), pred_contrib=True), dtype=np.float64)
+        told = np.asarray(rest.predict(np.zeros((1, trees.features)), pred_contrib=True), dtype=np.float64)
         base += float(told[0, -1])
+    known, code = _thresholds(trees)
+    sets, columns, column = _columns(trees)
+    codebook = _codebook(known, sets, columns)
     return PatternTables(
-        features=features,
+        features=trees.features,
         base=float(base),
-        error=sum(group.error for found in groups for group in found),
+        error=sum(error.tolist()),
         codebook=codebook,
-        tables=_tables(known, tabulated, read, groups, codebook, columns),
+        tables=_tables(trees.features, groups, codebook, column, code, table),
         untabulated=rest,
     )
 
 
-def _kept(trees: Sequence[Tree], cuts: Mapping[int, Cuts], most_numbers: int) -> list[int]:
-    """Return the trees whose tables have room together, of those that can be cut; the largest are left out first."""
-    shapes = {index: table_shape(trees[index], cut) for index, cut in with_pauses(cuts.items())}
-    widest = max((width for _, width in shapes.values()), default=0)
-    sizes = {index: rows * widest for index, (rows, _) in shapes.items()}
+def _kept(trees: Trees, groups: Groups, most_numbers: int) -> list[int]:
+    """Return the trees whose tables have room together, of those not too deep; the largest are left out first."""
+    only_leaf = np.diff(trees.begin) == 0
+    rows = np.diff(_rows(groups)[groups.tree]) + only_leaf
+    widest = int(groups.slots.max(initial=0)) + 1
+    sizes = {tree: size * widest for tree, size in enumerate(rows.tolist()) if size}
     total, kept = sum(sizes.values()), set(sizes)
     for index in sorted(sizes, key=lambda tree: (-sizes[tree], tree)):
         if total <= most_numbers:
@@ -195,125 +205,116 @@ def _kept(trees: Sequence[Tree], cuts: Mapping[int, Cuts], most_numbers: int) ->
     return sorted(kept)
 
 
-def _only(booster: lgb.Booster, chosen: Sequence[int]) -> lgb.Booster:
-    """Return a booster of some of the trees."""
-    head, texts, tail = texts_of(booster)
-    return booster_of(head, (texts[tree] for tree in chosen), tail)
+def _rows(groups: Groups) -> Ints:
+    """Return where the rows of each group's table begin, and where the last one's end: one for each pattern."""
+    return begins((1 << groups.bits).tolist())
 
 
-def _codebook(known: Sequence[Sequence[float]], columns: Sequence[Column]) -> Codebook:
-    features, padded = len(known), [_padded(values) for values in known]
-    sets = sorted({members for _, _, members in columns if members}, key=sorted)
+def _tabulated(trees: Trees, paths: Paths, groups: Groups, players: Players) -> tuple[Floats, Floats, Floats]:
+    """Return the tables of all groups, patterns x width, and the mean value and the error of each group."""
+    row = _rows(groups)
+    table = np.zeros((int(row[-1]), int(groups.slots.max(initial=-1)) + 1))
+    mean, error = np.zeros((2, len(groups.first)))
+    most = 1 << int(players.number.max(initial=0))
+    room = np.empty(most), np.empty((most, MOST_NODES + 1)), np.empty(most), np.empty((most, MOST_NODES))
+    compiled(tabulate)(groups, players, trees.leaf_value[paths.leaf], *room, row, table, mean, error)
+    return table, mean, error
+
+
+def _base(trees: Trees, groups: Groups, mean: Floats) -> float:
+    """Return the mean score of the population: of the groups of each tree, or its only leaf's value."""
+    means, only = mean.tolist(), trees.leaf_value[trees.leaf_begin[:-1]].tolist()
+    return sum(
+        sum(means[begin:end]) if end > begin else leaf
+        for (begin, end), leaf in zip(pairwise(groups.tree.tolist()), only, strict=True)
+    )
+
+
+def _thresholds(trees: Trees) -> tuple[list[Floats], Ints]:
+    """Return the different thresholds of each feature, in order, and the largest code that goes left at each node.
+
+    That is the number of the node's threshold among its feature's, from 1; of categories, 1 for members of the set.
+    """
+    node = np.flatnonzero(trees.chosen < 0)
+    node = node[np.lexsort((trees.threshold[node], trees.feature[node]))]
+    feature, threshold = trees.feature[node], trees.threshold[node]
+    new = np.ones(len(node), dtype=np.bool_)
+    new[1:] = (feature[1:] != feature[:-1]) | (threshold[1:] != threshold[:-1])
+    begin = np.searchsorted(feature[new], np.arange(trees.features + 1))
+    code = np.ones(len(trees.feature), dtype=np.int64)
+    code[node] = np.cumsum(new) - begin[feature]
+    return np.split(threshold[new], begin[1:-1]), code
+
+
+def _columns(trees: Trees) -> tuple[list[frozenset[int]], Columns, Ints]:
+    """Return the different sets of categories, the different columns that nodes read, in order, and each node's."""
+    asked = {trees.categories[chosen] for chosen in trees.chosen[trees.chosen >= 0].tolist()}
+    sets = sorted(asked - {frozenset()}, key=sorted)
+    number = {members: index for index, members in enumerate(sets, start=1)}
+    number_of = np.array([*(number.get(members, 0) for members in trees.categories), 0])
+    kind = np.where(trees.chosen >= 0, kernels.IN_SET, KINDS[trees.missing, trees.default_left.astype(np.int64)])
+    shape = trees.features, kernels.IN_SET + 1, len(sets) + 1
+    found, column = np.unique(
+        np.ravel_multi_index((trees.feature, kind, number_of[trees.chosen]), shape), return_inverse=True
+    )
+    return sets, np.unravel_index(found, shape), column
+
+
+def _codebook(known: Sequence[Floats], sets: Sequence[frozenset[int]], columns: Columns) -> Codebook:
+    padded = [_padded(values) for values in known]
+    feature, kind, number = columns
     return Codebook(
-        threshold=np.concatenate([np.array(values, dtype=np.float64) for values in padded]),
-        threshold_begin=_begins(map(len, padded)),
-        zero=np.array([np.searchsorted(values, 0.0) + 1 for values in padded], dtype=np.uint32),
-        column_begin=np.searchsorted([feature for feature, _, _ in columns], np.arange(features + 1)).astype(np.int64),
-        column_kind=np.array([kind for _, kind, _ in columns], dtype=np.uint8),
-        column_set=np.array([sets.index(members) if members else 0 for _, _, members in columns], dtype=np.int64),
+        threshold=np.concatenate(padded),
+        threshold_begin=begins(map(len, padded)),
+        zero=np.array([np.searchsorted(values, 0.0) + 1 for values in known], dtype=np.uint32),
+        column_begin=np.searchsorted(feature, np.arange(len(known) + 1)).astype(np.int64),
+        column_kind=kind.astype(np.uint8),
+        column_set=np.maximum(number - 1, 0),
         category_set=_membership(sets),
     )
 
 
-def _tables(
-    known: Sequence[Sequence[float]],
-    trees: Sequence[Tree],
-    read: Sequence[Sequence[Column]],
-    groups: Sequence[Sequence[LeafGroup]],
-    codebook: Codebook,
-    columns: Sequence[Column],
-) -> Tables:
-    features = len(known)
-    nodes = [(tree, own) for tree, own, found in zip(trees, read, groups, strict=True) for _ in found]
-    every = [group for found in groups for group in found]
-    most = max((len(group.nodes) for group in every), default=0)
+def _tables(features: int, groups: Groups, codebook: Codebook, column: Ints, code: Ints, table: Floats) -> Tables:
+    most, (_, width) = int(groups.bits.max(initial=0)), table.shape
     widest = int(np.diff(codebook.threshold_begin).max(initial=0))
-    place = {column: index for index, column in enumerate(columns)}
-    column = np.full((len(every), most), len(columns), dtype=np.uint16)
-    cut = np.zeros((len(every), most), dtype=np.uint8 if widest <= NARROW else np.uint16)
-    for row, ((tree, own), group) in enumerate(with_pauses(zip(nodes, every, strict=True))):
-        column[row, : len(group.nodes)] = [place[own[node]] for node in group.nodes]
-        cut[row, : len(group.nodes)] = [_cut(tree, node, known) for node in group.nodes]
-    width = max((group.table.shape[1] for group in every), default=0)
-    at = width * _begins(len(group.table) for group in every)
-    feature = np.full((len(every), width), features + 1, dtype=np.uint16)
-    table = np.zeros(int(at[-1]))
-    for row, group in enumerate(with_pauses(every)):
-        slots = group.table.shape[1]
-        feature[row, :slots] = (*group.features, features)
-        table[at[row] : at[row + 1]].reshape(-1, width)[:, :slots] = group.table
-    sums, terms = _sums(features, groups, at)
+    node = groups.node[:, :most]
+    at = width * _rows(groups)[:-1]
+    tree_sums, sum_feature, sum_terms, term_group, term_at = _sums(features, groups, at)
     return Tables(
-        tree_groups=_begins(map(len, groups)),
-        bits=np.array([len(group.nodes) for group in every], dtype=np.int64),
-        column=column,
-        cut=cut,
-        at=at[:-1].astype(np.uint64),
-        feature=feature,
-        tree_sums=_begins(map(len, sums)),
-        sum_feature=np.array([feature for found in sums for feature in found], dtype=np.uint16),
-        sum_terms=_begins(map(len, terms)),
-        term_group=np.array([group for found in terms for group, _ in found], dtype=np.uint16),
-        term_at=np.array([place for found in terms for _, place in found], dtype=np.uint64),
-        table=table,
+        tree_groups=groups.tree,
+        bits=groups.bits,
+        column=_narrow(np.append(column, len(codebook.column_kind))[node], np.uint16),
+        cut=_narrow(np.append(code, 0)[node], np.uint8 if widest <= NARROW else np.uint16),
+        at=at.astype(np.uint64),
+        feature=_narrow(groups.feature[:, :width], np.uint16),
+        tree_sums=tree_sums,
+        sum_feature=_narrow(sum_feature, np.uint16),
+        sum_terms=sum_terms,
+        term_group=_narrow(term_group, np.uint16),
+        term_at=term_at.astype(np.uint64),
+        table=table.reshape(-1),
     )
 
 
-def _cut(tree: Tree, node: int, known: Sequence[Sequence[float]]) -> int:
-    """Return the largest code that goes left: of values up to the threshold, or of members of the set."""
-    if tree.categorical[node]:
-        return 1
-    return bisect_left(known[tree.features[node]], tree.threshold[node]) + 1
-
-
-def _thresholds(features: int, trees: Sequence[Tree]) -> list[list[float]]:
-    """Return the different thresholds of each feature, in order."""
-    found: list[set[float]] = [set() for _ in range(features)]
-    for tree in trees:
-        for feature, value, categorical in zip(
-            tree.features, tree.threshold.tolist(), tree.categorical.tolist(), strict=True
-        ):
-            if not categorical:
-                found[feature].add(value)
-    return [sorted(known) for known in found]
-
-
-def _column(tree: Tree, node: int) -> Column:
-    feature = tree.features[node]
-    if tree.categorical[node]:
-        return feature, kernels.IN_SET, tree.categories[int(tree.threshold[node])]
-    left = bool(tree.default_left[node])
-    kind = {
-        Missing.NOTHING: kernels.AS_ZERO,
-        Missing.ZERO: kernels.ZERO_LOW if left else kernels.ZERO_HIGH,
-        Missing.NAN: kernels.NAN_LOW if left else kernels.NAN_HIGH,
-    }[Missing(tree.missing[node])]
-    return feature, kind, frozenset()
-
-
-def _in_order(column: Column) -> tuple[int, int, list[int]]:
-    feature, kind, members = column
-    return feature, kind, sorted(members)
-
-
-def _sums(
-    features: int, groups: Sequence[Sequence[LeafGroup]], at: npt.NDArray[np.int64]
-) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-    """Return the features of each tree and, for each of those, the groups of the tree that move it and where.
+def _sums(features: int, groups: Groups, at: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Return the features of each tree, as met, and for each of those the groups of the tree that move it and where.
 
     The score itself counts as the feature after the last.
     """
-    sums: list[list[int]] = []
-    terms: list[list[tuple[int, int]]] = []
-    tables = iter(at.tolist())
-    for found in with_pauses(groups):
-        moved: dict[int, list[tuple[int, int]]] = {}
-        for (place, group), begin in zip(enumerate(found), tables, strict=False):
-            for slot, feature in enumerate((*group.features, features)):
-                moved.setdefault(feature, []).append((place, begin + slot))
-        sums.append(list(moved))
-        terms.extend(moved.values())
-    return sums, terms
+    group, slot = np.nonzero(groups.feature <= features)
+    feature = groups.feature[group, slot]
+    tree = np.arange(len(groups.tree) - 1).repeat(np.diff(groups.tree))[group]
+    _, first, entry = np.unique(tree * (features + 1) + feature, return_index=True, return_inverse=True)
+    met = np.argsort(first)
+    entry = np.argsort(met)[entry]
+    first, order = first[met], np.argsort(entry, kind="stable")
+    return (
+        begins(np.bincount(tree[first], minlength=len(groups.tree) - 1).tolist()),
+        feature[first],
+        begins(np.bincount(entry).tolist()),
+        (group - groups.tree[tree])[order],
+        (at[group] + slot)[order],
+    )
 
 
 def _membership(sets: Sequence[frozenset[int]]) -> npt.NDArray[np.uint8]:
@@ -323,10 +324,18 @@ def _membership(sets: Sequence[frozenset[int]]) -> npt.NDArray[np.uint8]:
     return table
 
 
-def _padded(known: Sequence[float]) -> list[float]:
+def _padded(known: Floats) -> Floats:
     """Return thresholds filled up to a power of two less one: every search then takes the same steps."""
-    return [*known, *[np.inf] * ((1 << len(known).bit_length()) - 1 - len(known))]
+    return np.append(known, np.full((1 << len(known).bit_length()) - 1 - len(known), np.inf))
 
 
-def _begins(sizes: Iterable[int]) -> npt.NDArray[np.int64]:
-    return np.array([*accumulate(sizes, initial=0)], dtype=np.int64)
+def _narrow(numbers: npt.NDArray[np.int64], kind: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    """Return numbers in fewer bytes.
+
+    Raises
+    ------
+    OverflowError : one does not fit
+    """
+    if (most := int(numbers.max(initial=0))) > np.iinfo(kind).max:
+        raise OverflowError(f"{most} does not fit in {np.dtype(kind).name}")
+    return np.ascontiguousarray(numbers, dtype=kind)

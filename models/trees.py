@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -25,6 +25,19 @@ beginning would hold up, for 40 ms, all that a service answers.
 BITS_PER_WORD = 32
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT, MISSING_BITS = 1, 2, 2, 3
 """Where LightGBM keeps what in a node's `decision_type`."""
+FIELDS = {
+    "split_feature": np.int64,
+    "threshold": np.float64,
+    "decision_type": np.int64,
+    "left_child": np.int64,
+    "right_child": np.int64,
+    "internal_count": np.int64,
+    "leaf_value": np.float64,
+    "leaf_count": np.int64,
+}
+"""The fields of a tree's text that are read: of its inner nodes and, as their names tell, of its leaves."""
+UNTOLD = {"leaf_count": "0"}
+"""What stands for a field that a tree of one leaf may leave out, as nothing is taken from it there."""
 
 
 class Missing(IntEnum):
@@ -36,56 +49,36 @@ class Missing(IntEnum):
 
 
 @dataclass(frozen=True)
-class Tree:
-    """One tree. Arrays run over its inner nodes, those of leaves over its leaves; leaf n is written as -(n + 1).
+class Trees:
+    """The trees of a model, end to end. Most arrays run over their inner nodes, those of leaves over their leaves.
 
-    `missing` is a `Missing`; `cover` counts the loans that came by. The threshold of a categorical node counts its set
-    of categories in `categories`.
+    They may ask for so many `features`. A tree's nodes begin at its entry in `begin`, whose last entry is where those
+    of the last tree end; it has a leaf more than inner nodes. `children`, nodes x 2, tells where the right and the left
+    child lie among all inner nodes and, behind them, all leaves; `shares` which share of the loans that came by went
+    there. `missing` is a `Missing`. A categorical node sends the members of a set left, and `chosen` counts that set in
+    `categories`; it is -1 for the others, which send left what is at most their `threshold`.
     """
 
+    features: int
+    begin: Ints
     feature: Ints
     threshold: Floats
-    categorical: npt.NDArray[np.bool_]
+    chosen: Ints
     default_left: npt.NDArray[np.bool_]
     missing: Ints
-    left: Ints
-    right: Ints
-    cover: Ints
+    children: Ints
+    shares: Floats
     leaf_value: Floats
-    leaf_cover: Ints
     categories: tuple[frozenset[int], ...]
 
-    @cached_property
-    def leaves(self) -> list[tuple[int, tuple[tuple[int, bool], ...]]]:
-        """Return each leaf, from left to right, with its path: the nodes from the root, and whether it goes left."""
-        found: list[tuple[int, tuple[tuple[int, bool], ...]]] = []
-        pending: list[tuple[int, tuple[tuple[int, bool], ...]]] = [(0 if len(self.feature) else -1, ())]
-        left, right = self.left.tolist(), self.right.tolist()
-        while pending:
-            node, path = pending.pop()
-            if node < 0:
-                found.append((-node - 1, path))
-                continue
-            pending.append((right[node], (*path, (node, False))))
-            pending.append((left[node], (*path, (node, True))))
-        return found
+    def __len__(self) -> int:
+        """Return how many trees there are."""
+        return len(self.begin) - 1
 
-    @cached_property
-    def features(self) -> list[int]:
-        """Return the feature of each inner node; an element of a list is at hand sooner than one of an array."""
-        told: list[int] = self.feature.tolist()
-        return told
-
-    @cached_property
-    def shares(self) -> list[tuple[float, float]]:
-        """Return which share of the loans that came by each inner node went right, and which left."""
-        right, left = (self._cover_of(children) / self.cover for children in (self.right, self.left))
-        return list(zip(right.tolist(), left.tolist(), strict=True))
-
-    def _cover_of(self, children: Ints) -> Ints:
-        """Return how many loans reached each node or leaf."""
-        covers = np.concatenate([self.cover, self.leaf_cover[::-1]])
-        return covers[children]
+    @property
+    def leaf_begin(self) -> Ints:
+        """Return where the leaves of each tree begin, and where the last one's end."""
+        return self.begin + np.arange(len(self.begin))
 
 
 def texts_of(booster: lgb.Booster) -> tuple[str, list[str], str]:
@@ -102,20 +95,21 @@ def booster_of(head: str, texts: Iterable[str], tail: str) -> lgb.Booster:
     return lgb.Booster(model_str=head + "".join(texts) + tail)
 
 
-def trees_of(booster: lgb.Booster) -> list[Tree]:
-    """Return the trees of a booster, in order.
+def trees_of(head: str, texts: Sequence[str]) -> Trees:
+    """Return the trees that LightGBM's text tells of, some or all of a booster's.
 
     Raises
     ------
-    ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each
+    ModelRefused : the booster is of a kind whose scores are not a sum of one tree's leaf each, or what is written of a
+        tree is none
     """
-    head, texts, _ = texts_of(booster)
+    told, said = _said(head), [_said(text) for text in with_pauses(texts)]
     strange = [
         words
         for words, found in (
             ("it averages its trees", re.search(r"^average_output$", head, re.MULTILINE)),
-            ("it has several scores", not re.search(r"^num_tree_per_iteration=1$", head, re.MULTILINE)),
-            ("its leaves hold linear models", any(re.search(r"^is_linear=1$", text, re.MULTILINE) for text in texts)),
+            ("it has several scores", told.get("num_tree_per_iteration") != "1"),
+            ("its leaves hold linear models", any(one.get("is_linear") == "1" for one in said)),
         )
         if found
     ]
@@ -126,44 +120,98 @@ def trees_of(booster: lgb.Booster) -> list[Tree]:
             expected="boosted trees with one score and constant leaves",
             do="fit it again without rf, linear_tree or several classes",
         )
-    trees = [_tree(text) for text in with_pauses(texts)]
-    if not all((tree.cover > 0).all() for tree in trees):
+    begin = begins(int(one["num_leaves"]) - 1 for one in said)
+    read = {key: _numbers(said, key, kind) for key, kind in with_pauses(FIELDS.items())}
+    lengths = {key: begin[-1] + (len(said) if key.startswith("leaf") else 0) for key in FIELDS}
+    if any(len(read[key]) != length for key, length in lengths.items()) or not _hang_together(
+        begin, children := _children(begin, read)
+    ):
+        raise ModelRefused(
+            "a tree whose nodes do not hang together",
+            where="model",
+            expected="every inner node but the first and every leaf below one node, which is told before it",
+            do="store the model as LightGBM writes it",
+        )
+    if not (read["internal_count"] > 0).all():
         raise ModelRefused(
             "a tree with a node that no loan came by",
             where="model",
             expected="counts of the loans that came by, of which shares are taken",
             do="store the model with its counts, as LightGBM writes it",
         )
-    return trees
-
-
-def _tree(text: str) -> Tree:
-    said = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
-    kind = _ints(said, "decision_type")
-    bounds, words = _ints(said, "cat_boundaries"), _ints(said, "cat_threshold")
-    return Tree(
-        feature=_ints(said, "split_feature"),
-        threshold=np.array(_written(said, "threshold"), dtype=np.float64),
-        categorical=(kind & CATEGORICAL) > 0,
+    features = int(told["max_feature_idx"]) + 1
+    if not ((read["split_feature"] >= 0) & (read["split_feature"] < features)).all():
+        raise ModelRefused(
+            "a tree that asks for a feature which is none of the model's",
+            where="model",
+            expected=f"features numbered from 0 to {features - 1}",
+            do="store the model as LightGBM writes it",
+        )
+    kind = read["decision_type"]
+    sets = [_sets(one) for one in said]
+    chosen = np.full(len(kind), -1)
+    by_set = np.flatnonzero(kind & CATEGORICAL)
+    chosen[by_set] = read["threshold"][by_set] + begins(map(len, sets))[:-1].repeat(np.diff(begin))[by_set]
+    covers = np.concatenate([read["internal_count"], read["leaf_count"]])
+    return Trees(
+        features=features,
+        begin=begin,
+        feature=read["split_feature"],
+        threshold=read["threshold"],
+        chosen=chosen,
         default_left=(kind & DEFAULT_LEFT) > 0,
         missing=(kind >> MISSING_SHIFT) & MISSING_BITS,
-        left=_ints(said, "left_child"),
-        right=_ints(said, "right_child"),
-        cover=_ints(said, "internal_count"),
-        leaf_value=np.array(_written(said, "leaf_value"), dtype=np.float64),
-        leaf_cover=_ints(said, "leaf_count"),
-        categories=tuple(frozenset(_members(words[begin:end])) for begin, end in pairwise(bounds)),
+        children=children,
+        shares=covers[children] / read["internal_count"][:, None],
+        leaf_value=read["leaf_value"],
+        categories=tuple(one for found in sets for one in found),
     )
 
 
-def _members(words: Ints) -> Iterator[int]:
-    for place, word in enumerate(words.tolist()):
+def begins(sizes: Iterable[int]) -> Ints:
+    """Return where pieces of these sizes begin that lie end to end, and where the last one ends."""
+    return np.array([*accumulate(sizes, initial=0)], dtype=np.int64)
+
+
+def _said(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
+
+
+def _numbers(said: Sequence[Mapping[str, str]], key: str, kind: type[Any]) -> npt.NDArray[Any]:
+    """Return a field of all trees, end to end: to read them all at once takes a tenth of one after the other."""
+    written = " ".join(words for one in said if (words := one.get(key) or UNTOLD.get(key)))
+    return np.fromstring(written, dtype=kind, sep=" ") if written else np.zeros(0, dtype=kind)
+
+
+def _children(begin: Ints, read: Mapping[str, npt.NDArray[Any]]) -> Ints:
+    """Return where the right and the left child of each node lie among all inner nodes, and the leaves behind them."""
+    nodes = np.diff(begin)
+    leaves = begin[-1] + begin[:-1] + np.arange(len(nodes))
+    child = np.column_stack([read["right_child"], read["left_child"]])
+    first, first_leaf = (where.repeat(nodes)[:, None] for where in (begin[:-1], leaves))
+    places: Ints = np.where(child < 0, first_leaf - child - 1, first + child)
+    return places
+
+
+def _hang_together(begin: Ints, children: Ints) -> bool:
+    """Return whether the nodes are trees: who follows children comes to an end, and to every leaf of the tree once."""
+    nodes = np.diff(begin)
+    tree = np.arange(len(nodes))
+    tree_of = np.concatenate([tree.repeat(nodes), tree.repeat(nodes + 1)])
+    if children.max(initial=-1) >= len(tree_of):
+        return False
+    parents = np.bincount(children.ravel(), minlength=len(tree_of))
+    roots = np.diff(tree_of[: begin[-1]], prepend=-1) > 0
+    once = (parents[: begin[-1]] == ~roots).all() and (parents[begin[-1] :] == (nodes > 0).repeat(nodes + 1)).all()
+    own = np.arange(len(children))[:, None]
+    return bool(once and (tree_of[children] == tree_of[own]).all() and (children > own).all())
+
+
+def _sets(said: Mapping[str, str]) -> list[frozenset[int]]:
+    bounds, words = ([int(word) for word in said.get(key, "").split()] for key in ("cat_boundaries", "cat_threshold"))
+    return [frozenset(_members(words[begin:end])) for begin, end in pairwise(bounds)]
+
+
+def _members(words: Sequence[int]) -> Iterator[int]:
+    for place, word in enumerate(words):
         yield from (place * BITS_PER_WORD + bit for bit in range(BITS_PER_WORD) if word >> bit & 1)
-
-
-def _ints(said: Mapping[str, str], key: str) -> Ints:
-    return np.array(_written(said, key), dtype=np.int64)
-
-
-def _written(said: Mapping[str, str], key: str) -> list[str]:
-    return said.get(key, "").split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import lightgbm as lgb
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_trees import slow_groups, slow_trees
 
 from features.errors import ModelRefused
 from models import pattern_tables
 from models.attribution import ADDITIVITY_BOUND
+from models.leaf_groups import MOST_NODES
 from models.pattern_tables import compile_booster
-from models.patterns import MOST_NODES
-from models.trees import trees_of
+from models.trees import booster_of, texts_of, trees_of
 
 CATEGORIES = 40
 TINY = 1e-36
@@ -56,10 +58,10 @@ def odd_rows(rng: np.random.Generator, values: np.ndarray[Any, Any], booster: lg
     """Return rows of edge values: odd numbers, and thresholds themselves with their neighbours."""
     odd = rng.choice(np.array(ODD), size=(60, values.shape[1]))
     edges = rng.permutation(values)[:60].copy()
-    for tree in trees_of(booster):
-        for feature, threshold in zip(tree.feature, tree.threshold, strict=True):
-            near = rng.choice([threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)])
-            edges[rng.integers(0, len(edges)), feature] = near
+    trees = trees_of(*texts_of(booster)[:2])
+    for feature, threshold in zip(trees.feature, trees.threshold, strict=True):
+        near = rng.choice([threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)])
+        edges[rng.integers(0, len(edges)), feature] = near
     return np.vstack([values[:100], odd, edges])
 
 
@@ -95,6 +97,70 @@ def test_contributions_are_lightgbms_for_every_kind_of_tree_and_value(seed, chos
     assert_same(booster, odd_rows(rng, columns(rng, 120, 9), booster))
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**20), parameters, st.booleans())
+def test_every_group_of_leaves_and_every_number_in_its_table_is_the_one_worked_out_slowly(seed, chosen, stump):
+    booster = grown(seed, chosen, rounds=4)
+    if stump:
+        booster = with_a_tree_of_one_leaf(booster)
+    compiled = compile_booster(booster)
+    trees = slow_trees(booster)
+    kept = [tree for tree in trees if all(len(path) <= MOST_NODES for _, path in tree.leaves)]
+    assert compiled.trees_left_to_lightgbm == len(trees) - len(kept)
+    groups, tables = [list(slow_groups(tree)) for tree in kept], compiled.tables
+    assert np.diff(tables.tree_groups).tolist() == [len(found) for found in groups]
+    score, width = compiled.features, tables.feature.shape[1]
+    for index, (nodes, features, table, _) in enumerate(group for found in groups for group in found):
+        assert tables.bits[index] == len(nodes)
+        assert tables.feature[index].tolist() == [*features, score, *[score + 1] * (width - len(features) - 1)]
+        told = tables.table[int(tables.at[index]) :][: len(table) * width].reshape(-1, width)
+        assert told[:, : table.shape[1]].tobytes() == table.tobytes()
+        assert not told[:, table.shape[1] :].any()
+    if len(kept) == len(trees):
+        means = [
+            sum(mean for *_, mean in found) if found else tree.leaves[0][0]
+            for tree, found in zip(kept, groups, strict=True)
+        ]
+        assert compiled.base == sum(means)
+
+
+def with_a_tree_of_one_leaf(booster: lgb.Booster) -> lgb.Booster:
+    values = np.zeros((200, booster.num_feature()))
+    flat = lgb.train({"objective": "binary", "verbosity": -1}, lgb.Dataset(values, np.arange(200) % 4 == 0), 1)
+    (head, texts, tail), (_, (stump,), _) = texts_of(booster), texts_of(flat)
+    return booster_of(head, [*texts[:1], stump, *texts[1:]], tail)
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers", "words"),
+    [
+        ("left_child", "1 0 -1", "hang together"),  # a circle
+        ("left_child", "1 -1 -1", "hang together"),  # a leaf below two nodes
+        ("right_child", "2 -3 -9", "hang together"),  # a leaf of no tree, or of the next
+        ("right_child", "2 -3 9", "hang together"),
+        ("split_feature", "0 1 9", "none of the model's"),
+        ("split_feature", "0 1 -1", "none of the model's"),
+        ("internal_count", "400 0 100", "no loan came by"),
+    ],
+)
+def test_trees_that_are_none_are_refused_before_a_loop_follows_them(key, numbers, words):
+    booster = grown(6, {"objective": "binary", "num_leaves": 4, "max_depth": 2}, rounds=3)
+    head, texts, _ = texts_of(booster)
+    whole = [re.sub("(?m)^(left|right)_child=.*$", r"\1_child=%s", text) for text in texts]
+    whole = [
+        text.replace("left_child=%s", "left_child=1 -1 -2").replace("right_child=%s", "right_child=2 -3 -4")
+        for text in whole
+    ]
+    assert len(trees_of(head, whole)) == len(texts)
+    for place in range(len(texts)):
+        damaged = [*whole]
+        damaged[place] = re.sub(f"(?m)^{key}=.*$", f"{key}={numbers}", whole[place])
+        with pytest.raises(ModelRefused, match=words):
+            trees_of(head, damaged)
+    with pytest.raises(ModelRefused, match="hang together"):
+        trees_of(head, [re.sub("(?m)^threshold=.*$", "threshold=1 2", text) for text in whole])
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**20), st.sampled_from([0, 500, 4_000, 20_000]))
 def test_trees_beyond_the_budget_are_left_to_lightgbm_and_nothing_changes(seed, most_numbers):
@@ -116,7 +182,7 @@ def test_a_tree_too_deep_for_a_table_is_left_to_lightgbm():
         lgb.Dataset(values, chain),
         num_boost_round=3,
     )
-    assert max(len(path) for tree in trees_of(booster) for _, path in tree.leaves) > MOST_NODES
+    assert max(len(path) for tree in slow_trees(booster) for _, path in tree.leaves) > MOST_NODES
     tables = compile_booster(booster)
     assert tables.trees_left_to_lightgbm > 0
     told = booster.predict(values, pred_contrib=True)

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from features.declaration import Group
 from features.errors import ModelRefused
 from models.attribution import ADDITIVITY_BOUND, attribute
-from models.patterns import MOST_NODES
+from models.leaf_groups import MOST_NODES
 from models.risk_model import LARGE_FROM, LARGE_SIZES, SIZES, RiskModel, Size, sizes_for
 from training.cohort import catalog_of
 from training.monotonicity import monotone_violations

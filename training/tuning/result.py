@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import ConfigurationRefused, UsageError
-from models.patterns import MOST_NODES
+from models.leaf_groups import MOST_NODES
 from models.risk_model import Size
 from training.statistics.paired import Difference
 
