@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import ConfigurationRefused, DataRefused, MonitoringAlarm, RepayrankError, UsageError
+from models.terminal import tell_both
 from models.verb_options import (
     DEFAULT_HOME,
     TABLE_WIDTH,
@@ -497,6 +498,7 @@ def shadow(
             "outcomes without a comparison", where="--outcomes", expected="--compare beside it", do="add --compare"
         )
     from serving.decisions.opening import opened_archive
+    from serving.shadow import words
     from serving.shadow.idle import step_back
     from serving.shadow.work import work
 
@@ -506,9 +508,14 @@ def shadow(
     if as_json:
         tell(json.dumps(done))
     else:
-        tell(
-            f"{done['decisions']['scored']:,} decisions scored in shadow by version {done['version']} of the {card} "
-            f"card; {done['records']:,} records worked through: {done['folder']}"
+        tell_both(
+            words.DONE.filled(
+                version=done["version"],
+                card=card,
+                decisions=words.decisions(done["decisions"]),
+                records=words.records(done["records"]),
+                folder=done["folder"],
+            )
         )
 
 

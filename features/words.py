@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,6 +66,24 @@ class Unit(StrEnum):
             Unit.POINTS: (0.0, math.inf),
             Unit.CATEGORY: (0.0, math.inf),
         }.get(self, (-math.inf, math.inf))
+
+
+def listed(texts: Sequence[Text]) -> Text:
+    """Return several parts of a sentence, one after another; there is at least one.
+
+    >>> listed([Text(en="2 open", zh="2笔尚无结果"), Text(en="1 erased", zh="1笔已删除")]).zh
+    '2笔尚无结果，1笔已删除'
+    """
+    return Text(en=", ".join(text.en for text in texts), zh="，".join(text.zh for text in texts))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in English words; Chinese nouns have no plural.
+
+    >>> counted(1, "record"), counted(1200, "record")
+    ('1 record', '1,200 records')
+    """
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def month_count(months: int) -> Text:

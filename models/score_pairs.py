@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused
+from features.words import Text
 from models.champions import sync_folder
 
 if TYPE_CHECKING:
@@ -78,6 +79,17 @@ class Outcome(StrEnum):
     """Features came ready, and not all that the challenger reads, with the same definition."""
     REFUSED = "refused"
     """The challenger takes no such loan, for instance in another currency."""
+
+
+PASSED_OVER_FOR = {
+    Outcome.ERASED: Text(en="{count} of borrowers who were erased", zh="{count}笔的借款人已被删除"),
+    Outcome.OWN: Text(en="{count} that the challenger had decided itself", zh="{count}笔由挑战者自身作出"),
+    Outcome.OTHER_FEATURES: Text(
+        en="{count} on ready features that it does not read", zh="{count}笔依据其不读取的现成特征作出"
+    ),
+    Outcome.REFUSED: Text(en="{count} that it takes no part in", zh="{count}笔不属其评分范围"),
+}
+"""Why decisions have no score of the challenger, and how many."""
 
 
 class Identity(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from features.errors import UsageError
+from features.words import counted
 from serving.backup_verbs import audit_backup, audit_restore
 from serving.retention_verbs import audit_expire
 from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME
@@ -23,7 +24,6 @@ from serving.verb_options import (
     LogNameOption,
     RecordsOption,
     StateOption,
-    counted,
 )
 
 audit_app = typer.Typer(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import UsageError
+from features.words import counted
 from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME
 from serving.verb_options import (
     CheckpointsOption,
@@ -17,7 +18,6 @@ from serving.verb_options import (
     LogNameOption,
     RecordsOption,
     StateOption,
-    counted,
 )
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from features.errors import UsageError
+from features.words import counted
 from serving.settings import DEFAULT_HOME, DEFAULT_LOG_NAME
 from serving.verb_options import (
     CheckpointsOption,
@@ -19,7 +20,6 @@ from serving.verb_options import (
     LogNameOption,
     RecordsOption,
     StateOption,
-    counted,
 )
 
 

@@ -1,4 +1,4 @@
-"""What several verbs of the command line share: where models, decisions and keys lie, and how things are counted."""
+"""What several verbs of the command line share: where models, decisions and keys lie."""
 
 from __future__ import annotations
 
@@ -47,8 +47,3 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 LARGEST_PORT = 2**16 - 1
 PortOption = Annotated[int, typer.Option("--port", min=0, max=LARGEST_PORT, help="Port to listen on; 0: any free one.")]
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from features.errors import UsageError
-from models.verb_options import DEFAULT_HOME, HomeOption, require_card, require_folder, tell
+from features.words import Text
+from models.terminal import tell_both
+from models.verb_options import DEFAULT_HOME, HomeOption, require_card, require_folder
+
+CHALLENGES = Text(
+    en="version {version} challenges version {champion} of the {card} card",
+    zh="{card}评分卡：挑战者模型版本{version}，冠军模型版本{champion}",
+)
+IN_PLACE = Text(en="{challenges}, in place of version {before}", zh="{challenges}；挑战者取代版本{before}")
+NONE = Text(en="no version challenges the {card} card", zh="{card}评分卡没有挑战者模型")
+NONE_ANY_MORE = Text(
+    en="no version challenges the {card} card any more; until now version {before} did",
+    zh="{card}评分卡不再有挑战者模型；此前为版本{before}",
+)
 
 ChallengedCardOption = Annotated[str, typer.Option("--card", help="The card whose champion is challenged.")]
 
@@ -40,8 +53,8 @@ def challenge(
     store = ModelStore(home)
     if version is None:
         before = withdraw(store, card)
-        tell(f"no version challenges the {card} card any more" + (f"; until now {before} did" if before else ""))
+        tell_both((NONE_ANY_MORE if before else NONE).filled(card=card, before=before or ""))
         return
     before = named(store, card, version)
-    instead = f" in place of version {before}" if before not in {None, version} else ""
-    tell(f"version {version} challenges version {store.champion(card)} of the {card} card{instead}")
+    told = CHALLENGES.filled(version=version, champion=store.champion(card), card=card)
+    tell_both(told if before in {None, version} else IN_PLACE.filled(challenges=told, before=before))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import ModelRefused, UsageError
+from features.words import Text, counted
+from models.terminal import say_both, tell_both
 from models.verb_options import (
     DEFAULT_HOME,
     LARGEST_SEED,
@@ -21,7 +23,6 @@ from models.verb_options import (
     open_book,
     require_card,
     require_folder,
-    say,
     tell,
 )
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from models.fitted_card import FittedCard
     from models.store import ModelStore
+    from training.early_warning.worth import Worth
 
 FromOption = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first date; each sees its own past alone.")
@@ -82,6 +84,7 @@ def warn(
     Example: `repayrank warn --portfolio taiwan --from 2005-08-31 --to 2005-09-30 --out early_warning`
     """
     from training.early_warning import alert_policy as rules_of
+    from training.early_warning import warn_words as words
     from training.early_warning.policy_file import shipped
 
     if show_policy:
@@ -105,21 +108,24 @@ def warn(
     model = _card(ModelStore(home), card, version, portfolio)
     told = two_dates(book, model, scaled, *days)
     found = alerts(told.change, rules, rules.most_alerts(*days))
-    worked = worth(book, card_of(book, card), scaled, rules, *days, seed=seed, say=say) if judge else None
+    worked = worth(book, card_of(book, card), scaled, rules, *days, seed=seed, say=say_both) if judge else None
     folder = _made(out)
     changes = changes_table(told, found)
     _write(folder, "alerts", alerts_table(told, found, changes))
     _write(folder, "changes", changes)
     (folder / "alerts.html").write_text(warn_page(told, found, source=book.source, worth=worked), encoding="utf-8")
-    if worked is not None and worked.alerted is not None:
-        one, level = worked.alerted, worked.by_level
-        say(
-            f"of {one.listed.cases:,} alerts {one.listed.share:.1%} went bad, of the rest {one.rest.share:.1%}; "
-            f"of as many loans with the highest probability {level.listed.share if level else 0:.1%}"
+    if worked is not None:
+        say_both(_judged(worked))
+    alerted, both = len(found.chosen), len(told.change)
+    tell_both(
+        words.DONE.filled(
+            alerts=Text(en=counted(alerted, "alert"), zh=f"{alerted:,}笔预警"),
+            loans=Text(en=counted(both, "loan"), zh=f"{both:,}笔借据"),
+            card=card,
+            version=model.version,
+            waiting=f"{len(found.waiting):,}",
+            page=str(folder / "alerts.html"),
         )
-    tell(
-        f"{len(found.chosen):,} alerts among {len(told.change):,} loans scored at both dates by the {card} card, "
-        f"version {model.version}; {len(found.waiting):,} more wait: {folder / 'alerts.html'}"
     )
 
 
@@ -152,6 +158,7 @@ def migration(
     Example: `repayrank migration --portfolio taiwan --from 2005-04-30 --to 2005-07-31`
     """
     from training.early_warning import categories
+    from training.early_warning import migration_words as words
     from training.early_warning.policy_file import shipped
 
     if show_policy:
@@ -176,7 +183,7 @@ def migration(
         cards=cards,
         scale=default_policy() if cards else None,
         seed=seed,
-        say=say,
+        say=say_both,
     )
     folder = _made(out)
     _write(folder, "migration", migration_table(told))
@@ -185,9 +192,23 @@ def migration(
     )
     (folder / "migration.html").write_text(migration_page(told), encoding="utf-8")
     for line in summary(told):
-        say(line.en)
-    tell(
-        f"migration of {len(told.products)} product{'s' if len(told.products) > 1 else ''}: {folder / 'migration.html'}"
+        say_both(line)
+    products = Text(en=counted(len(told.products), "product"), zh=f"{len(told.products)}类产品")
+    tell_both(words.DONE.filled(products=products, page=str(folder / "migration.html")))
+
+
+def _judged(worked: Worth) -> Text:
+    """Return what the alerts were worth in a sentence: how many of them went bad, and of lists to compare with."""
+    from training.early_warning import warn_words as words
+
+    if worked.alerted is None or worked.by_level is None:
+        return words.NOTHING_JUDGED
+    one = worked.alerted
+    return words.JUDGED.filled(
+        count=f"{one.listed.cases:,}",
+        alerted=f"{one.listed.share:.1%}",
+        rest=f"{one.rest.share:.1%}",
+        level=f"{worked.by_level.listed.share:.1%}",
     )
 
 

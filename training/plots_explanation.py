@@ -16,6 +16,7 @@ from models.assessment import Assessment
 from models.policy import CutOffs
 from models.quadrants import quadrants
 from models.risk_model import GROUP_ORDER, Floats
+from training import plot_words as words
 from training.plot_style import (
     ACCENT,
     GREY,
@@ -55,7 +56,7 @@ def quadrant_plot(
     figure, axes = blank(height=4.4)
     drawn = _spread(len(ability))
     outcomes = np.zeros(len(ability), dtype=np.bool_) if bad is None else bad
-    for outcome, colour, label in ((False, MUTED, "stayed good"), (True, INK, "went bad")):
+    for outcome, colour, label in ((False, MUTED, words.STAYED_GOOD.en), (True, INK, words.WENT_BAD.en)):
         some = drawn[outcomes[drawn] == outcome]
         axes.scatter(
             ability[some], willingness[some], s=5, color=colour, alpha=0.5, linewidths=0, rasterized=True, label=label
@@ -69,8 +70,10 @@ def quadrant_plot(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=SMALL,
             labelcolor=INK, markerscale=2.2, handletextpad=0.2,
         )  # fmt: skip
-    less_able, less_willing = ("less able", "less willing") if names is None else ("more risk", "more risk")
-    name_axes(axes, f"ability: contribution to log-odds (right: {less_able})", f"willingness (up: {less_willing})")
+    if names is None:
+        name_axes(axes, words.ABILITY.en, words.WILLINGNESS.en)
+    else:
+        name_axes(axes, words.ABILITY_RISK.en, words.WILLINGNESS_RISK.en)
     return figure
 
 
@@ -83,10 +86,10 @@ def _write_quadrants(axes: Axes, where: list[str], bad: Bools | None, names: Map
         ("unable_unwilling", "upper right"),
     ):
         members = found == quadrant
-        told = f"{members.mean():.0%} of loans"
+        told = words.OF_LOANS.filled(share=f"{members.mean():.0%}")
         if bad is not None and members.any():
-            told += f", {bad[members].mean():.0%} bad"
-        write_lines(axes, corner, [names.get(quadrant, quadrant.replace("_", ", ")), told])
+            told = words.OF_LOANS_BAD.filled(share=f"{members.mean():.0%}", bad=f"{bad[members].mean():.0%}")
+        write_lines(axes, corner, [names.get(quadrant, quadrant.replace("_", ", ")), told.en])
 
 
 def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
@@ -97,8 +100,8 @@ def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
     takes seconds and whose colours cannot show the groups.
     """
     contributions = assessment.attribution.contributions
-    size = np.abs(contributions).mean(axis=0) if len(contributions) else np.zeros(contributions.shape[1])
-    ranked = [int(column) for column in np.argsort(-size, kind="stable") if size[column] > 0][:most]
+    size = _mean_size(contributions)
+    ranked = _ranked(size, most)
     figure, axes = blank(width=WIDTH * 1.45, height=0.8 + 0.27 * max(len(ranked), 1))
     drawn = _spread(len(assessment))
     axes.axvline(0, color=GREY, linewidth=0.8)
@@ -113,9 +116,22 @@ def shap_summary(assessment: Assessment, most: int = MOST_FEATURES) -> Figure:
     axes.set_ylim(-len(ranked) + 0.4, 0.6)
     axes.grid(axis="x", color=HAIRLINE, linewidth=0.6)
     axes.spines["left"].set_visible(False)
-    axes.text(1.01, 1.0, "mean size", transform=axes.transAxes, fontsize=SMALL, color=GREY, va="bottom")
-    name_axes(axes, "contribution to log-odds (right raises risk)", "")
+    axes.text(1.01, 1.0, words.MEAN_SIZE.en, transform=axes.transAxes, fontsize=SMALL, color=GREY, va="bottom")
+    name_axes(axes, words.CONTRIBUTION.en, "")
     return figure
+
+
+def summed_up(assessment: Assessment, most: int = MOST_FEATURES) -> list[Feature]:
+    """Return the features whose rows `shap_summary` draws, from the top."""
+    return [assessment.catalog.features[at] for at in _ranked(_mean_size(assessment.attribution.contributions), most)]
+
+
+def _mean_size(contributions: Floats) -> Floats:
+    return np.abs(contributions).mean(axis=0) if len(contributions) else np.zeros(contributions.shape[1])
+
+
+def _ranked(size: Floats, most: int) -> list[int]:
+    return [int(column) for column in np.argsort(-size, kind="stable") if size[column] > 0][:most]
 
 
 def _name_rows(axes: Axes, features: list[Feature]) -> None:

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import roc_curve
 
 from models.risk_model import Floats
+from training import plot_words as words
 from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, SMALL, blank, name_axes, write_lines
 from training.statistics.deciles import Money, decile_table
 from training.statistics.metrics import Bools, discrimination
@@ -42,7 +43,7 @@ def roc_and_ks(bad: Bools, log_odds: Floats) -> Figure:
     )
     axes.text(0.97, 0.06, f"AUC {told.auc:.3f}", ha="right", fontsize=NORMAL + 3, color=ACCENT)
     _unit_square(axes)
-    name_axes(axes, "good loans above the score", "bad loans above the score")
+    name_axes(axes, words.GOOD_ABOVE.en, words.BAD_ABOVE.en)
     return figure
 
 
@@ -64,11 +65,13 @@ def calibration_by_decile(bad: Bools, probability: Floats) -> Figure:
     axes.errorbar(
         predicted, observed, yerr=np.maximum(reach, 0), fmt="o", color=ACCENT, markersize=5.5, elinewidth=1.3, capsize=0
     )
-    write_lines(
-        axes, "lower right", [f"mean predicted {probability.mean():.1%}", f"observed {bad.mean():.1%}"], inset=0.04
+    means = (
+        words.MEAN_PREDICTED.filled(share=f"{probability.mean():.1%}"),
+        words.OBSERVED.filled(share=f"{bad.mean():.1%}"),
     )
+    write_lines(axes, "lower right", [mean.en for mean in means], inset=0.04)
     _unit_square(axes)
-    name_axes(axes, "predicted share of bad loans", "observed share of bad loans")
+    name_axes(axes, words.PREDICTED_SHARE.en, words.OBSERVED_SHARE.en)
     return figure
 
 
@@ -84,7 +87,7 @@ def lift_by_decile(bad: Bools, log_odds: Floats) -> Figure:
             f"{lift:.2f}", (place, lift), (0, 3), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
         )
     axes.annotate(
-        "all loans = 1",
+        words.ALL_LOANS.en,
         (len(lifts) + 0.45, 1),
         (0, 4),
         textcoords="offset points",
@@ -96,7 +99,7 @@ def lift_by_decile(bad: Bools, log_odds: Floats) -> Figure:
     axes.set_ylim(0, max(lifts) * 1.12)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    name_axes(axes, "tenth of the loans, riskiest first", "lift")
+    name_axes(axes, words.TENTH.en, words.LIFT.en)
     return figure
 
 
@@ -113,11 +116,11 @@ def captured_money_by_decile(bad: Bools, priority: Floats, exposure_minor: Money
     shares = np.linspace(0, 1, 101)
     exposure = exposure_minor.astype(np.float64)
     figure, axes = blank()
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="random order")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=words.AT_RANDOM.en)
     for label, ranking, colour, line, width in (
-        ("probability alone", probability, GREY, (0, (1, 1.5)), 1.5),
-        ("amount alone", exposure, GREY, "-", 1.3),
-        ("work list", priority, ACCENT, "-", 2.2),
+        (words.BY_PROBABILITY.en, probability, GREY, (0, (1, 1.5)), 1.5),
+        (words.BY_AMOUNT.en, exposure, GREY, "-", 1.3),
+        (words.WORK_LIST.en, priority, ACCENT, "-", 2.2),
     ):
         captured = captured_money(bad, ranking, exposure_minor, shares)
         axes.plot(shares, captured, color=colour, linewidth=width, linestyle=line, label=label)
@@ -131,7 +134,7 @@ def captured_money_by_decile(bad: Bools, priority: Floats, exposure_minor: Money
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="lower right", frameon=False, fontsize=SMALL, labelcolor=INK)
     _unit_square(axes)
-    name_axes(axes, "share of the loans worked", "share of the money that went bad")
+    name_axes(axes, words.SHARE_WORKED.en, words.SHARE_OF_BAD_MONEY.en)
     return figure
 
 

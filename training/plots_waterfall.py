@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import logit
 
+from features.words import Text
 from models.assessment import Assessment
 from models.calibration import Calibration
+from training import plot_words as words
 from training.plot_style import (
     GREY,
     GROUP_COLOUR,
@@ -62,7 +64,7 @@ def waterfall(assessment: Assessment, case: int) -> Figure:
     ]
     width = max(max(reach) - min(reach), 1.0)
     axes.set_xlim(min(reach) - 0.16 * width, max(max(reach) + 0.16 * width, told.log_odds + 0.42 * width))
-    name_axes(axes, "log-odds (right: more risk)", "")
+    name_axes(axes, words.LOG_ODDS.en, "")
     _probability_axis(axes, assessment.model.model.calibration_)
     return figure
 
@@ -91,12 +93,18 @@ def _bar(axes: Axes, step: Step, row: int, height: float, colour: str, *, gid: s
     axes.barh(row, step.move, left=step.start, height=height, color=colour, linewidth=0)[0].set_gid(gid)
 
 
+def row_names(told: Waterfall) -> list[Text]:
+    """Return what the rows of a waterfall are called, from the top."""
+    parts = [step.label for part in told.parts for step in (part.whole, *part.steps)]
+    return [words.AVERAGE_LOAN, *parts, words.THIS_LOAN]
+
+
 def _name_rows(axes: Axes, told: Waterfall) -> None:
-    names: list[tuple[str, str, bool]] = [("average loan", INK, True)]
+    looks = [(INK, True)]
     for part in told.parts:
-        names.append((part.whole.label.en, GROUP_COLOUR[part.group], True))
-        names += [(step.label.en, GREY, False) for step in part.steps]
-    names.append(("this loan", INK, True))
+        looks += [(GROUP_COLOUR[part.group], True), *[(GREY, False)] * len(part.steps)]
+    looks.append((INK, True))
+    names = [(name.en, *look) for name, look in zip(row_names(told), looks, strict=True)]
     column = min(max(POINTS_PER_LETTER * max(len(name) for name, _, _ in names), LEAST_COLUMN), MOST_COLUMN)
     for row, (name, colour, bold) in enumerate(names):
         # Names stand left of the bars, their own left edges in line.
@@ -130,4 +138,4 @@ def _probability_axis(axes: Axes, calibration: Calibration) -> None:
     above.set_xticks([at for at, _ in shown], [f"{probability:.0%}" for _, probability in shown])
     above.tick_params(labelsize=SMALL, colors=GREY, length=3, color=HAIRLINE)
     above.spines["top"].set_color(HAIRLINE)
-    above.set_xlabel("probability", fontsize=SMALL, color=GREY, labelpad=5)
+    above.set_xlabel(words.PROBABILITY.en, fontsize=SMALL, color=GREY, labelpad=5)

@@ -10,6 +10,7 @@ import typer
 
 from features.errors import UsageError
 from features.words import Text
+from models.terminal import say_both, tell_both
 from models.verb_options import (
     DEFAULT_HOME,
     CardOption,
@@ -21,7 +22,7 @@ from models.verb_options import (
     require_card,
     require_folder,
 )
-from training.terminal import console, say_both, tell_both
+from training.terminal import console
 
 if TYPE_CHECKING:
     from features.portfolios import Portfolio

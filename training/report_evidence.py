@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from features.declaration import Group
 from features.words import Text
@@ -11,8 +10,17 @@ from models.assessment import Assessment
 from models.policy import QUADRANTS
 from training import report_words as words
 from training.markup import Markup, both, element
+from training.picture import pictured
 from training.plot_style import svg
-from training.plots_explanation import MOST_FEATURES, MOST_POINTS, legend_of_groups, quadrant_plot, shap_summary
+from training.plot_words import in_words
+from training.plots_explanation import (
+    MOST_FEATURES,
+    MOST_POINTS,
+    legend_of_groups,
+    quadrant_plot,
+    shap_summary,
+    summed_up,
+)
 from training.plots_performance import calibration_by_decile, captured_money_by_decile, lift_by_decile, roc_and_ks
 from training.report_layout import caption, drawing, rounded, section, suggested, table
 from training.report_summary import TENTH
@@ -53,7 +61,7 @@ def evidence(assessment: Assessment, bad: Bools | None) -> Markup:
     )
     return section(
         words.EVIDENCE,
-        element("div", [_figure(name, picture, said) for name, picture, said in pictures], class_="pair"),
+        element("div", [pictured(name, picture, said) for name, picture, said in pictures], class_="pair"),
         element("figure", _tenths_table(tenths, assessment.currency), caption(words.TENTHS_CAPTION)),
     )
 
@@ -103,22 +111,30 @@ def drivers(assessment: Assessment, bad: Bools | None) -> Markup:
         ],
         class_="legend",
     )
-    summary = svg(shap_summary(assessment), "shap")
+    summary, names = shap_summary(assessment), _names(assessment)
+    named = in_words(summary, rows=[feature.label for feature in summed_up(assessment)])
     return section(
         words.DRIVERS,
         element(
             "figure",
-            drawing(summary, words.SHAP_CAPTION),
-            element("div", legend, caption(words.SHAP_CAPTION, *few, *drawn)),
+            drawing(svg(summary, "shap"), words.SHAP_CAPTION),
+            element("div", legend, caption(words.SHAP_CAPTION, *few, *drawn, named)),
             class_="beside",
         ),
         element(
             "div",
-            _figure(
+            pictured(
                 "quadrants",
-                quadrant_plot(ability, willingness, bad, assessment.policy.quadrants, _names(assessment)),
+                quadrant_plot(
+                    ability,
+                    willingness,
+                    bad,
+                    assessment.policy.quadrants,
+                    {quadrant: name.en for quadrant, name in names.items()},
+                ),
                 words.QUADRANT_CAPTION,
                 *drawn,
+                names=names.values(),
             ),
             element("figure", _quadrant_table(assessment, bad), caption(words.QUADRANT_TABLE_CAPTION)),
             class_="pair",
@@ -126,9 +142,9 @@ def drivers(assessment: Assessment, bad: Bools | None) -> Markup:
     )  # fmt: skip
 
 
-def _names(assessment: Assessment) -> dict[str, str]:
+def _names(assessment: Assessment) -> dict[str, Text]:
     card = assessment.model.card.name
-    return {quadrant: assessment.policy.treatment(card, quadrant).name_en for quadrant in QUADRANTS}
+    return {quadrant: assessment.policy.treatment(card, quadrant).name for quadrant in QUADRANTS}
 
 
 def _quadrant_table(assessment: Assessment, bad: Bools | None) -> Markup:
@@ -151,7 +167,3 @@ def _quadrant_table(assessment: Assessment, bad: Bools | None) -> Markup:
         )
     plain = ("", *("number",) * (len(heads) - 1))
     return table(tuple(heads), rows, class_="figures quadrants", plain=plain)
-
-
-def _figure(name: str, picture: Figure, said: Text, *more: Text) -> Markup:
-    return element("figure", drawing(svg(picture, name), said), caption(said, *more))

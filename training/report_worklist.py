@@ -11,10 +11,12 @@ from models.reasons import Reason
 from training import report_words as words
 from training.markup import Markup, both, element, joined, name_of
 from training.plot_style import GROUP_COLOUR, svg
-from training.plots_waterfall import waterfall
+from training.plot_words import in_words
+from training.plots_waterfall import row_names, waterfall
 from training.printed_ledger import PrintedLedger, PrintedLine, printed_ledger
 from training.report_grounds import status_of
 from training.report_layout import caption, drawing, rounded, section, signed, suggested, table
+from training.waterfall import waterfall_of
 
 WATERFALLS = 3
 """Loans whose scores are taken apart on the page."""
@@ -155,7 +157,9 @@ def _case(assessment: Assessment, case: int, place: int) -> Markup:
         class_="told",
     )
     said = words.WATERFALL_SAID.filled(loan=assessment.loan_ids[case])
-    picture = element("figure", drawing(svg(waterfall(assessment, case), f"waterfall{place}"), said))
+    drawn = waterfall(assessment, case)
+    named = in_words(drawn, rows=row_names(waterfall_of(assessment, case)))
+    picture = element("figure", drawing(svg(drawn, f"waterfall{place}"), said), caption(named))
     return element("article", told, picture, class_="case")
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from features.words import Text
+from features.words import Text, listed
+from models.score_pairs import PASSED_OVER_FOR
+from models.terminal import beside, tell_both, under
 from training import shadow_words as words
 from training.promotion.words import Move
 from training.shadow_comparison import Against, Calibrated, Captured, Comparison, Distance, Judged
 from training.statistics.intervals import Interval
 from training.statistics.segments import NotJudged
-from training.terminal import beside, console, table, tell_both, under
+from training.terminal import console, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +60,7 @@ def sentences(one: Against) -> Iterator[Text]:
         return
     counts = ((words.OPEN, one.matured.open), (words.UNDECIDED, one.matured.undecided), (words.SEEN, one.matured.seen))
     parts = [text.filled(count=f"{count:,}") for text, count in counts if count]
-    left: Text | str = words.LEFT.filled(counts=words.listed(parts)) if parts else ""
+    left: Text | str = words.LEFT.filled(counts=listed(parts)) if parts else ""
     judged = one.matured.judged
     if isinstance(judged, NotJudged):
         yield words.NOT_JUDGED.filled(why=words.why_not(judged.why), left=left)
@@ -72,11 +74,9 @@ def counted(told: Comparison) -> Text:
     """Return how many decisions were compared, and how many were not and why."""
     compared = words.COMPARED.filled(count=f"{told.outcomes['scored']:,}")
     passed = [
-        text.filled(count=f"{told.outcomes[name]:,}")
-        for name, text in words.PASSED_OVER_FOR.items()
-        if told.outcomes[name]
+        text.filled(count=f"{told.outcomes[name]:,}") for name, text in PASSED_OVER_FOR.items() if told.outcomes[name]
     ]
-    return words.PASSED_OVER.filled(compared=compared, counts=words.listed(passed)) if passed else compared
+    return words.PASSED_OVER.filled(compared=compared, counts=listed(passed)) if passed else compared
 
 
 def _distance(one: Distance) -> tuple[str, ...]:
@@ -136,4 +136,4 @@ def _held(one: Captured, what: str) -> Text:
         )
         for share, held, low, high in zip(one.shares, one.captured, one.low, one.high, strict=True)
     ]
-    return words.HELD[what].filled(parts=words.listed(parts))
+    return words.HELD[what].filled(parts=listed(parts))

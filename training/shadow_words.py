@@ -32,14 +32,6 @@ NEWEST_POLICY = Text(
 # Who took part
 COMPARED = Text(en="{count} decisions compared", zh="共比较{count}笔决策")
 PASSED_OVER = Text(en="{compared}; passed over: {counts}", zh="{compared}；未计入：{counts}")
-PASSED_OVER_FOR = {
-    "erased": Text(en="{count} of borrowers who were erased", zh="{count}笔的借款人已被删除"),
-    "own": Text(en="{count} that the challenger had decided itself", zh="{count}笔由挑战者自身作出"),
-    "other_features": Text(
-        en="{count} on ready features that it does not read", zh="{count}笔依据其不读取的现成特征作出"
-    ),
-    "refused": Text(en="{count} that it takes no part in", zh="{count}笔不属其评分范围"),
-}
 
 # What became of the loans
 MATURED = Text(
@@ -118,8 +110,3 @@ def difference(of: Difference, other: Text) -> Text:
     )
     words = BETTER if of.low > 0 else WORSE if of.high < 0 else NOT_TOLD_APART
     return words.filled(told=told)
-
-
-def listed(texts: list[Text]) -> Text:
-    """Return several parts of a sentence, one after another; there is at least one."""
-    return Text(en=", ".join(text.en for text in texts), zh="，".join(text.zh for text in texts))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from features.errors import RepayrankError
+from features.words import Text
 from models.challengers import challenger, required
 from models.fitted_card import FittedCard
 from models.score_pairs import Identity, Reached, ScorePairs
@@ -27,6 +28,7 @@ from serving.records.entry import beginning
 from serving.records.errors import LogAway, broken
 from serving.records.opening import database_of
 from serving.records.tables import Row, reading, require_log
+from serving.shadow import words
 from serving.shadow.idle import Courtesy
 from serving.shadow.scoring import Scorer
 from serving.subjects.errors import VaultBusy
@@ -37,7 +39,7 @@ MOST_BYTES = 2**25
 
 Wait = Callable[[], bool]
 """Waits until it is time to look again, and returns whether to go on."""
-Say = Callable[[str], None]
+Say = Callable[[Text], object]
 
 
 class Step(NamedTuple):
@@ -134,12 +136,12 @@ def shadowed(
                 except (VaultBusy, LogAway) as busy:
                     if wait is None:
                         raise
-                    say(f"looks again later: {busy}")
+                    say(words.LOOKS_AGAIN.filled(why=str(busy)))
                 if wait is None or not wait():
                     return
                 wanted = version or challenger(store, card)
                 if wanted is None:
-                    say(f"no version challenges the {card} card any more")
+                    say(words.NONE_ANY_MORE.filled(card=card))
                     return
                 if wanted in {fitted.version, refused}:
                     continue
@@ -147,9 +149,9 @@ def shadowed(
                     arrived = load_tried(store, card, wanted)
                 except RepayrankError as error:
                     refused = wanted
-                    say(f"version {wanted} is refused, version {fitted.version} goes on: {error}")
+                    say(words.REFUSED.filled(version=wanted, before=fitted.version, why=str(error)))
                 else:
-                    say(f"version {wanted} challenges from now on, in place of version {fitted.version}")
+                    say(words.IN_PLACE.filled(version=wanted, before=fitted.version))
                     break
         fitted = arrived
 

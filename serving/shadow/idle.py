@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from features.words import Text
+
 SECONDS_BETWEEN_LOOKS = 30.0
 LAST = 19
 """The system's lowest priority, where there is no class for idle processes."""
@@ -36,6 +38,12 @@ than one in a hundred in 30 s, and less in 60 s.
 """
 RUNNING = "/proc/loadavg"
 """Linux: the fourth figure tells how many run or wait to run, this process among them."""
+
+BUSY = Text(
+    en="other processes leave no processor free: it scores for one part in twelve hundred of the time; "
+    "with --beside it would not wait",
+    zh="其他进程持续占用处理器：仅以约一千二百分之一的时间评分；加上 --beside 则不等待",
+)
 
 LOCKS = "/proc/locks"
 HOLDER_SECONDS = 2.0
@@ -76,7 +84,7 @@ class Courtesy:
         ended: Callable[[], bool],
         others: Callable[[], int | None] | None = None,
         processors: int | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        say: Callable[[Text], object] = lambda _: None,
     ) -> None:
         self._ended, self._others = ended, others or others_running
         self._processors = processors or os.cpu_count() or 1
@@ -113,9 +121,7 @@ class Courtesy:
     def _tell(self) -> None:
         if not self._said:
             self._said = True
-            self._say(
-                "other processes do not rest: it works one part in twelve hundred of the time (--beside: at once)"
-            )
+            self._say(BUSY)
 
     def _are_many(self) -> bool:
         return 2 * (self._others() or 0) >= self._processors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,12 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
+from models.challengers import required
 from models.score_pairs import Outcome, ScorePairs
+from models.store import ModelStore
+from models.terminal import say_both
 from serving.decisions.archive import Archive
+from serving.shadow import words
 from serving.shadow.following import shadowed
 from serving.shadow.idle import Courtesy, ServiceRunning
 
@@ -33,46 +36,38 @@ def work(
     AuditBroken : the log is not what was written
     """
     done: Counter[str] = Counter()
-    last = version
-    _say(f"scores the {card} card in shadow; ends with SIGTERM or Ctrl-C")
+    last = version or required(ModelStore(archive.home), card)
+    say_both(words.BEGINS.filled(card=card))
     with _told_to_end() as ended:
 
         def wait() -> bool:
             return not ended.wait(every)
 
-        courtesy = None if beside else Courtesy(ended.is_set, ServiceRunning(archive.place.lock), say=_say)
-        steps = shadowed(archive, card, version, wait=None if every is None else wait, say=_say, courtesy=courtesy)
+        courtesy = None if beside else Courtesy(ended.is_set, ServiceRunning(archive.place.lock), say=say_both)
+        steps = shadowed(archive, card, version, wait=None if every is None else wait, say=say_both, courtesy=courtesy)
         for at, step in steps:
             if at != last:
                 done, last = Counter(), at
             done += step.decisions
-            _say(f"version {at}: {step.records:,} records worked through, {step.left:,} left; {_counted(done)}")
+            say_both(
+                words.STEP.filled(
+                    version=at,
+                    records=words.records(step.records),
+                    left=f"{step.left:,}",
+                    decisions=words.decisions(done),
+                )
+            )
             if ended.is_set():
                 break
         steps.close()
-    told = ScorePairs.of(archive.state, card, last) if last else None
+    told = ScorePairs.of(archive.state, card, last)
     return {
         "card": card,
         "version": last,
         "decisions": {outcome.value: done[outcome.value] for outcome in Outcome},
-        "records": told.records if told else 0,
-        "folder": str(told.folder) if told else None,
+        "records": told.records,
+        "folder": str(told.folder),
     }
-
-
-def _counted(done: Counter[str]) -> str:
-    told = ", ".join(
-        f"{count:,} {WORDS[Outcome(name)]}" for name, count in sorted(done.items()) if name != Outcome.SCORED
-    )
-    return f"{done[Outcome.SCORED]:,} decisions scored" + (f" ({told})" if told else "")
-
-
-WORDS = {
-    Outcome.ERASED: "of borrowers who were erased",
-    Outcome.OWN: "that it had decided itself",
-    Outcome.OTHER_FEATURES: "on ready features that it does not read",
-    Outcome.REFUSED: "that it takes no part in",
-}
 
 
 @contextmanager
@@ -89,8 +84,3 @@ def _told_to_end() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from both_languages import without_chinese
 from scipy.special import expit
 from simulations import SIMULATIONS, random_for, require_share
 
@@ -18,6 +19,7 @@ from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
 from features.tables import Tables
 from models.policy import default_policy
+from training import early_warning_verbs
 from training.early_warning import migration_words as words
 from training.early_warning.book_state import STATES, book_state, joined
 from training.early_warning.by_scores import by_scores, score_moves
@@ -313,6 +315,22 @@ def test_the_verb_writes_table_data_and_page(tmp_path: Path, capsys):
         "migration.json",
         "migration.parquet",
     ]
-    assert "migration of 1 product" in capsys.readouterr().out
+    printed, said = capsys.readouterr()
+    assert without_chinese(printed) == without_chinese(said) == []
+    assert printed.startswith("migration of 1 product: ")
     told = json.loads((out / "migration.json").read_text())
     assert told["products"][0]["by_scores"] is None
+
+
+def test_every_line_is_printed_in_both_languages_with_a_forecast_by_scores_too(
+    part: Portfolio, home: Path, tmp_path: Path, capsys, monkeypatch
+):
+    monkeypatch.setattr(early_warning_verbs, "open_book", lambda *_, **__: part)
+    asked = ("migration", "--portfolio", "taiwan", "--from", "2005-06-30", "--to", "2005-07-31")
+    repayrank.app([*asked, "--home", str(home), "--out", str(tmp_path)], standalone_mode=False)
+    printed, said = capsys.readouterr()
+    assert without_chinese(printed) == without_chinese(said) == []
+    assert "the behaviour card scores the " in said
+    *_, english, chinese = said.splitlines()
+    assert "by scores; it came to " in english
+    assert "按评分" in chinese

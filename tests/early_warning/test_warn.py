@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import pytest
+from both_languages import without_chinese
 
 import repayrank
 from features.errors import DataRefused, ModelRefused, UsageError
@@ -15,10 +20,12 @@ from features.portfolios import Portfolio
 from models.cards import card_of
 from models.policy import default_policy
 from models.risk_model import GROUP_ORDER
+from models.terminal import under
 from training import early_warning_verbs
+from training.early_warning import warn_words
 from training.early_warning.alert_policy import read_alert_policy
 from training.early_warning.two_dates import Standing
-from training.early_warning.worth import listed, worth
+from training.early_warning.worth import FOLDS, listed, worth
 
 FIRST, LAST = date(2005, 8, 31), date(2005, 9, 30)
 
@@ -35,10 +42,19 @@ def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Ran(NamedTuple):
+    """What the verb wrote into its folder and onto the terminal."""
+
+    folder: Path
+    out: str
+    err: str
+
+
 @pytest.fixture(scope="module")
-def written(part: Portfolio, home: Path, policy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ran(part: Portfolio, home: Path, policy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     out = tmp_path_factory.mktemp("out") / "early_warning"
-    with pytest.MonkeyPatch.context() as patch:
+    printed, said = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(said):
         patch.setattr(early_warning_verbs, "open_book", lambda *_, **__: part)
         repayrank.app(
             [
@@ -47,7 +63,34 @@ def written(part: Portfolio, home: Path, policy_file: Path, tmp_path_factory: py
             ],
             standalone_mode=False,
         )
-    return out
+    return Ran(out, printed.getvalue(), said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def written(ran: Ran) -> Path:
+    return ran.folder
+
+
+def test_every_line_is_printed_in_both_languages(ran):
+    assert without_chinese(ran.out) == without_chinese(ran.err) == []
+    waiting = int(pl.read_parquet(ran.folder / "changes.parquet").get_column("waiting").sum())
+    english, chinese = ran.out.splitlines()
+    assert english.startswith("29 alerts among ")
+    assert f"; {waiting:,} more meet a rule and wait: {ran.folder / 'alerts.html'}" in english
+    assert f"笔借据中有29笔预警；另有{waiting:,}笔达到规则、待处理：" in chinese
+    parts = [line for line in ran.err.splitlines() if line.startswith("judging, part ")]
+    assert len(parts) == FOLDS
+    assert ran.err.splitlines()[-2].startswith("went bad: ")
+    assert "变坏占比：" in ran.err.splitlines()[-1]
+
+
+def test_alerts_that_cannot_be_judged_are_told_as_such(part, policy_file):
+    told = worth(
+        part, card_of(part, "behaviour"), default_policy(), read_alert_policy(policy_file), FIRST, LAST, folds=2
+    )
+    assert without_chinese(under(early_warning_verbs._judged(told))) == []
+    none = early_warning_verbs._judged(replace(told, alerted=None))
+    assert none is warn_words.NOTHING_JUDGED
 
 
 def test_alerts_are_in_order_of_money_and_no_more_than_the_team_can_handle(written):

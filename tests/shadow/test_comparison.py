@@ -22,14 +22,15 @@ from features.words import Text
 from models.assessment import Assessment, assess_matrix
 from models.fitted_card import FittedCard
 from models.policy import default_policy
-from models.score_pairs import SCHEMA, Outcome, ScorePairs
+from models.score_pairs import PASSED_OVER_FOR, SCHEMA, Outcome, ScorePairs
 from models.store import ModelStore
+from serving.shadow import following
 from serving.shadow.following import shadowed
 from training.cohort import Cohort
 from training.shadow_comparison import Judged, compared
 from training.shadow_outcomes import read_outcomes
 from training.shadow_table import counted, sentences, tables
-from training.shadow_words import PASSED_OVER_FOR, difference, why_not
+from training.shadow_words import difference, why_not
 from training.statistics.inputs import TooFew, both_outcomes
 from training.statistics.paired import Difference, auc_difference
 from training.statistics.recalibration import recalibration
@@ -235,7 +236,7 @@ def test_outcomes_are_the_same_from_either_kind_of_file(outcomes: pl.DataFrame, 
 def test_every_heading_and_sentence_of_a_comparison_stands_in_both_languages_with_the_same_figures(
     pairs: pl.DataFrame, outcomes: pl.DataFrame
 ) -> None:
-    passed_over = list(PASSED_OVER_FOR)
+    passed_over = list(map(str, PASSED_OVER_FOR))
     mixed = pairs.with_columns(
         outcome=pl.when(pl.col("record") < len(passed_over))
         .then((pl.col("record") % len(passed_over)).replace_strict(dict(enumerate(passed_over))))
@@ -259,7 +260,7 @@ def test_every_heading_and_sentence_of_a_comparison_stands_in_both_languages_wit
             assert without_chinese(f"{text.en}\n{text.zh}") == []
         if seen == SEEN:
             assert said[2].en == one.matured.judged.difference.words("the champion, version 1")
-    assert set(PASSED_OVER_FOR) == set(map(str, Outcome)) - {"scored"}
+    assert set(PASSED_OVER_FOR) == set(Outcome) - {Outcome.SCORED}
 
 
 def test_what_cannot_be_judged_says_why_in_both_languages() -> None:
@@ -315,8 +316,48 @@ def test_the_command_line_scores_in_a_process_of_one_thread_that_steps_back(aske
     named = [sys.executable, "-m", "repayrank", "challenge", "--card", CARD, "--version", "2"]
     root = Path(repayrank.__file__).parent
     said = subprocess.run([*named, "--home", str(asked.home)], cwd=root, capture_output=True, text=True, check=True)
-    assert said.stdout == "version 2 challenges version 1 of the collection card\n"
+    assert said.stdout.splitlines() == [
+        "version 2 challenges version 1 of the collection card",
+        "collection评分卡：挑战者模型版本2，冠军模型版本1",
+    ]
     done = subprocess.run([*command, "--home", str(asked.home)], cwd=root, capture_output=True, text=True, check=True)
     plain = json.loads(done.stdout)
     assert plain["decisions"] == {**dict.fromkeys(map(str, Outcome), 0), "scored": len(asked.ids)}
     assert ScorePairs.of(asked.home, CARD, "2").read().height == len(asked.ids)
+    # Again there is nothing to do, and it is told of whom.
+    again = subprocess.run(
+        [*command[:-1], "--home", str(asked.home)], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert without_chinese(again.stdout) == without_chinese(again.stderr) == []
+    assert again.stdout.startswith("version 2 of the collection card in shadow: 0 decisions scored; ")
+    assert f"0笔决策已评分；已处理{plain['records']:,}条记录：{plain['folder']}" in again.stdout
+
+
+def test_every_line_of_a_challenge_and_of_the_scoring_is_printed_in_both_languages(
+    asked: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.shadow.idle.step_back", lambda: None)
+    monkeypatch.setattr(following, "MOST_RECORDS", 20)
+
+    def told(*words: str) -> list[str]:
+        with pytest.raises(SystemExit) as done:
+            repayrank.main([*words, "--card", CARD, "--home", str(asked.home)])
+        assert not done.value.code
+        out, err = capsys.readouterr()
+        assert without_chinese(out) == without_chinese(err) == []
+        return [*err.splitlines(), *out.splitlines()]
+
+    assert told("challenge", "--stop")[0] == "no version challenges the collection card"
+    told("challenge", "--version", "2")
+    lines = told("shadow", "--once", "--beside")
+    assert lines[0].startswith("scoring the decisions of the collection card in shadow")
+    steps = [line for line in lines if "worked through, " in line]
+    assert len(steps) > 1
+    assert steps[-1].startswith("version 2: ")
+    assert f"0 left; {len(asked.ids):,} decisions scored" in steps[-1]
+    assert told("challenge", "--version", "3")[0].endswith("of the collection card, in place of version 2")
+    assert "passed over" in " ".join(told("shadow", "--version", "1", "--once", "--beside"))
+    assert told("challenge", "--stop") == [
+        "no version challenges the collection card any more; until now version 3 did",
+        "collection评分卡不再有挑战者模型；此前为版本3",
+    ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from polars.testing import assert_frame_equal
 
+from features.words import Text
 from models.score_pairs import ScorePairs
 from serving.shadow import idle
 from serving.shadow.following import shadowed
@@ -82,11 +83,11 @@ def test_it_waits_once_others_take_half_of_the_processors(processors: int, other
 def test_where_others_never_rest_it_has_a_turn_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(idle, "TURN_SECONDS", 0.01)
-    said: list[str] = []
+    said: list[Text] = []
     began = time.monotonic()
     worked(Courtesy(never, lambda: 9, processors=2, say=said.append), 0.05, lambda: None)
     assert time.monotonic() - began > 0.1, "it did not wait"
-    assert len(said) == 1
+    assert said == [idle.BUSY]
 
 
 def test_what_waits_does_not_begin_to_wait_within() -> None:

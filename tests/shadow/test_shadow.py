@@ -18,16 +18,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+from both_languages import without_chinese
 from polars.testing import assert_frame_equal
 
 import repayrank
 from features.errors import ConfigurationRefused, DataRefused, ModelRefused
+from features.words import Text
 from models import score_pairs
 from models.artefact import MODEL, SIGNATURE
 from models.challengers import CHALLENGER, challenge, challenger, withdraw
 from models.policy import default_policy
 from models.score_pairs import FIGURES, SCHEMA, Outcome, ScorePairs
 from models.store import ModelStore
+from models.terminal import under
 from models.trial import has_lived
 from serving.child import served
 from serving.decisions.opening import opened_archive
@@ -46,10 +49,10 @@ SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
 WORKER = Path(__file__).parents[1] / "support" / "shadow_worker.py"
 
 
-def quiet(_: str) -> None: ...
+def quiet(_: Text) -> None: ...
 
 
-def once(asked: Any, version: str | None = None, say: Callable[[str], None] = quiet) -> list[tuple[str, Step]]:
+def once(asked: Any, version: str | None = None, say: Callable[[Text], None] = quiet) -> list[tuple[str, Step]]:
     return list(shadowed(asked.archive(), CARD, version, wait=None, say=say))
 
 
@@ -349,11 +352,12 @@ def test_a_challenger_that_changes_in_the_middle_begins_with_the_first_record_an
     assert [at for at, _ in steps] == ["2"] * 16 + ["3"] * 16
     for version in ("2", "3"):
         assert pairs(asked, version).get_column("score_id").to_list() == asked.ids
-    assert [words.split(",")[0].split(":")[0] for words in said] == [
+    assert [text.en.split(",")[0].split(":")[0] for text in said] == [
         "version 3 challenges from now on",
         "version 9 is refused",
         "no version challenges the collection card any more",
     ]
+    assert [line for text in said for line in without_chinese(under(text))] == []
 
 
 def test_pairs_of_another_model_under_the_same_number_are_not_gone_on_with(asked: Any) -> None:
@@ -418,5 +422,7 @@ def test_a_log_that_is_away_is_looked_at_again_and_one_that_may_not_be_read_ends
             list(work)
     else:
         assert list(work) == []
-        assert [line.startswith("looks again later") for line in said] == [True]
+        (text,) = said
+        assert text.en.startswith("looks again later")
+        assert without_chinese(under(text)) == []
     assert len(looked) == (1 if ends else 2)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import re
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from both_languages import CHINESE, ENGLISH, without_chinese
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from features.declaration import Group
+from features.words import Text
 from models.assessment import Assessment
+from models.policy import QUADRANTS
 from models.risk_model import GROUP_ORDER
 from training.cohort import Cohort
 from training.plot_style import svg
+from training.plot_words import in_words
 from training.plots import (
     calibration_by_decile,
     captured_money_by_decile,
@@ -25,6 +31,8 @@ from training.plots import (
     shap_summary,
     waterfall,
 )
+from training.plots_explanation import summed_up
+from training.plots_waterfall import row_names
 from training.statistics.deciles import decile_table, tenths
 from training.statistics.metrics import discrimination
 from training.statistics.worked import captured_money
@@ -58,6 +66,31 @@ def test_every_picture_has_the_same_bytes_twice_and_loads_nothing(assessed: Asse
     for element in once.values():
         assert element.startswith("<svg viewBox=")
         assert "http" not in element
+
+
+def test_every_word_in_a_picture_stands_in_both_languages_under_it(assessed: Assessment, overdue: Cohort) -> None:
+    names = {code: Text(en=code.replace("_", ", "), zh="象限") for code in QUADRANTS}
+    rows = {
+        "shap": [feature.label for feature in summed_up(assessed)],
+        "waterfall": row_names(waterfall_of(assessed, 0)),
+    }
+    for name, picture in pictures(assessed, overdue.bad).items():
+        told = in_words(picture, rows=rows.get(name, ()), names=names.values() if name == "quadrants" else ())
+        drawn = re.findall("<text[^>]*>([^<]*)</text>", svg(picture, name))
+        words = {html.unescape(one) for one in drawn if ENGLISH.search(one)}
+        assert len(words) > 1, name
+        assert {word for word in words if word not in told.en} == set(), name
+        assert CHINESE.search(told.zh)
+        assert told.en.count(" · ") == told.zh.count(" · "), name
+        if name not in rows:  # a feature's name may count statements in one language alone
+            assert without_chinese(f"{told.en}\n{told.zh}") == [], name
+
+
+def test_a_word_in_a_picture_without_chinese_is_refused(overdue: Cohort, assessed: Assessment) -> None:
+    picture = roc_and_ks(overdue.bad, assessed.attribution.log_odds)
+    picture.axes[0].set_xlabel("something new")
+    with pytest.raises(KeyError, match="something new"):
+        in_words(picture)
 
 
 def test_drawing_a_picture_leaves_the_settings_of_matplotlib_as_they_were(

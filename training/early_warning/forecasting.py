@@ -14,10 +14,12 @@ import polars as pl
 
 from features.errors import DataRefused, UsageError
 from features.portfolios import Portfolio
+from features.words import Text
 from models.assessment import assess_matrix, mixed_currencies
 from models.fitted_card import FittedCard
 from models.policy import Policy
 from models.risk_model import Floats
+from training.early_warning import migration_words as words
 from training.early_warning.book_state import STATES, BookState, book_state, joined, money_by_state
 from training.early_warning.by_scores import by_scores
 from training.early_warning.categories import Category, CategoryPolicy, Rule, in_force
@@ -127,7 +129,7 @@ def book_migration(
     cards: Sequence[FittedCard] = (),
     scale: Policy | None = None,
     seed: int = 0,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[Text], object] = lambda _: None,
 ) -> BookMigration:
     """Return how a book's loans moved between categories, month after month, and the forecast of the next.
 
@@ -165,7 +167,7 @@ def book_migration(
     known = (*days, next_on) if next_on <= known_until else days
     states = []
     for day in known:
-        say(f"the book on {day}")
+        say(words.BOOK_ON.filled(day=str(day)))
         states.append(book_state(book, policy, day))
     scored = [{} if scale is None else _scores(book, day, cards, scale, say) for day in days]
     products = sorted(set(states[len(days) - 1].rows.get_column("product")))
@@ -192,7 +194,7 @@ def book_migration(
 
 
 def _scores(
-    book: Portfolio, day: date, cards: Sequence[FittedCard], scale: Policy, say: Callable[[str], None]
+    book: Portfolio, day: date, cards: Sequence[FittedCard], scale: Policy, say: Callable[[Text], object]
 ) -> dict[str, float]:
     """Return the calibrated log-odds of each loan that one of the cards is for."""
     told: dict[str, float] = {}
@@ -200,7 +202,7 @@ def _scores(
         one = side(book, card.card, day, card.catalog, card.allocation)
         if not one.places:
             continue
-        say(f"the {card.card.name} card scores {len(one.places):,} loans of {day}")
+        say(words.SCORES_ON.filled(card=card.card.name, loans=f"{len(one.places):,}", day=str(day)))
         assessed = assess_matrix(one.matrix, one.money, card, scale)
         told |= dict(zip(one.members.loan_ids, assessed.calibrated_log_odds.tolist(), strict=True))
     return told

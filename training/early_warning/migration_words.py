@@ -36,7 +36,8 @@ WHOLE_BOOK = Text(
 )
 MONEY = Text(en="{money} of {all}", zh="{money}，共{all}")
 NO_SCORES = Text(
-    en="no card of the store scores these loans, or --no-by-scores", zh="没有可用评分卡，或已指定--no-by-scores"
+    en="no champion scores these loans, or --no-by-scores was given",
+    zh="没有可对这些借据评分的冠军模型，或已指定 --no-by-scores",
 )
 
 MATRIX = Text(en="Where the money went, {first} to {last}", zh="{first}至{last}余额迁徙")
@@ -143,8 +144,16 @@ LIMITS_TOLD = (
     ),
 )
 SUMMARY = Text(
-    en="{product}: NPL ratio {now} on {day}; by the matrix {markov} on {next} ({low} to {high})",
-    zh="{product}：{day}不良率{now}；按矩阵预测{next}为{markov}（{low}至{high}）",
+    en="{product}: NPL ratio {now} on {day}; forecast for {next}: {markov} by the matrix ({low} to {high}, 95 %)",
+    zh="{product}：{day}不良率{now}；{next}预测：按矩阵{markov}（{low}至{high}，95%）",
 )
-SUMMARY_SCORES = Text(en="; by scores {ratio}", zh="；按评分{ratio}")
+SUMMARY_SCORES = Text(en=", {ratio} by scores", zh="，按评分{ratio}")
 SUMMARY_CAME = Text(en="; it came to {ratio}", zh="；实际{ratio}")
+
+# On the terminal
+BOOK_ON = Text(en="reading the book as it stood on {day}", zh="读取{day}的账本")
+SCORES_ON = Text(
+    en="the {card} card scores the {loans} loans that it is for on {day}",
+    zh="{card}评分卡对{day}属其评分范围的{loans}笔借据评分",
+)
+DONE = Text(en="migration of {products}: {page}", zh="{products}的迁徙：{page}")

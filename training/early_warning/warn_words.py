@@ -123,3 +123,23 @@ LIMITS_TOLD = (
         zh="新贷款没有此前评分，已逾期贷款不再属于本评分卡；两者均列入全部借据表，不列入预警。",
     ),
 )
+
+# On the terminal
+PART_FITTED = Text(
+    en="judging, part {number} of {folds}: fitting a card on {loans} loans of other borrowers",
+    zh="检验第{number}份，共{folds}份：以其他借款人的{loans}笔借据拟合评分卡",
+)
+JUDGED = Text(
+    en="went bad: {alerted} of the {count} alerts judged, {rest} of the other loans; {level} of as many loans with the "
+    "highest probability",
+    zh="变坏占比：受检验的{count}笔预警为{alerted}，其余借据为{rest}；同样笔数中现有概率最高者为{level}",
+)
+NOTHING_JUDGED = Text(
+    en="not judged: no loan's rise meets a rule of the policy, or all loans' do",
+    zh="未检验：没有贷款的上升达到规则标准，或全部贷款均达到",
+)
+DONE = Text(
+    en="{alerts} among {loans} scored at both dates by the {card} card, version {version}; {waiting} more meet a rule "
+    "and wait: {page}",
+    zh="{card}评分卡版本{version}：两日均评分的{loans}中有{alerts}；另有{waiting}笔达到规则、待处理：{page}",
+)

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from features.portfolios import Portfolio
+from features.words import Text
 from models.cards import Card
 from models.change import change
 from models.policy import Policy
 from models.risk_model import Floats
 from training.book_report import UNSAVED
 from training.cohort import cohort
+from training.early_warning import warn_words as words
 from training.early_warning.alert_policy import AlertPolicy
 from training.early_warning.alerts import alerts
 from training.early_warning.two_dates import require_in_order, side
@@ -116,7 +118,7 @@ def worth(
     *,
     folds: int = FOLDS,
     seed: int = 0,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[Text], object] = lambda _: None,
 ) -> Worth:
     """Return what alerts between two dates were worth by what became of the loans after the second.
 
@@ -135,7 +137,7 @@ def worth(
     most = max(1, rules.most_alerts(first, last) // folds)
     parts = []
     for number, split in enumerate(splits(whole, by="borrower", folds=folds, seed=seed), start=1):
-        say(f"part {number} of {folds}: fitting on {len(split.fit_on):,} loans")
+        say(words.PART_FITTED.filled(number=number, folds=folds, loans=f"{len(split.fit_on):,}"))
         fitted = fitted_card(
             whole.rows(split.fit_on),
             version=UNSAVED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from features.declaration import Group
 from features.words import Text
@@ -13,6 +14,7 @@ from training.model_card.figures import THRESHOLDS, amount, interval, per_cent, 
 from training.model_card.identity import QUESTION, TITLES
 from training.model_card.source import Nothing, Source
 from training.plot_style import svg
+from training.plot_words import in_words
 from training.report_words import PRODUCTS
 from training.validation import plots
 from training.validation import words as said
@@ -125,10 +127,15 @@ def _drawings(source: Source) -> list[Block]:
     bands = source.table("calibration.band_ratio", "bands")
     told: list[Block] = []
     if auc is not None:
-        told.append(Drawing("roc", svg(plots.roc_with_band(source.kept.bad, source.kept.log_odds, auc), "roc"), ROC))
+        told.append(_drawing("roc", plots.roc_with_band(source.kept.bad, source.kept.log_odds, auc), ROC))
     if bands is not None:
-        told.append(Drawing("bands", svg(plots.calibration_by_band(bands), "bands"), BANDS))
+        told.append(_drawing("bands", plots.calibration_by_band(bands), BANDS))
     return told
+
+
+def _drawing(name: str, picture: Picture, said: Text) -> Drawing:
+    words = in_words(picture)
+    return Drawing(name, svg(picture, name), Text(en=f"{said.en} {words.en}", zh=said.zh + words.zh))
 
 
 def _error(source: Source) -> float:

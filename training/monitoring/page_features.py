@@ -9,8 +9,8 @@ from features.words import Text
 from training.markup import Markup, both, element
 from training.monitoring import plots, words
 from training.monitoring.drift import SCORE
-from training.plot_style import svg
-from training.report_layout import caption, drawing, section, table
+from training.picture import pictured
+from training.report_layout import section, table
 
 FEATURES_DRAWN, MONTHS_DRAWN, FEATURES_LISTED = 20, 24, 15
 MOST_SAID = 3
@@ -25,9 +25,8 @@ def month_list(told: Mapping[str, Any]) -> Markup:
     """Return the index of the scores by month, and what was found in each."""
     months = told["months"][-MONTHS_DRAWN:]
     drawn = any(SCORE in month["drifts"] for month in months)
-    picture = svg(plots.psi_by_month(months), "psi") if drawn else ""
     said = words.PSI_CAPTION.filled(share=percent(told["policy"]["false_alarm"]))
-    figure = [element("figure", drawing(picture, said), caption(said))] if drawn else []
+    figure = [pictured("psi", plots.psi_by_month(months), said)] if drawn else []
     heads = (words.MONTH_HEAD, words.LOANS, words.PSI, words.MOST, words.TESTS, words.SAID)
     rows = [_without_decisions(name, one) for name, one in reversed(_later(told))]
     rows += [_month(month, told["labels"]) for month in reversed(told["months"])]
@@ -92,9 +91,10 @@ def features(told: Mapping[str, Any]) -> Markup:
         return section(words.FEATURES, element("p", both(words.NO_FEATURES)))
     furthest = {name: max(month["drifts"].get(name, {"beyond": 0.0})["beyond"] for month in months) for name in names}
     chosen = sorted(names, key=lambda name: (-furthest[name], name))[:FEATURES_DRAWN]
-    labels = [_short(told["labels"][name]["en"]) for name in chosen]
+    labels = [Text(**told["labels"][name]) for name in chosen]
     said = words.HEAT_CAPTION.filled(shown=len(chosen), all=len(names))
-    picture = plots.psi_of_features(chosen, labels, months, most=max(0.25, 2.5 * told["policy"]["moved_by"]))
+    most = max(0.25, 2.5 * told["policy"]["moved_by"])
+    picture = plots.psi_of_features(chosen, [_short(label.en) for label in labels], months, most)
     watched = [month for month in months if month["month"] == told["month"]] or months[-1:]
     last = {name: one for name, one in watched[-1]["drifts"].items() if name != SCORE}
     listed = sorted(last.values(), key=lambda one: (-one["beyond"], one["of"]))[:FEATURES_LISTED]
@@ -117,7 +117,7 @@ def features(told: Mapping[str, Any]) -> Markup:
     ]
     return section(
         words.FEATURES,
-        element("figure", drawing(svg(picture, "features"), said), caption(said)),
+        pictured("features", picture, said, rows=labels),
         element("h4", watched[-1]["name"]),
         table(heads, rows, class_="figures", plain=("words", *("number",) * 4)),
     )

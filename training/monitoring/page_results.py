@@ -10,8 +10,8 @@ from training.markup import Markup, both, element
 from training.monitoring import plots, words
 from training.monitoring.rolls import GONE
 from training.monitoring.vintages import State
-from training.plot_style import svg
-from training.report_layout import caption, drawing, section, table
+from training.picture import pictured
+from training.report_layout import caption, section, table
 
 
 def vintages(told: Mapping[str, Any]) -> Markup:
@@ -29,7 +29,7 @@ def vintages(told: Mapping[str, Any]) -> Markup:
             ("level", plots.bad_by_vintage(mature), words.LEVEL_CAPTION),
             ("order", plots.auc_by_vintage(mature, reference), words.AUC_CAPTION),
         ]
-    drawn = [element("figure", drawing(svg(picture, name), said), caption(said)) for name, picture, said in pictures]
+    drawn = [pictured(name, picture, said) for name, picture, said in pictures]
     heads = (
         words.VINTAGE, words.LOANS, words.STATE, words.KNOWN, words.FORETOLD_HEAD, words.WENT_BAD, words.AUC, words.KS,
         words.IN_THE_LARGE, words.SLOPE,
@@ -102,7 +102,7 @@ def money(told: Mapping[str, Any]) -> Markup:
     ]
     return section(
         words.MONEY,
-        element("figure", drawing(svg(plots.money_by_tenth(tenths, unit), "money"), said), caption(said)),
+        pictured("money", plots.money_by_tenth(tenths, unit), said),
         table(heads, rows, class_="figures", plain=("", *("number",) * 4)),
     )
 

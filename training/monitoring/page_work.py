@@ -8,8 +8,8 @@ from typing import Any
 from features.words import Text
 from training.markup import Markup, both, element
 from training.monitoring import plots, words
-from training.plot_style import svg
-from training.report_layout import caption, drawing, section, table
+from training.picture import pictured
+from training.report_layout import section, table
 
 LISTS_SHOWN = 14
 
@@ -39,7 +39,7 @@ def work(told: Mapping[str, Any]) -> Markup:
     ]
     return section(
         words.WORK,
-        element("figure", drawing(svg(plots.churn_by_day(churn), "churn"), said), caption(said)),
+        pictured("churn", plots.churn_by_day(churn), said),
         table(heads, rows, class_="figures", plain=("", "", *("number",) * 3)),
     )
 

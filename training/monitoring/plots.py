@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from training import plot_words as words
 from training.monitoring.drift import SCORE
 from training.plot_style import ACCENT, GREY, HAIRLINE, INK, MUTED, NORMAL, PAPER, SMALL, blank, name_axes, write_lines
 
@@ -32,7 +33,7 @@ def psi_by_month(months: Sequence[Mapping[str, Any]]) -> Figure:
     axes.plot(range(len(months)), critical, color=INK, linewidth=1.2, marker="_", markersize=11)
     axes.set_ylim(bottom=0)
     _name_places(axes, [month["name"] for month in months])
-    name_axes(axes, "", "PSI of the scores")
+    name_axes(axes, "", words.SCORE_PSI.en)
     return figure
 
 
@@ -58,7 +59,7 @@ def psi_of_features(
     bar = figure.colorbar(picture, ax=axes, fraction=0.025, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=SMALL, colors=GREY, length=0)
-    bar.set_label("index beyond chance", fontsize=SMALL, color=GREY)
+    bar.set_label(words.INDEX_BEYOND.en, fontsize=SMALL, color=GREY)
     return figure
 
 
@@ -69,7 +70,7 @@ def bad_by_vintage(vintages: Sequence[Mapping[str, Any]]) -> Figure:
     axes.plot(range(len(vintages)), [one["expected"] for one in vintages], color=INK, linewidth=1.4)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     _name_places(axes, [one["name"] for one in vintages], most=6)
-    name_axes(axes, "vintage", "share that went bad")
+    name_axes(axes, words.VINTAGE.en, words.BAD_SHARE.en)
     return figure
 
 
@@ -79,9 +80,9 @@ def auc_by_vintage(vintages: Sequence[Mapping[str, Any]], reference: float | Non
     _intervals(axes, vintages, "auc", "auc")
     if reference is not None:
         axes.axhline(reference, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
-        write_lines(axes, "upper right", [f"reference {reference:.3f}"])
+        write_lines(axes, "upper right", [words.REFERENCE.filled(auc=f"{reference:.3f}").en])
     _name_places(axes, [one["name"] for one in vintages], most=6)
-    name_axes(axes, "vintage", "AUC")
+    name_axes(axes, words.VINTAGE.en, words.AUC.en)
     return figure
 
 
@@ -90,14 +91,14 @@ def money_by_tenth(tenths: Sequence[Mapping[str, Any]], unit: int) -> Figure:
     figure, axes = blank(WIDE, LOW)
     places = np.arange(1, len(tenths) + 1)
     for shift, name, colour, label in (
-        (-0.2, "expected_minor", MUTED, "expected"),
-        (0.2, "collected_minor", ACCENT, "collected"),
+        (-0.2, "expected_minor", MUTED, words.EXPECTED.en),
+        (0.2, "collected_minor", ACCENT, words.COLLECTED.en),
     ):
         axes.bar(places + shift, [one[name] / unit for one in tenths], width=0.38, color=colour, label=label)
     axes.set_xticks(places)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc="upper right")
-    name_axes(axes, "tenth of the loans, most money expected first", "money")
+    name_axes(axes, words.TENTH_OF_MONEY.en, words.MONEY.en)
     return figure
 
 
@@ -112,10 +113,10 @@ def churn_by_day(churn: Sequence[Mapping[str, Any]]) -> Figure:
         color=ACCENT,
         linewidth=1.8,
         marker=marker,
-        label="changed among the first",
+        label=words.CHANGED.en,
     )
     correlation = [np.nan if one["correlation"] is None else one["correlation"] for one in churn]
-    axes.plot(places, correlation, color=GREY, linewidth=1.3, marker=marker, markersize=4, label="rank correlation")
+    axes.plot(places, correlation, color=GREY, linewidth=1.3, marker=marker, markersize=4, label=words.CORRELATION.en)
     axes.set_ylim(min(-0.02, np.nanmin([0.0, *correlation]) - 0.05), 1.03)
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc="center right")
     _name_places(axes, [one["after"] for one in churn], most=7)

@@ -13,11 +13,12 @@ from rich.table import Table
 from features.declaration import Group
 from features.words import Text, written_money
 from models.champions import FOUND, Promotion
+from models.terminal import beside, under
 from training.promotion import words
 from training.promotion.notes import reason_in_words
 from training.promotion.swap_sets import CARD, UNSEEN
 from training.promotion.words import TITLES, Move, View
-from training.terminal import beside, table, under
+from training.terminal import table
 
 BAND_MOVES = (Move.SAME, Move.RISKIER, Move.SAFER)
 PLACE_MOVES = (Move.SAME, Move.EARLIER, Move.LATER)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve
 
 from features.declaration import Group
 from models.risk_model import Floats
+from training import plot_words as words
 from training.plot_style import (
     ACCENT,
     GREY,
@@ -58,9 +59,9 @@ def roc_with_band(bad: Bools, log_odds: Floats, told: Figure) -> Picture:
     upper, lower = np.interp(places, left, high), np.interp(places, right, low)
     axes.fill_between(places, lower, upper, color=ACCENT, alpha=0.14, linewidth=0)
     axes.plot(*_thinned(false_alarms, hits), color=ACCENT, linewidth=2, solid_capstyle="round")
-    write_lines(axes, "lower right", [f"AUC {told.value:.3f}", f"95 %: {told.low:.3f} to {told.high:.3f}"], inset=0.05)
+    write_lines(axes, "lower right", [f"AUC {told.value:.3f}", f"95 %: {told.low:.3f} – {told.high:.3f}"], inset=0.05)
     _shares(axes)
-    name_axes(axes, "good loans above the score", "bad loans above the score")
+    name_axes(axes, words.GOOD_ABOVE.en, words.BAD_ABOVE.en)
     return figure
 
 
@@ -89,7 +90,7 @@ def calibration_by_band(table: Table) -> Picture:
         axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
         axis.set_major_locator(MaxNLocator(5))
     axes.grid(color=HAIRLINE, linewidth=0.6, alpha=0.7)
-    name_axes(axes, "predicted share of bad loans", "observed share of bad loans")
+    name_axes(axes, words.PREDICTED_SHARE.en, words.OBSERVED_SHARE.en)
     return figure
 
 
@@ -98,8 +99,8 @@ def index_by_month(table: Table) -> Picture:
     months, psi, beyond = [str(row[0]) for row in table.rows], _numbers(table, "psi"), _numbers(table, "beyond_chance")
     figure, axes = blank(height=3.2)
     places = np.arange(len(months))
-    axes.bar(places, psi, width=0.6, color=MUTED, label="index")
-    axes.bar(places, beyond, width=0.6, color=ACCENT, label="of it beyond chance")
+    axes.bar(places, psi, width=0.6, color=MUTED, label=words.PSI.en)
+    axes.bar(places, beyond, width=0.6, color=ACCENT, label=words.BEYOND.en)
     for place, value in zip(places, psi, strict=True):
         axes.annotate(
             f"{value:.2f}", (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
@@ -107,7 +108,7 @@ def index_by_month(table: Table) -> Picture:
     axes.set_ylim(0, max(float(psi.max()) * 1.3, 0.1))
     _months(axes, months)
     axes.legend(loc="upper right", frameon=False, fontsize=SMALL, labelcolor=INK, ncols=2)
-    name_axes(axes, "", "PSI of the scores")
+    name_axes(axes, "", words.SCORE_PSI.en)
     return figure
 
 
@@ -123,7 +124,7 @@ def gini_by_month(table: Table) -> Picture:
     _months(axes, months)
     axes.set_xlim(-0.5, len(months) - 0.5)
     axes.grid(axis="y", color=HAIRLINE, linewidth=0.6)
-    name_axes(axes, "", "Gini coefficient")
+    name_axes(axes, "", words.GINI.en)
     return figure
 
 
@@ -162,7 +163,7 @@ def parts_by_tenth(bad: Bools, ability: Floats, willingness: Floats) -> Picture:
         reach = np.maximum([[one.observed - one.low, one.high - one.observed] for one in table], 0).T
         axes.errorbar(
             places, observed, yerr=reach, fmt="o-", color=GROUP_COLOUR[group], markersize=4.5, elinewidth=1.2,
-            linewidth=1.2, label=group.value,
+            linewidth=1.2, label=group.text.en,
         )  # fmt: skip
     axes.axhline(float(bad.mean()), color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     axes.set_xticks(range(1, 11))
@@ -170,7 +171,7 @@ def parts_by_tenth(bad: Bools, ability: Floats, willingness: Floats) -> Picture:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(axis="y", color=HAIRLINE, linewidth=0.6)
     axes.legend(loc="upper right", frameon=False, fontsize=SMALL, labelcolor=INK)
-    name_axes(axes, "tenth of the loans by the part, riskiest first", "share that went bad")
+    name_axes(axes, words.TENTH_OF_PART.en, words.BAD_SHARE.en)
     return figure
 
 

@@ -12,16 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from matplotlib.figure import Figure as Picture
 
 from features.declaration import Group
 from features.words import Text
 from models.store import ModelStore
-from training import report_words
+from training import plot_words, report_words
 from training.markup import Content, Markup, alike, both, element, joined
-from training.plot_style import svg
+from training.picture import pictured
 from training.plots_performance import captured_money_by_decile, lift_by_decile
-from training.report_layout import caption, drawing, page, section, table
+from training.report_layout import page, section, table
 from training.validation import plots
 from training.validation import words as said
 from training.validation.battery import CHECKS
@@ -88,7 +87,7 @@ PARTS = Text(
     "falls from left to right.",
     zh="按能力与意愿部分划分的十分位坏账率；有意义的部分应由左向右下降。",
 )
-AXES = {"ratio": (1.0, "ratio to the reference"), "difference": (0.0, "difference from the largest group")}
+AXES = {"ratio": (1.0, plot_words.RATIO), "difference": (0.0, plot_words.DIFFERENCE)}
 
 
 def report(result: Result, frame: pl.DataFrame) -> str:
@@ -277,26 +276,26 @@ def _pictures(result: Result, frame: pl.DataFrame, idea: str) -> Iterator[Markup
     if idea == "discrimination" and (auc := _figure_of(result, "discrimination.auc")) is not None:
         log_odds, probability = (frame.get_column(name).to_numpy() for name in ("log_odds", "probability"))
         money = frame.get_column("exposure_minor").to_numpy()
-        yield _drawn("roc", plots.roc_with_band(bad, log_odds, auc), ROC)
+        yield pictured("roc", plots.roc_with_band(bad, log_odds, auc), ROC)
         if money[bad].any():
             loss = np.log(np.maximum(probability * money, 1.0))
-            yield _drawn("money", captured_money_by_decile(bad, loss, money, probability), CAPTURED)
-        yield _drawn("lift", lift_by_decile(bad, log_odds), LIFT)
+            yield pictured("money", captured_money_by_decile(bad, loss, money, probability), CAPTURED)
+        yield pictured("lift", lift_by_decile(bad, log_odds), LIFT)
     if idea == "calibration":
         for name, check, words in (("tenths", "calibration.bands", TENTHS), ("bands", "calibration.band_ratio", BANDS)):
             found = _table_of(result, check, "bands")
             if found is not None:
-                yield _drawn(name, plots.calibration_by_band(found), words)
+                yield pictured(name, plots.calibration_by_band(found), words)
     if idea == "stability":
         if (months := _table_of(result, "stability.scores", "months")) is not None:
-            yield _drawn("psi", plots.index_by_month(months), PSI)
+            yield pictured("psi", plots.index_by_month(months), PSI)
         if (months := _table_of(result, "stability.gini_slope", "months")) is not None:
-            yield _drawn("gini", plots.gini_by_month(months), GINI)
+            yield pictured("gini", plots.gini_by_month(months), GINI)
     if idea == "fairness":
         yield from _groups(result)
     if idea == "parts" and "log_odds" in frame.columns:
         parts = [frame.get_column(group.value).to_numpy() for group in (Group.ABILITY, Group.WILLINGNESS)]
-        yield _drawn("parts", plots.parts_by_tenth(bad, *parts), PARTS)
+        yield pictured("parts", plots.parts_by_tenth(bad, *parts), PARTS)
 
 
 def _groups(result: Result) -> Iterator[Markup]:
@@ -306,12 +305,8 @@ def _groups(result: Result) -> Iterator[Markup]:
             same, axis = AXES[named]
             figures: Sequence[Figure] = [one for one in finding.figures if one.name == named]
             words = next(check.title for check in CHECKS if check.name == finding.check)
-            picture = plots.by_group(figures, same, axis)
-            yield _drawn(finding.check.partition(".")[2], picture, words, GROUPS)
-
-
-def _drawn(name: str, picture: Picture, words: Text, *more: Text) -> Markup:
-    return element("figure", drawing(svg(picture, name), words), caption(words, *more))
+            picture = plots.by_group(figures, same, axis.en)
+            yield pictured(finding.check.partition(".")[2], picture, words, GROUPS)
 
 
 def _figure_of(result: Result, check: str) -> Figure | None:
