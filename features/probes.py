@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from functools import cache
 
 import polars as pl
 
@@ -93,8 +94,9 @@ IRREGULAR: dict[str, tuple[int, tuple[Row, ...], tuple[Row, ...]]] = {
 }
 
 
+@cache
 def probe_tables() -> Tables:
-    """Return the tables of the probe accounts and loans."""
+    """Return the tables of the probe accounts and loans; made once, for a card that is loaded asks for them twice."""
     loans, statements, payments = [], [], []
     opened = _noon(MONTH_ENDS[0])
     for loan, (states, balances, paid) in ACCOUNTS.items():
