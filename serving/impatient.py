@@ -15,6 +15,7 @@ Whoever has sent all and closed that way alone is still answered.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -246,21 +247,19 @@ class Impatient(HttpToolsProtocol):
             return False
         sent_away: Any = _SentAway()
         self.cycle = self._in_work = sent_away
-        wait = self.shedding.wait()
-        if wait:
-            self.loop.call_later(wait, self._tell_busy, sent_away, path)
-        else:
-            self._tell_busy(sent_away, path)
+        self.shedding.send_away(partial(self._tell_busy, sent_away, path))
         return True
 
-    def _tell_busy(self, sent_away: Any, path: str) -> None:
+    def _tell_busy(self, sent_away: Any, path: str) -> bool:
+        """Give the word to a caller; return whether there was still one."""
         if sent_away.disconnected or self.shedding is None:
-            return
+            return False
         sent_away.response_started = sent_away.response_complete = True
         self.transport.write(self.shedding.word(path))
         self.on_response_complete()
         if not sent_away.keep_alive:
             self.transport.close()
+        return True
 
     def _without_upgrade(self) -> bytes:
         method = self.parser.get_method()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 
@@ -27,10 +27,12 @@ SECONDS_BETWEEN_TURNS = 0.1
 """Those who wait for the word are told together: one by one, each took the interpreter away from what was computed.
 
 At three times what can be answered a sixth more was answered when they were told together (four turns each). To tell
-half as many a second made no difference then.
+half as many a second made no difference then, nor did looking at all connections only 100 or 200 times a second.
 """
 MOST_AT_ONCE = 40
 """Refusals that are told without a wait after a time with fewer."""
+LONGEST_WAIT_SECONDS = 5.0
+"""For the word: where so many wait that the pace would take longer, more are told in each round."""
 
 
 class Shedding:
@@ -42,6 +44,7 @@ class Shedding:
     paths : what is refused then
     saw : counts a refusal: its path, its status and its seconds
     log : takes one line for all that were refused within a second
+    now, later : the clock, and what calls a function some seconds later; by default those of the loop that serves
     """
 
     def __init__(
@@ -51,11 +54,14 @@ class Shedding:
         saw: Callable[[str, int, float], None],
         log: Log,
         now: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self._is_full, self._saw, self._log, self._now = is_full, saw, log, now
+        self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
         self._paths = {path.encode(): path for path in paths}
+        self._waiting: deque[tuple[float, Callable[[], bool]]] = deque()
+        self._may_tell, self._counted_at = float(MOST_AT_ONCE), now()
         self._untold: Counter[str] = Counter()
-        self._next = now() - SECONDS_TOLD_TOGETHER
         answer = refused(BUSY)
         headers = [
             (b"content-type", JSON),
@@ -76,18 +82,41 @@ class Shedding:
         """Return the path of a request that finds no place; None for one that is taken."""
         return self._paths.get(target) if method == b"POST" and self._is_full() else None
 
-    def wait(self) -> float:
-        """Return the seconds until one more may be told, and count it as told; who has to wait is told in a round."""
+    def send_away(self, tell: Callable[[], bool]) -> None:
+        """Have a caller told, at once or in a round.
+
+        Parameters
+        ----------
+        tell : gives the word, and returns whether the caller was still there to hear it
+        """
+        self._count_up()
+        if not self._waiting and self._may_tell >= 1:
+            self._may_tell -= tell()
+            return
+        if not self._waiting:
+            self._later(SECONDS_BETWEEN_TURNS, self._round)
+        self._waiting.append((self._now(), tell))
+
+    def _round(self) -> None:
+        self._count_up()
+        left = LONGEST_WAIT_SECONDS - (self._now() - self._waiting[0][0])
+        in_time = math.ceil(len(self._waiting) * SECONDS_BETWEEN_TURNS / max(left, SECONDS_BETWEEN_TURNS))
+        most, told = max(int(self._may_tell), in_time), 0
+        while self._waiting and told < most:
+            told += self._waiting.popleft()[1]()
+        self._may_tell = max(0.0, self._may_tell - told)
+        if self._waiting:
+            self._later(SECONDS_BETWEEN_TURNS, self._round)
+
+    def _count_up(self) -> None:
         now = self._now()
-        self._next = max(self._next + SECONDS_EACH, now - MOST_AT_ONCE * SECONDS_EACH)
-        if self._next <= now:
-            return 0.0
-        return math.ceil(self._next / SECONDS_BETWEEN_TURNS) * SECONDS_BETWEEN_TURNS - now
+        self._may_tell = min(MOST_AT_ONCE, self._may_tell + (now - self._counted_at) / SECONDS_EACH)
+        self._counted_at = now
 
     def word(self, path: str) -> bytes:
         """Return a refusal as it goes over the line, and count it; called from the loop that serves."""
         if not self._untold:
-            asyncio.get_running_loop().call_later(SECONDS_TOLD_TOGETHER, self.tell)
+            self._later(SECONDS_TOLD_TOGETHER, self.tell)
         self._saw(path, int(BUSY.status), 0.0)
         self._untold[path] += 1
         return self._before + score_ids(1)[0].encode() + self._after

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import json
 import socket
 import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving.impatient import protocol
-from serving.shedding import MOST_AT_ONCE, SECONDS_BETWEEN_TURNS, SECONDS_EACH, Shedding
+from serving.shedding import (
+    LONGEST_WAIT_SECONDS,
+    MOST_AT_ONCE,
+    SECONDS_BETWEEN_TURNS,
+    SECONDS_EACH,
+    Shedding,
+)
 
 PATH = "/v1/score"
 BODY = b'{"tables": {}}' * 400
@@ -24,6 +34,8 @@ SCORE = b"POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % le
 CHUNKED = b"POST /v1/score HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"
 ALIVE = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
 LATE = 20.0
+WELL_WITHIN = 0.9
+"""Of those whom the pace allows to be told in time: of more, some are told sooner than it allows."""
 
 
 class Busy:
@@ -96,18 +108,108 @@ def statuses(line: socket.socket, count: int) -> list[int]:
 def spent(busy: Busy) -> None:
     """Use up what may be told without a wait."""
     for _ in range(MOST_AT_ONCE):
-        busy.shedding.wait()
+        busy.shedding.send_away(lambda: True)
 
 
-def test_those_who_have_to_wait_are_told_in_rounds_and_no_faster_than_the_pace() -> None:
-    shedding = Shedding(lambda: True, [PATH], lambda *_: None, lambda _: None, now=lambda: 1_000.0)
-    waits = [shedding.wait() for _ in range(MOST_AT_ONCE + 400)]
-    assert waits[: MOST_AT_ONCE - 1] == [0.0] * (MOST_AT_ONCE - 1)
-    late = [one for one in waits if one]
-    moments = [(1_000.0 + one) / SECONDS_BETWEEN_TURNS for one in late]
-    assert moments == pytest.approx([round(one) for one in moments])
-    assert max(Counter(map(round, moments)).values()) <= round(SECONDS_BETWEEN_TURNS / SECONDS_EACH) + 1
-    assert all(one >= SECONDS_EACH * (place + 1 - MOST_AT_ONCE) - 1e-6 for place, one in enumerate(waits))
+class Clock:
+    """A time that goes on when it is told to, and calls what is due."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.due: list[tuple[float, int, Callable[[], None]]] = []
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        heapq.heappush(self.due, (self.now + seconds, len(self.due), call))
+
+    def go_on(self, until: float) -> None:
+        while self.due and self.due[0][0] <= until:
+            self.now, _, call = heapq.heappop(self.due)
+            call()
+        self.now = until
+
+
+class Sent:
+    """Callers sent away by a clock: when each asked and when it was told, in its place; None until then."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.shedding = Shedding(
+            lambda: True, [PATH], lambda *_: None, lambda _: None, now=lambda: self.clock.now, later=self.clock.later
+        )
+        self.asked: list[float] = []
+        self.told: list[float | None] = []
+        self.gone: set[int] = set()
+
+    def ask(self) -> None:
+        place = len(self.told)
+        self.told.append(None)
+        self.asked.append(self.clock.now)
+
+        def tell() -> bool:
+            if place in self.gone:
+                return False
+            assert self.told[place] is None, "told twice"
+            self.told[place] = self.clock.now
+            return True
+
+        self.shedding.send_away(tell)
+
+    def waited(self) -> list[float]:
+        """Return how long each waited who has not gone."""
+        pairs = [
+            (asked, told)
+            for place, (asked, told) in enumerate(zip(self.asked, self.told, strict=True))
+            if place not in self.gone
+        ]
+        assert all(told is not None for _, told in pairs)
+        return [told - asked for asked, told in pairs if told is not None]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(1, 2_000), st.floats(0, 3)), min_size=1, max_size=6), st.data())
+def test_each_is_told_once_in_order_no_faster_than_the_pace_and_those_who_wait_in_rounds(
+    bursts: list[tuple[int, float]], data: st.DataObject
+) -> None:
+    sent = Sent()
+    for count, pause in bursts:
+        for _ in range(count):
+            sent.ask()
+        sent.clock.go_on(sent.clock.now + pause)
+    known = sum(told is not None for told in sent.told)
+    sent.gone = data.draw(st.sets(st.integers(known, len(sent.told)), max_size=50))
+    sent.clock.go_on(sent.clock.now + 60)
+    assert max(sent.waited()) <= LONGEST_WAIT_SECONDS + SECONDS_BETWEEN_TURNS
+    moments = [told for told in sent.told if told is not None]
+    assert moments == sorted(moments)
+    rounds = sorted(
+        {told for asked, told in zip(sent.asked, sent.told, strict=True) if told is not None and told > asked}
+    )
+    assert all(later - one >= SECONDS_BETWEEN_TURNS - 1e-6 for one, later in pairwise(rounds))
+    if len(moments) < WELL_WITHIN * LONGEST_WAIT_SECONDS / SECONDS_EACH:
+        for first, last in combinations(range(0, len(moments), 17), 2):
+            assert last - first + 1 <= MOST_AT_ONCE + 1 + (moments[last] - moments[first]) / SECONDS_EACH
+
+
+@pytest.mark.parametrize("count", [100, 1_500, 30_000])
+def test_nobody_waits_long_for_the_word_however_many_do(count: int) -> None:
+    sent = Sent()
+    for _ in range(count):
+        sent.ask()
+    sent.clock.go_on(sent.clock.now + 10 * LONGEST_WAIT_SECONDS)
+    longest = max(sent.waited())
+    slowest_pace = min(LONGEST_WAIT_SECONDS - SECONDS_BETWEEN_TURNS, (count - 2 * MOST_AT_ONCE) * SECONDS_EACH)
+    assert slowest_pace - 1e-6 <= longest <= LONGEST_WAIT_SECONDS + SECONDS_BETWEEN_TURNS
+    in_a_round = Counter(told for told in sent.told if told is not None and told > sent.asked[0])
+    assert max(in_a_round.values()) <= max(MOST_AT_ONCE + 1, 1.5 * count * SECONDS_BETWEEN_TURNS / LONGEST_WAIT_SECONDS)
+
+
+def test_those_who_hung_up_take_nobodys_turn() -> None:
+    sent = Sent()
+    for _ in range(2_000):
+        sent.ask()
+    sent.gone = set(range(MOST_AT_ONCE, 1_900))
+    sent.clock.go_on(sent.clock.now + 1.0)
+    assert max(sent.waited()) <= 100 * SECONDS_EACH + 2 * SECONDS_BETWEEN_TURNS
 
 
 def test_a_full_service_says_so_in_its_usual_words_and_reads_no_body(busy: Busy) -> None:
@@ -189,18 +291,17 @@ def test_so_many_are_told_in_a_second_and_the_others_in_their_turn(busy: Busy) -
 
 
 def test_whoever_hangs_up_before_the_word_is_not_told_and_not_counted(busy: Busy) -> None:
-    spent(busy)
-    for _ in range(50):
-        busy.shedding.wait()
-    with connected(busy) as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to hang up, not to end
-        line.sendall(SCORE)
-        time.sleep(10 * SECONDS_EACH)
-    time.sleep(100 * SECONDS_EACH)
-    with connected(busy) as line:
-        line.sendall(ALIVE)
-        assert statuses(line, 1) == [200]
-    assert not busy.seen
+    others = 3 * MOST_AT_ONCE
+    with contextlib.ExitStack() as up:
+        lines = [up.enter_context(connected(busy)) for _ in range(others)]
+        for line in lines:
+            line.sendall(SCORE)
+        with connected(busy) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to hang up, not to end
+            line.sendall(SCORE)
+        assert [statuses(line, 1) for line in lines] == [[429]] * others
+        time.sleep(2 * SECONDS_BETWEEN_TURNS)
+    assert busy.seen == {(PATH, 429): others}
 
 
 def test_whoever_has_sent_all_and_closed_that_way_is_told(busy: Busy) -> None:
