@@ -49,7 +49,7 @@ SIGNED_FILES = (MODEL, CARD, GOLDEN)
 RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST = "recovery_any.txt", "recovery_share.txt", "recovery_lost.txt"
 RECOVERY_FILES = (RECOVERY_ANY, RECOVERY_SHARE, RECOVERY_LOST)
 """Also hashed and signed, where a card has a recovery model."""
-RECORDED_PACKAGES = ("lightgbm", "numpy", "polars", "scikit-learn", "scipy")
+RECORDED_PACKAGES = ("repayrank", "lightgbm", "numpy", "polars", "scikit-learn", "scipy")
 MOST_BYTES = 2**28
 """Largest file of a model, bytes: a hundred times what a large card takes."""
 M = TypeVar("M", bound=RiskModel)

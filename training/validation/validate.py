@@ -171,7 +171,7 @@ def _result(
         evidence=digest,
         packages={
             "python": platform.python_version(),
-            **{name: installed(name) for name in ("repayrank", *RECORDED_PACKAGES)},
+            **{name: installed(name) for name in RECORDED_PACKAGES},
         },
         seconds=seconds,
         findings=judgement.findings,
