@@ -602,9 +602,27 @@ def _of_training() -> tuple[Mapping[str, Verb], Mapping[str, typer.Typer]]:
     return verbs, {"portfolio": portfolio_app, "outcomes": outcomes_app}
 
 
+NEED_TRAINING = (
+    *("demo", "simulate", "train", "tune", "evaluate", "validate", "card", "promote", "challenge", "monitor", "warn"),
+    *("migration", "report", "portfolio", "outcomes"),
+)
+"""What `_of_training` gives: the image knows their names, to say where they can be run."""
+
+
+def _absent(name: str) -> Verb:
+    def refuse(_: typer.Context) -> None:
+        _require_training(f"repayrank {name}")
+
+    return refuse
+
+
 def _told_in_order() -> None:
     """Give the command line its verbs, in the order in which `repayrank --help` lists them."""
     verbs, groups = _of_training()
+    if not verbs:
+        whatever = {"allow_extra_args": True, "ignore_unknown_options": True}
+        for name in NEED_TRAINING:
+            app.command(name, hidden=True, add_help_option=False, context_settings=whatever)(_absent(name))
     of_serving: dict[str, Verb] = {
         "features": features,
         "score": score,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+import repayrank
 from features.errors import ConfigurationRefused
 from serving.child import Child, asked_of, ready, stop
 
@@ -160,15 +161,18 @@ def test_the_image_lists_no_verb_that_it_has_no_code_for_and_refuses_a_part_that
     listed = set(re.findall(r"^\W*(\w+)  ", told, re.MULTILINE))
     assert {"serve", "score", "rank", "features", "shadow", "audit", "token"} <= listed
     assert not listed & {"train", "validate", "promote", "monitor", "demo", "portfolio", "outcomes"}
-    compared = subprocess.run(
-        in_the_image("shadow", "--card", "collection", "--compare"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.returncode == ConfigurationRefused.exit_code
-    assert "where models are trained" in compared.stderr
+    for said in (
+        ("shadow", "--card", "collection", "--compare"),
+        ("train", "--portfolio", "taiwan", "--card", "collection"),
+        ("outcomes", "load", "--help"),
+    ):
+        refused = subprocess.run(in_the_image(*said), cwd=ROOT, capture_output=True, text=True, check=False)
+        assert refused.returncode == ConfigurationRefused.exit_code
+        assert "where models are trained" in refused.stderr
+
+
+def test_every_verb_that_needs_training_is_known_by_its_name_where_there_is_none() -> None:
+    assert sorted(repayrank.NEED_TRAINING) == sorted(name for verbs in repayrank._of_training() for name in verbs)
 
 
 @contextmanager
