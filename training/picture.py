@@ -1,4 +1,4 @@
-"""A picture on a page, under it what it shows and what its own words mean, in English and in Chinese."""
+"""A picture on a page, under it what it shows in English and in Chinese, and in Chinese what stands in it."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def pictured(
     rows, names : what its rows are called, and what else is written in it (see `training.plot_words.in_words`)
     """
     words = in_words(figure, rows=rows, names=names)
-    return element("figure", drawing(svg(figure, name), said), caption(said, *more, words))
+    return element("figure", drawing(svg(figure, name), said), caption(said, *more, in_picture=words))

@@ -1,7 +1,7 @@
 """Every word that stands in a picture, in English and in Chinese, and a picture's words as a sentence under it.
 
 A picture is drawn in English, for a machine that draws need not have a Chinese font. So that a reader of Chinese can
-read it as well, the page says under it in both languages what the picture's own axes, lines and marks are called.
+read it as well, the page says under it what the picture's own axes, lines and marks are called.
 """
 
 from __future__ import annotations

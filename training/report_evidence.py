@@ -118,7 +118,7 @@ def drivers(assessment: Assessment, bad: Bools | None) -> Markup:
         element(
             "figure",
             drawing(svg(summary, "shap"), words.SHAP_CAPTION),
-            element("div", legend, caption(words.SHAP_CAPTION, *few, *drawn, named)),
+            element("div", legend, caption(words.SHAP_CAPTION, *few, *drawn, in_picture=named)),
             class_="beside",
         ),
         element(

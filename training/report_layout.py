@@ -9,7 +9,7 @@ from importlib.resources import files
 from features.words import Text, written_money
 from models.assessment import Assessment
 from training import report_words as words
-from training.markup import ENGLISH, Markup, alike, both, element
+from training.markup import CHINESE, ENGLISH, Markup, alike, both, element
 
 HUNDRED = 100
 POLICY_OF_THE_PAGE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -55,10 +55,19 @@ def table(heads: tuple[Text, ...], rows: list[Markup], *, class_: str, plain: tu
     return element("div", built, class_="scroll")
 
 
-def caption(*sentences: Text) -> Markup:
-    """Return a figure's caption, all English sentences first."""
-    whole = Text(en=" ".join(one.en for one in sentences), zh="".join(one.zh for one in sentences))
-    return element("figcaption", both(whole))
+def caption(*sentences: Text, in_picture: Text | None = None) -> Markup:
+    """Return a figure's caption, all English sentences first.
+
+    Parameters
+    ----------
+    in_picture : what stands in a picture, in Chinese alone: whoever reads English reads it in the picture
+    """
+    told: list[Markup] = []
+    if sentences:
+        told.append(both(Text(en=" ".join(one.en for one in sentences), zh="".join(one.zh for one in sentences))))
+    if in_picture is not None:
+        told.append(element("span", in_picture.zh, lang=CHINESE, class_="in-picture"))
+    return element("figcaption", told)
 
 
 def drawing(picture: str, said: Text) -> Markup:

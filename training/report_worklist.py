@@ -159,7 +159,7 @@ def _case(assessment: Assessment, case: int, place: int) -> Markup:
     said = words.WATERFALL_SAID.filled(loan=assessment.loan_ids[case])
     drawn = waterfall(assessment, case)
     named = in_words(drawn, rows=row_names(waterfall_of(assessment, case)))
-    picture = element("figure", drawing(svg(drawn, f"waterfall{place}"), said), caption(named))
+    picture = element("figure", drawing(svg(drawn, f"waterfall{place}"), said), caption(in_picture=named))
     return element("article", told, picture, class_="case")
 
 
