@@ -102,11 +102,13 @@ class Shedding:
         left = LONGEST_WAIT_SECONDS - (self._now() - self._waiting[0][0])
         in_time = math.ceil(len(self._waiting) * SECONDS_BETWEEN_TURNS / max(left, SECONDS_BETWEEN_TURNS))
         most, told = max(int(self._may_tell), in_time), 0
-        while self._waiting and told < most:
-            told += self._waiting.popleft()[1]()
-        self._may_tell = max(0.0, self._may_tell - told)
-        if self._waiting:
-            self._later(SECONDS_BETWEEN_TURNS, self._round)
+        try:
+            while self._waiting and told < most:
+                told += self._waiting.popleft()[1]()
+        finally:  # one caller's fault is not that of those who still wait
+            self._may_tell = max(0.0, self._may_tell - told)
+            if self._waiting:
+                self._later(SECONDS_BETWEEN_TURNS, self._round)
 
     def _count_up(self) -> None:
         now = self._now()

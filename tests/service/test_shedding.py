@@ -203,6 +203,23 @@ def test_nobody_waits_long_for_the_word_however_many_do(count: int) -> None:
     assert max(in_a_round.values()) <= max(MOST_AT_ONCE + 1, 1.5 * count * SECONDS_BETWEEN_TURNS / LONGEST_WAIT_SECONDS)
 
 
+def test_a_word_that_cannot_be_given_keeps_nobody_else_waiting() -> None:
+    sent = Sent()
+    for _ in range(MOST_AT_ONCE + 2):
+        sent.ask()
+
+    def fails() -> bool:
+        raise OSError
+
+    sent.shedding.send_away(fails)
+    for _ in range(3 * MOST_AT_ONCE):
+        sent.ask()
+    with pytest.raises(OSError):
+        sent.clock.go_on(sent.clock.now + 1.0)
+    sent.clock.go_on(sent.clock.now + LONGEST_WAIT_SECONDS)
+    assert len(sent.waited()) == 4 * MOST_AT_ONCE + 2
+
+
 def test_those_who_hung_up_take_nobodys_turn() -> None:
     sent = Sent()
     for _ in range(2_000):
