@@ -36,7 +36,7 @@ class UnpaidShare(RiskModel):
     """The share left unpaid by those who pay something: the card's kind of trees, grown on a share, not an outcome.
 
     What a risk model calls the probability of the bad outcome is here the expected unpaid share, so that directions
-    and signs stay those of a risk.
+    and signs stay those of a risk. Its trees have one size, `SHARE_SIZE`, whatever `sizes` says.
     """
 
     objective = loss = "cross_entropy"

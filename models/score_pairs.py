@@ -83,7 +83,7 @@ class Outcome(StrEnum):
 
 PASSED_OVER_FOR = {
     Outcome.ERASED: Text(en="{count} of borrowers who were erased", zh="{count}笔的借款人已被删除"),
-    Outcome.OWN: Text(en="{count} that the challenger had decided itself", zh="{count}笔由挑战者自身作出"),
+    Outcome.OWN: Text(en="{count} that the challenger had decided itself", zh="{count}笔由挑战者模型自身作出"),
     Outcome.OTHER_FEATURES: Text(
         en="{count} on ready features that it does not read", zh="{count}笔依据其不读取的现成特征作出"
     ),

@@ -151,6 +151,16 @@ def trees_of(head: str, texts: Sequence[str]) -> Trees:
     sets = [_sets(one) for one in said]
     chosen = np.full(len(kind), -1)
     by_set = np.flatnonzero(kind & CATEGORICAL)
+    own_sets = np.array([len(one) for one in sets], dtype=np.int64).repeat(np.diff(begin))
+    chosen_of_own = read["threshold"][by_set]
+    missing = (kind >> MISSING_SHIFT) & MISSING_BITS
+    if not ((chosen_of_own >= 0) & (chosen_of_own < own_sets[by_set])).all() or missing.max(initial=0) > max(Missing):
+        raise ModelRefused(
+            "a tree with a node that asks for a set of categories, or treats missing values, in no known way",
+            where="model",
+            expected="a set that the tree lists, and missing values taken for nothing, for 0 or for missing",
+            do="store the model as LightGBM writes it",
+        )
     chosen[by_set] = read["threshold"][by_set] + begins(map(len, sets))[:-1].repeat(np.diff(begin))[by_set]
     covers = np.concatenate([read["internal_count"], read["leaf_count"]])
     return Trees(
@@ -160,7 +170,7 @@ def trees_of(head: str, texts: Sequence[str]) -> Trees:
         threshold=read["threshold"],
         chosen=chosen,
         default_left=(kind & DEFAULT_LEFT) > 0,
-        missing=(kind >> MISSING_SHIFT) & MISSING_BITS,
+        missing=missing,
         children=children,
         shares=covers[children] / read["internal_count"][:, None],
         leaf_value=read["leaf_value"],

@@ -252,7 +252,7 @@ class Impatient(HttpToolsProtocol):
 
     def _tell_busy(self, sent_away: Any, path: str) -> bool:
         """Give the word to a caller; return whether there was still one."""
-        if sent_away.disconnected or self.shedding is None:
+        if sent_away.disconnected or self.shedding is None or self.transport.is_closing():
             return False
         sent_away.response_started = sent_away.response_complete = True
         self.transport.write(self.shedding.word(path))

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
+from itertools import islice
 
 from serving.early_refusals import BUSY
 from serving.http import JSON, LOCKED, SAFE, refused
@@ -60,6 +61,7 @@ class Shedding:
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
         self._paths = {path.encode(): path for path in paths}
         self._waiting: deque[tuple[float, Callable[[], bool]]] = deque()
+        self._expects_a_round = False
         self._may_tell, self._counted_at = float(MOST_AT_ONCE), now()
         self._untold: Counter[str] = Counter()
         answer = refused(BUSY)
@@ -91,28 +93,52 @@ class Shedding:
         """
         self._count_up()
         if not self._waiting and self._may_tell >= 1:
-            self._may_tell -= tell()
+            self._told(tell)
             return
-        if not self._waiting:
+        self._waiting.append((self._now() + LONGEST_WAIT_SECONDS, tell))
+        self._wait_for_a_round()
+
+    def _wait_for_a_round(self) -> None:
+        if self._waiting and not self._expects_a_round:
+            self._expects_a_round = True
             self._later(SECONDS_BETWEEN_TURNS, self._round)
-        self._waiting.append((self._now(), tell))
 
     def _round(self) -> None:
+        self._expects_a_round = False
         self._count_up()
-        left = LONGEST_WAIT_SECONDS - (self._now() - self._waiting[0][0])
-        in_time = math.ceil(len(self._waiting) * SECONDS_BETWEEN_TURNS / max(left, SECONDS_BETWEEN_TURNS))
-        most, told = max(int(self._may_tell), in_time), 0
+        most, told = max(int(self._may_tell), self._in_time()), 0
+        while self._waiting and told < most:
+            told += self._told(self._waiting.popleft()[1])
+        self._may_tell = max(0.0, self._may_tell)
+        self._wait_for_a_round()
+
+    def _in_time(self) -> int:
+        """Return how many must be told in this round, that with as many in each further one nobody waits too long."""
+        now = self._now()
+        return max(
+            (
+                math.ceil((place + MOST_AT_ONCE) * SECONDS_BETWEEN_TURNS / max(until - now, SECONDS_BETWEEN_TURNS))
+                for place, (until, _) in islice(enumerate(self._waiting), 0, None, MOST_AT_ONCE)
+                if place + MOST_AT_ONCE <= len(self._waiting)
+            ),
+            default=0,
+        )
+
+    def _told(self, tell: Callable[[], bool]) -> bool:
+        """Give one the word; a fault in that is not that of those who still wait."""
         try:
-            while self._waiting and told < most:
-                told += self._waiting.popleft()[1]()
-        finally:  # one caller's fault is not that of those who still wait
-            self._may_tell = max(0.0, self._may_tell - told)
-            if self._waiting:
-                self._later(SECONDS_BETWEEN_TURNS, self._round)
+            heard = tell()
+        except Exception as error:  # whatever it is
+            self._log({"untold": type(error).__name__})
+            return False
+        self._may_tell -= heard
+        return heard
 
     def _count_up(self) -> None:
         now = self._now()
-        self._may_tell = min(MOST_AT_ONCE, self._may_tell + (now - self._counted_at) / SECONDS_EACH)
+        # While somebody waits, a round that comes late loses nothing of the pace.
+        most = 2 * MOST_AT_ONCE if self._waiting else MOST_AT_ONCE
+        self._may_tell = min(most, self._may_tell + (now - self._counted_at) / SECONDS_EACH)
         self._counted_at = now
 
     def word(self, path: str) -> bytes:

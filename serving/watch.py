@@ -21,7 +21,7 @@ the thread that works out the tables of a whole model: its hundredth answer take
 """
 
 SHARE = 0.25
-"""Of its time in which the thread works out a model's tables, while one is taken up.
+"""Of its time in which the thread reads a model's trees, while one is taken up.
 
 A service that is asked for two thirds of what it can answer has a third left, and every request waits its turn behind
 this thread: with all of its time the hundredth answer of such a service took four times as long.

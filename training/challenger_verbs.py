@@ -15,7 +15,7 @@ CHALLENGES = Text(
     en="version {version} challenges version {champion} of the {card} card",
     zh="{card}评分卡：挑战者模型版本{version}，冠军模型版本{champion}",
 )
-IN_PLACE = Text(en="{challenges}, in place of version {before}", zh="{challenges}；挑战者取代版本{before}")
+IN_PLACE = Text(en="{challenges}, in place of version {before}", zh="{challenges}，取代版本{before}")
 NONE = Text(en="no version challenges the {card} card", zh="{card}评分卡没有挑战者模型")
 NONE_ANY_MORE = Text(
     en="no version challenges the {card} card any more; until now version {before} did",

@@ -98,9 +98,9 @@ def in_words(figure: Figure, *, rows: Sequence[Text] = (), names: Iterable[Text]
 
     Raises
     ------
-    KeyError : a word stands in the picture that nobody gave Chinese
+    KeyError : a word stands in the picture that nobody gave Chinese; names of rows are those that are given
     """
-    known = (*_IN_PICTURES, *names)
+    known = (*names, *_IN_PICTURES)
     parts = list(_parts(figure, known, {row.en for row in rows}))
     if rows:
         parts.append(ROWS.filled(names=_dotted(rows)))
@@ -131,10 +131,11 @@ def _written(axes: Axes) -> Iterator[str]:
 
 
 def _known(label: str, known: Sequence[Text]) -> Text:
-    """Return the text that a label is the English of, with the label's own figures."""
+    """Return the text that a label is the English of, with the label's own figures; a lender's own names come first."""
     for text in known:
         if text.en == label:
             return text
+    for text in _IN_PICTURES:
         if "{" in text.en:
             found = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>\\S+)", re.escape(text.en)), label)
             if found is not None:

@@ -141,6 +141,8 @@ def with_a_tree_of_one_leaf(booster: lgb.Booster) -> lgb.Booster:
         ("split_feature", "0 1 9", "none of the model's"),
         ("split_feature", "0 1 -1", "none of the model's"),
         ("internal_count", "400 0 100", "no loan came by"),
+        ("decision_type", "2 3 2", "no known way"),  # a set of categories that is not there
+        ("decision_type", "2 14 2", "no known way"),
     ],
 )
 def test_trees_that_are_none_are_refused_before_a_loop_follows_them(key, numbers, words):

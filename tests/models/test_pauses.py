@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,7 +29,7 @@ def worked(pieces: Iterator[int]) -> float:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
-    monkeypatch.setattr(pauses.time, "sleep", found.append)
+    monkeypatch.setattr(pauses, "time", SimpleNamespace(sleep=found.append, thread_time=time.thread_time))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import heapq
 import json
@@ -133,8 +134,9 @@ class Sent:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.lines: list[Any] = []
         self.shedding = Shedding(
-            lambda: True, [PATH], lambda *_: None, lambda _: None, now=lambda: self.clock.now, later=self.clock.later
+            lambda: True, [PATH], lambda *_: None, self.lines.append, now=lambda: self.clock.now, later=self.clock.later
         )
         self.asked: list[float] = []
         self.told: list[float | None] = []
@@ -211,13 +213,30 @@ def test_a_word_that_cannot_be_given_keeps_nobody_else_waiting() -> None:
     def fails() -> bool:
         raise OSError
 
-    sent.shedding.send_away(fails)
+    for _ in range(60):
+        sent.shedding.send_away(fails)
     for _ in range(3 * MOST_AT_ONCE):
         sent.ask()
-    with pytest.raises(OSError):
-        sent.clock.go_on(sent.clock.now + 1.0)
-    sent.clock.go_on(sent.clock.now + LONGEST_WAIT_SECONDS)
-    assert len(sent.waited()) == 4 * MOST_AT_ONCE + 2
+    sent.clock.go_on(sent.clock.now + 1.0)
+    assert max(sent.waited()) <= 5 * SECONDS_BETWEEN_TURNS
+    assert sent.lines == [{"untold": "OSError"}] * 60
+
+
+@pytest.mark.parametrize(("callers", "most_a_second"), [(900, 410), (1_500, 420), (3_000, 900)])
+def test_callers_who_ask_again_once_they_are_told_do_not_hasten_the_pace(callers: int, most_a_second: float) -> None:
+    sent = Sent()
+    for _ in range(callers):
+        sent.ask()
+    known = 0
+    while sent.clock.now < 1_030.0:
+        sent.clock.go_on(sent.clock.now + 0.05)
+        told = sum(one is not None for one in sent.told)
+        for _ in range(told - known):
+            sent.ask()
+        known = told
+    late = [asked for asked, told in zip(sent.asked, sent.told, strict=True) if told is None]
+    assert min(late) >= sent.clock.now - LONGEST_WAIT_SECONDS - SECONDS_BETWEEN_TURNS
+    assert sum(told is not None and told > 1_010.0 for told in sent.told) <= most_a_second * 20
 
 
 def test_those_who_hung_up_take_nobodys_turn() -> None:
@@ -309,6 +328,9 @@ def test_so_many_are_told_in_a_second_and_the_others_in_their_turn(busy: Busy) -
 
 def test_whoever_hangs_up_before_the_word_is_not_told_and_not_counted(busy: Busy) -> None:
     others = 3 * MOST_AT_ONCE
+    held: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
+    later = busy.shedding._later
+    busy.shedding._later = lambda _, call: held.append((asyncio.get_running_loop(), call))
     with contextlib.ExitStack() as up:
         lines = [up.enter_context(connected(busy)) for _ in range(others)]
         for line in lines:
@@ -316,8 +338,15 @@ def test_whoever_hangs_up_before_the_word_is_not_told_and_not_counted(busy: Busy
         with connected(busy) as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # to hang up, not to end
             line.sendall(SCORE)
+        until = time.monotonic() + LATE
+        while len(busy.shedding._waiting) <= others - MOST_AT_ONCE - 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)  # until it is seen that it hung up
+        busy.shedding._later = later
+        for loop, call in held:
+            loop.call_soon_threadsafe(call)
         assert [statuses(line, 1) for line in lines] == [[429]] * others
-        time.sleep(2 * SECONDS_BETWEEN_TURNS)
+        assert not busy.shedding._waiting
     assert busy.seen == {(PATH, 429): others}
 
 

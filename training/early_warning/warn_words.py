@@ -136,7 +136,7 @@ JUDGED = Text(
 )
 NOTHING_JUDGED = Text(
     en="not judged: no loan's rise meets a rule of the policy, or all loans' do",
-    zh="未检验：没有贷款的上升达到规则标准，或全部贷款均达到",
+    zh="未检验：没有借据的概率上升达到规则标准，或全部借据均达到",
 )
 DONE = Text(
     en="{alerts} among {loans} scored at both dates by the {card} card, version {version}; {waiting} more meet a rule "

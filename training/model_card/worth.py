@@ -134,8 +134,8 @@ def _drawings(source: Source) -> list[Block]:
 
 
 def _drawing(name: str, picture: Picture, said: Text) -> Drawing:
-    words = in_words(picture)
-    return Drawing(name, svg(picture, name), Text(en=f"{said.en} {words.en}", zh=said.zh + words.zh))
+    # In English its words stand in the picture.
+    return Drawing(name, svg(picture, name), Text(en=said.en, zh=said.zh + in_words(picture).zh))
 
 
 def _error(source: Source) -> float:
