@@ -24,7 +24,7 @@ SHARE = 0.25
 """Of its time in which the thread reads a model's trees, while one is taken up.
 
 A service that is asked for two thirds of what it can answer has a third left, and every request waits its turn behind
-this thread: with all of its time the hundredth answer of such a service took four times as long.
+this thread: when it took all of its time, and half a second of it, the hundredth answer took three times as long.
 """
 
 

@@ -52,7 +52,7 @@ THIS_LOAN = Text(en="this loan", zh="本借据")
 
 # Months, vintages and groups
 SCORE_PSI = Text(en="PSI of the scores", zh="评分PSI")
-PSI = Text(en="index", zh="指数")
+PSI = Text(en="index", zh="稳定性指数")
 BEYOND = Text(en="of it beyond chance", zh="其中超出随机波动的部分")
 INDEX_BEYOND = Text(en="index beyond chance", zh="超出随机波动的指数")
 GINI = Text(en="Gini coefficient", zh="Gini系数")

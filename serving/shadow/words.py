@@ -34,7 +34,7 @@ IN_PLACE = Text(
 )
 
 _SCORED = Text(en="{count} scored", zh="{count}已评分")
-_PASSED_OVER = Text(en="{scored}; passed over: {counts}", zh="{scored}；未计入：{counts}")
+_PASSED_OVER = Text(en="{scored}; passed over: {counts}", zh="{scored}；未评分：{counts}")
 
 
 def decisions(done: Mapping[str, int]) -> Text:
