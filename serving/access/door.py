@@ -174,7 +174,7 @@ class Door:
             raise NotLetIn(Why.FORM)
         if self._signed is None:
             raise NotLetIn(Why.NO_ISSUER)
-        return self._signed.holder(token, self._now())
+        return self._signed.holder(token, self._now(), self._tokens.now().withdrawn)
 
 
 def _signed(rules: Rules, clock: Callable[[], float]) -> Signed | None:

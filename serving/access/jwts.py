@@ -21,6 +21,7 @@ from serving.access.files import PUBLIC, Watched
 from serving.access.roles import HOLDERS, Caller, Role
 from serving.access.rules import Issuer
 from serving.access.why import NotLetIn, Why
+from serving.access.withdrawn import LONGEST, Withdrawals
 from serving.strict_json import read_object
 
 HEADER = frozenset({"alg", "kid", "typ"})
@@ -28,7 +29,6 @@ HEADER = frozenset({"alg", "kid", "typ"})
 TYPES = frozenset({"jwt", "at+jwt"})
 REQUIRED = ("iss", "aud", "exp", "nbf", "sub")
 TIMES = ("exp", "nbf", "iat")
-LONGEST_SUBJECT = 200
 LEAST_RSA_BITS = 2048
 """NIST SP 800-131A, which disallows shorter ones for signatures."""
 PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -57,13 +57,14 @@ class Signed:
         )
         self._keys.now()
 
-    def holder(self, raw: bytes, now: float) -> Caller:
+    def holder(self, raw: bytes, now: float, withdrawn: Withdrawals) -> Caller:
         """Return whom a token names.
 
         Parameters
         ----------
         raw : three parts in unpadded base64url with points between them, and nothing else
         now : seconds since 1970
+        withdrawn : what is refused before its end
 
         Raises
         ------
@@ -91,7 +92,10 @@ class Signed:
             raise NotLetIn(Why.CLAIMS) from None
         if _object(payload, Why.CLAIMS) != claims:
             raise NotLetIn(Why.CLAIMS)
-        return self._caller(claims, now)
+        caller = self._caller(claims, now)
+        if withdrawn.hold(claims, self._issuer.leeway_seconds):
+            raise NotLetIn(Why.REVOKED)
+        return caller
 
     def _key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         if not header.keys() <= HEADER or str(header.get("typ", "JWT")).lower() not in TYPES:
@@ -111,7 +115,7 @@ class Signed:
         if claims["exp"] > now + self._issuer.longest_seconds + self._issuer.leeway_seconds:
             raise NotLetIn(Why.CLAIMS)
         subject, role = claims["sub"], claims.get(self._issuer.role_claim)
-        if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        if not 0 < len(subject) <= LONGEST or not subject.isprintable():
             raise NotLetIn(Why.CLAIMS)
         if not isinstance(role, str) or role not in HOLDERS:
             raise NotLetIn(Why.ROLE)

@@ -36,7 +36,7 @@ class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role_claim : the claim that names the role, one of ours
     algorithms : the signatures that are believed
     leeway_seconds : by how much clocks may differ
-    longest_seconds : how far ahead a token may end: what cannot be revoked has to end soon
+    longest_seconds : how far ahead a token may end: what is stolen unnoticed has to end soon
     """
 
     issuer: str

@@ -1,7 +1,8 @@
 """The tokens that were given out: to whom, for which role, until when; of the secret only a hash is kept.
 
-The file is replaced whole, under a lock, so that a reader and a crash see the old one or the new one. A token always
-has an end: one that has none is never exchanged.
+Beside them stands which signed tokens of the lender's identity provider were withdrawn before their end. The file is
+replaced whole, under a lock, so that a reader and a crash see the old one or the new one. A token always has an end:
+one that has none is never exchanged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from serving.access.files import SECRET, read_guarded
 from serving.access.roles import HOLDERS, Role
 from serving.access.token_text import DAYS, Token
 from serving.access.why import NotLetIn, Why
+from serving.access.withdrawn import By, Instant, Withdrawal, Withdrawals, withdrawal
 from serving.records.anchors import sync_folder
 
 FORMAT = 1
@@ -31,7 +33,6 @@ MOST_DAYS = 366
 LONGEST_NAME = 64
 OWNER_ONLY, FOLDER_OWNER_ONLY = 0o600, 0o700
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -60,9 +61,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "valid" if now < self.expires_at else "expired"
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     format: int
     tokens: tuple[Entry, ...]
+    withdrawn: tuple[Withdrawal, ...] = ()
+
+
+EMPTY = _File(FORMAT, ())
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens that were given out, with their hashes, by id."""
+    """The tokens that were given out, with their hashes, by id, and the signed ones that were withdrawn."""
 
     known: Mapping[str, tuple[bytes, Entry]]
+    withdrawn: Withdrawals = field(default_factory=lambda: Withdrawals.of(()))
 
     def holder(self, raw: bytes, now: datetime) -> Entry:
         """Return whose token a text is.
@@ -144,7 +150,7 @@ def create(path: Path, *, name: str, role: str, days: int = DAYS, now: datetime 
         created_at=created_at,
         expires_at=created_at + timedelta(days=days),
     )
-    _change(path, lambda entries: (*entries, entry))
+    _change(path, lambda file: msgspec.structs.replace(file, tokens=(*file.tokens, entry)))
     return Created(entry, token.text())
 
 
@@ -155,10 +161,17 @@ def listed(path: Path) -> tuple[Entry, ...]:
     ------
     ConfigurationRefused : the file of tokens cannot be used
     """
-    try:
-        return _entries(read_guarded(path, SECRET), path)
-    except FileNotFoundError:
-        return ()
+    return _kept(path).tokens
+
+
+def withdrawn(path: Path) -> tuple[Withdrawal, ...]:
+    """Return which signed tokens were withdrawn, in the order in which they were; none where there is no file.
+
+    Raises
+    ------
+    ConfigurationRefused : the file of tokens cannot be used
+    """
+    return _kept(path).withdrawn
 
 
 def revoke(path: Path, token_id: str, *, now: datetime | None = None) -> Entry:
@@ -171,16 +184,34 @@ def revoke(path: Path, token_id: str, *, now: datetime | None = None) -> Entry:
     """
     at = now or datetime.now(UTC)
 
-    def revoked(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        if all(entry.id != token_id for entry in entries):
+    def revoked(file: _File) -> _File:
+        if all(entry.id != token_id for entry in file.tokens):
             # Not quoted: whoever takes the token for its id would read it in a terminal's history.
             raise UsageError("no such id", where=str(path), expected="an id of `repayrank token list`", do="correct it")
-        return tuple(
+        tokens = tuple(
             msgspec.structs.replace(entry, revoked_at=at) if entry.id == token_id and not entry.revoked_at else entry
-            for entry in entries
+            for entry in file.tokens
         )
+        return msgspec.structs.replace(file, tokens=tokens)
 
-    return next(entry for entry in _change(path, revoked) if entry.id == token_id)
+    return next(entry for entry in _change(path, revoked).tokens if entry.id == token_id)
+
+
+def withdraw(path: Path, by: By, value: str, *, now: datetime | None = None) -> Withdrawal:
+    """Refuse signed tokens and return which, once that is on the disk; a running service knows within a second.
+
+    Parameters
+    ----------
+    by, value : the claim that says which, and what it says
+
+    Raises
+    ------
+    UsageError : a text that no such claim can be
+    ConfigurationRefused : the file of tokens cannot be used
+    """
+    one = withdrawal(by, value, now or datetime.now(UTC))
+    _change(path, lambda file: msgspec.structs.replace(file, withdrawn=(*file.withdrawn, one)))
+    return one
 
 
 def read_tokens(raw: bytes, path: Path) -> Tokens:
@@ -190,10 +221,19 @@ def read_tokens(raw: bytes, path: Path) -> Tokens:
     ------
     ConfigurationRefused : they are not those of a file of tokens
     """
-    return Tokens({entry.id: (bytes.fromhex(entry.sha256), entry) for entry in _entries(raw, path)})
+    file = _file(raw, path)
+    known = {entry.id: (bytes.fromhex(entry.sha256), entry) for entry in file.tokens}
+    return Tokens(known, Withdrawals.of(file.withdrawn))
 
 
-def _entries(raw: bytes, path: Path) -> tuple[Entry, ...]:
+def _kept(path: Path) -> _File:
+    try:
+        return _file(read_guarded(path, SECRET), path)
+    except FileNotFoundError:
+        return EMPTY
+
+
+def _file(raw: bytes, path: Path) -> _File:
     try:
         file = msgspec.json.decode(raw, type=_File)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -202,15 +242,15 @@ def _entries(raw: bytes, path: Path) -> tuple[Entry, ...]:
     ids = {entry.id for entry in file.tokens}
     if file.format != FORMAT or len(ids) != len(file.tokens) or any(entry.role not in HOLDERS for entry in file.tokens):
         raise _damaged(path)
-    return file.tokens
+    return file
 
 
-def _change(path: Path, changed: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> tuple[Entry, ...]:
+def _change(path: Path, changed: Callable[[_File], _File]) -> _File:
     path.parent.mkdir(mode=FOLDER_OWNER_ONLY, parents=True, exist_ok=True)
     with _alone(path):
-        entries = changed(listed(path))
-        _replace(path, msgspec.json.format(msgspec.json.encode(_File(FORMAT, entries)), indent=1) + b"\n")
-    return entries
+        file = changed(_kept(path))
+        _replace(path, msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
+    return file
 
 
 @contextmanager
