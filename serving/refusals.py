@@ -10,9 +10,11 @@ from features.errors import ConfigurationRefused, DataRefused, ModelRefused, Rep
 from serving.decisions.errors import Erased, NoSuchDecision
 from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogStopped, LogUnreachable
 from serving.subjects.errors import SealBroken, VaultBroken, VaultBusy, VaultStopped
+from serving.subjects.reasons import NamesSomebody
 
 STATUSES: dict[type[RepayrankError], tuple[HTTPStatus, str]] = {
     UsageError: (HTTPStatus.BAD_REQUEST, "not_understood"),
+    NamesSomebody: (HTTPStatus.BAD_REQUEST, "reason_names_somebody"),
     DataRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "data_refused"),
     # What comes up only with a request is the request's own: a zone that is none, a day before the policy begins.
     ConfigurationRefused: (HTTPStatus.UNPROCESSABLE_ENTITY, "configuration_refused"),

@@ -107,10 +107,10 @@ def _meant(state: Path, borrower: str | None, loan: str | None, reason: str) -> 
     from serving.decisions.opening import opened_vault
     from serving.decisions.outbox import outbox_of, posted
     from serving.subjects.errors import unknown
-    from serving.subjects.holds import require_reason
+    from serving.subjects.reasons import require_reason
 
     name = _name(borrower, loan)
-    require_reason(reason, name)
+    require_reason(reason, [name.id])
     with opened_vault(state) as vault:
         pseudonym = vault.pseudonym_of(name)
         if pseudonym is None:

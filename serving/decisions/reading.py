@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from features.declaration import Feature
@@ -15,12 +16,16 @@ from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
 from serving.decisions.errors import erased
 from serving.decisions.lookup import find
-from serving.decisions.record import Detail, entries, opened_answer, opened_part, pseudonyms_in
+from serving.decisions.record import Part, entries, opened_answer, opened_part, pseudonyms_in
+from serving.decisions.shares import ids_in
 from serving.ids import score_ids
 from serving.records.store import Store
 from serving.records.tables import Row
+from serving.subjects.reasons import NamesSomebody, require_nameless
 
 EVENT = "read:decision:explained"
+REFUSED = "read:decision:refused"
+"""Nothing was shown, for the reason had an id in it; it is not kept."""
 
 
 def explained(
@@ -36,28 +41,30 @@ def explained(
     ------
     NoSuchDecision : no decision has this id
     Erased : its borrower was erased
+    NamesSomebody : the reason has an id of the borrower in it, which would stay in the log
     LogBusy, LogStopped : the reading cannot be recorded now
     ModelRefused : the version that decided is not here any more, or does not verify
     """
     row, record, place = find(archive.place, score_id)
     pseudonym = bytes.fromhex(record["decisions"][place]["subject"])
-    detail, entry = _detail(archive, row, record, pseudonym, place)
-    catalog = cards.of(record).cards[record["model"]["name"]].catalog
-    store.write(
-        f"read:{score_ids(1)[0]}",
-        hashlib.sha256(score_id.encode()).digest(),
-        EVENT,
-        {
-            "recorded_at": now.isoformat(),
-            "reader": reader,
-            "role": role,
-            "reason": reason,
-            "score_id": score_id,
-            "subject": pseudonym.hex(),
-            "decided": row.entry.sequence,
-        },
-        b"",
-    )
+    part, entry = _part(archive, row, record, pseudonym, place)
+    told = {
+        "recorded_at": now.isoformat(),
+        "reader": reader,
+        "role": role,
+        "score_id": score_id,
+        "subject": pseudonym.hex(),
+        "decided": row.entry.sequence,
+    }
+    write = partial(store.write, f"read:{score_ids(1)[0]}", hashlib.sha256(score_id.encode()).digest())
+    try:
+        require_nameless(reason, ids_in(part.share), "the reason of this reading")
+    except NamesSomebody:
+        # The refusal tells that the decision is about whom the reason names.
+        write(REFUSED, told, b"")
+        raise
+    detail, catalog = part.details[place], cards.of(record).cards[record["model"]["name"]].catalog
+    write(EVENT, {**told, "reason": reason}, b"")
     checkpoint, note = store.anchored
     return {
         "decision": entry,
@@ -74,9 +81,9 @@ def explained(
     }
 
 
-def _detail(
+def _part(
     archive: Archive, row: Row, record: Mapping[str, Any], pseudonym: bytes, place: int
-) -> tuple[Detail, dict[str, Any]]:
+) -> tuple[Part, dict[str, Any]]:
     asked, log = row.entry.asked, archive.place.origin
     keys = {one: archive.vault.key_of(one) for one in pseudonyms_in(asked.answer) | {pseudonym}}
     key = keys[pseudonym]
@@ -84,7 +91,7 @@ def _detail(
         raise erased()
     share = next(share for share in record["shares"] if share["subject"] == pseudonym.hex())
     part = opened_part(share["sealed"], key, pseudonym, log, asked.key)
-    return part.details[place], entries(opened_answer(asked.answer, keys, log, asked.key))[place]
+    return part, entries(opened_answer(asked.answer, keys, log, asked.key))[place]
 
 
 def _line(feature: Feature, value: float, contribution: float) -> dict[str, Any]:

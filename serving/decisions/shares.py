@@ -47,6 +47,11 @@ def shares(plain: Mapping[str, Any]) -> dict[Name, Share]:
     return cut
 
 
+def ids_in(share: Share) -> set[str]:
+    """Return the ids of the borrower and of the loans that a share is about."""
+    return {str(row[name]) for rows in share.values() for row in rows for name in (LOAN, BORROWER) if name in row}
+
+
 def put_together(clear: Mapping[str, Any], kept: Iterable[Share], order: Sequence[str]) -> dict[str, Any]:
     """Return a request made of the shares that can still be read.
 

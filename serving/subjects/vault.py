@@ -44,8 +44,9 @@ from serving.subjects.errors import (
     stopped,
     unknown,
 )
-from serving.subjects.holds import Hold, require_reason
+from serving.subjects.holds import Hold
 from serving.subjects.patience import Patience, milliseconds_until, take
+from serving.subjects.reasons import require_reason
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
 Column = Literal["lookup", "pseudonym"]
@@ -232,7 +233,7 @@ class Vault:
         UsageError : the reason cannot be written
         VaultBusy, VaultStopped : it may not be done
         """
-        require_reason(reason, name)
+        require_reason(reason, [name.id])
         lookup = self._secret.lookup(name)
         with self._using() as deadline, self._writing(deadline), self._changing():
             pseudonym = self._known(lookup).pseudonym

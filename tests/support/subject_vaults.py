@@ -65,8 +65,10 @@ def secrets_of(row: Row) -> dict[str, bytes]:
 
 
 def written_ways(value: bytes) -> Iterator[bytes]:
-    """Yield a value as it is, as hex, and as base64 at each of the places it can begin."""
+    """Yield a value as it is, as hex and percent code, and as base64 at each of the places it can begin."""
     yield value
+    percent = "".join(f"%{byte:02x}" for byte in value)
+    yield from (percent.encode(), percent.upper().encode())
     yield value.hex().encode()
     yield value.hex().upper().encode()
     for shift in range(3):
