@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from features.errors import ConfigurationRefused, ModelRefused
 from models import artefact
-from models.champions import Champions, Promotion, Standing, is_number
+from models.champions import Champions, Promotion, Standing, is_number, sync_folder
 from models.fitted_card import FittedCard
 from models.risk_model import Floats
 
-OWNER_ONLY = 0o600
+SECRET_MODE, PUBLIC_MODE = 0o600, 0o644
 PEM = serialization.Encoding.PEM
 UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
 
@@ -157,9 +160,13 @@ class ModelStore:
 
         Raises
         ------
-        ConfigurationRefused : one of them is not an Ed25519 public key
+        ConfigurationRefused : one of them is not an Ed25519 public key, or everybody could put one there
         """
-        return [_public_key(path) for path in sorted((self.root / "keys" / "trusted").glob("*.pem"))]
+        folder = self.root / "keys" / "trusted"
+        found = sorted(folder.glob("*.pem"))
+        for path in (folder.parent, folder, *found):
+            _require_own(path)
+        return [_public_key(path) for path in found]
 
     def sign(self, content: bytes) -> bytes:
         """Return the store's own signature of what says itself what it is."""
@@ -178,19 +185,46 @@ class ModelStore:
         trusted = self.root / "keys" / "trusted" / "own.pem"
         if not trusted.exists():
             # Also after a crash between the two files: what this store signs, it must be able to load.
-            trusted.parent.mkdir(parents=True, exist_ok=True)
-            trusted.write_bytes(key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+            public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            _put(trusted, public, PUBLIC_MODE)
         return key
 
 
 def _new_private_key(path: Path) -> Ed25519PrivateKey:
-    key = Ed25519PrivateKey.generate()
+    private = Ed25519PrivateKey.generate().private_bytes(
+        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _put(path, private, SECRET_MODE)
+    return _private_key(path)
+
+
+def _put(path: Path, content: bytes, mode: int) -> None:
+    """Put a file there, whole and for good; one that another process has put there first stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    private = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(private)
-    return key
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".begun-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        # Not a renaming, which would take the place of another's key.
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
+    sync_folder(path.parent)
+
+
+def _require_own(path: Path) -> None:
+    """Refuse what any user of the machine could change: a key put there would vouch for models."""
+    if path.exists() and path.stat().st_mode & stat.S_IWOTH:
+        raise ConfigurationRefused(
+            f"a mode of {stat.S_IMODE(path.stat().st_mode):04o}, by which everybody can put another key there",
+            where=str(path),
+            expected="keys that their owner alone changes",
+            do=f"chmod o-w {path.name}, and look whether each key in it is yours",
+        )
 
 
 def _private_key(path: Path) -> Ed25519PrivateKey:

@@ -61,7 +61,8 @@ def has_lived(store: ModelStore, card: str, chosen: str) -> None:
 
 def _try(store: ModelStore, card: str, chosen: str) -> None:
     folder = str(store.folder(card, chosen))
-    command = [sys.executable, "-m", "models.trial", str(store.root), card, chosen]
+    # -P: whatever lies in the folder that the service was started in is not ours, and is not run.
+    command = [sys.executable, "-P", "-m", "models.trial", str(store.root), card, chosen]
     ours = str(Path(__file__).parents[1])
     environment = {
         **os.environ,

@@ -66,7 +66,7 @@ def served(
     ------
     ConfigurationRefused : the service ended, or was not ready in time; the log tells why
     """
-    command = [sys.executable, "-m", "serving.server", "--home", str(home), "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "serving.server", "--home", str(home), "--port", str(port)]
     command += [*([] if policy is None else ["--policy", str(policy)]), *more]
     tokens = {role: create(tokens_file(home), name="demonstration", role=role, days=1).text for role in roles}
     ours = str(Path(__file__).parents[1])

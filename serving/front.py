@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -39,6 +39,8 @@ from serving.http import (
     send_answer,
 )
 from serving.ids import milliseconds, score_ids
+from serving.records.callers import Recorded
+from serving.records.errors import in_doubt
 from serving.refusals import refusal_of, unforeseen
 from serving.settings import Settings
 from serving.shedding import Shedding
@@ -66,10 +68,29 @@ OTHER = "other"
 """The route under which unknown paths are counted and logged: a path as sent may hold anything."""
 
 
-def to_stderr(line: Mapping[str, object]) -> None:
-    """Write one log line as JSON."""
-    sys.stderr.write(json.dumps(line, separators=(",", ":")) + "\n")
-    sys.stderr.flush()
+class Lines:
+    """Log lines on their way to standard error, as JSON.
+
+    A disk that is full or a reader that is gone takes away lines, and nothing else: answers are given all the same.
+
+    Attributes
+    ----------
+    lost : how many lines could not be written
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+
+    def __call__(self, line: Mapping[str, object]) -> None:
+        """Write one line."""
+        try:
+            sys.stderr.write(json.dumps(line, separators=(",", ":")) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):  # ValueError: it was closed
+            self.lost += 1
+
+
+to_stderr = Lines()
 
 
 class Front:
@@ -220,7 +241,8 @@ class Front:
         if route == "/livez":
             return Answer(b'{"alive":true}')
         if route == "/metrics":
-            return Answer(self._metrics.text(_gauges(self._recorder)), content_type=metrics.CONTENT_TYPE)
+            gauges = {"repayrank_log_lines_lost": to_stderr.lost, **_gauges(self._recorder)}
+            return Answer(self._metrics.text(gauges), content_type=metrics.CONTENT_TYPE)
         if self._loaded is None:
             raise Refused(NOT_READY)
         if route == "/readyz":
@@ -266,7 +288,7 @@ class Front:
             given = await self._queues[route].answer(asked)
             if given.written is None:
                 return Answer(given.answer, headers=_receipt(given.sequence, recorder))
-            recorded = await asyncio.wrap_future(given.written)
+            recorded = await _written(given.written, recorder.store.patience)
             return Answer(recorder.told(given, recorded, asked), headers=_receipt(recorded.sequence, recorder))
         finally:
             self._running.discard(name)
@@ -307,6 +329,17 @@ def _gauges(recorder: Recorder | None) -> dict[str, float]:
         "repayrank_record_commits": store.commits,
         "repayrank_log_stopped": recorder.is_stopped,
     }
+
+
+async def _written(future: Future[Recorded], seconds: float) -> Recorded:
+    """Return what became of a record; a disk that hangs tells it to nobody, so that there is an end to the waiting."""
+    waiting = asyncio.wrap_future(future)
+    # It is told later, and then to nobody: without a look at it the loop would complain.
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+    except TimeoutError:
+        raise in_doubt("a disk or a database that does not answer") from None
 
 
 def _size(asked: Asked) -> int:

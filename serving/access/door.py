@@ -24,7 +24,7 @@ from serving.access.limits import Buckets
 from serving.access.roles import NOBODY, Caller, Matrix, Role, default_matrix
 from serving.access.rules import Rules, rules_of
 from serving.access.token_text import BEGINS
-from serving.access.tokens import NO_TOKENS, Tokens, read_tokens
+from serving.access.tokens import NO_TOKENS, Tokens, read_tokens, require_never_written
 from serving.access.why import NotLetIn, Why
 from serving.http import Refused
 from serving.refusals import Refusal
@@ -82,6 +82,7 @@ class Door:
     ) -> None:
         self._matrix, self._limits, self._clock, self._now, self._log = matrix, rules.limits, clock, now, log
         self._closed_for = ""
+        self._file = rules.tokens
         self._tokens: Watched[Tokens] = Watched(
             rules.tokens,
             lambda raw: read_tokens(raw, rules.tokens),
@@ -174,7 +175,10 @@ class Door:
             raise NotLetIn(Why.FORM)
         if self._signed is None:
             raise NotLetIn(Why.NO_ISSUER)
-        return self._signed.holder(token, self._now(), self._tokens.now().withdrawn)
+        tokens = self._tokens.now()
+        if tokens is NO_TOKENS:
+            require_never_written(self._file)
+        return self._signed.holder(token, self._now(), tokens.withdrawn)
 
 
 def _signed(rules: Rules, clock: Callable[[], float]) -> Signed | None:

@@ -214,6 +214,22 @@ def withdraw(path: Path, by: By, value: str, *, now: datetime | None = None) -> 
     return one
 
 
+def require_never_written(path: Path) -> None:
+    """Refuse a file of tokens that was there once and is gone: what it withdrew would be let in again.
+
+    Raises
+    ------
+    ConfigurationRefused : the lock that is made with the file is there, and the file is not
+    """
+    if path.with_suffix(".lock").exists() and not path.exists():
+        raise ConfigurationRefused(
+            "no file of tokens where there was one, so that nobody knows which signed tokens were withdrawn",
+            where=str(path),
+            expected="the file as `repayrank token` writes it",
+            do="restore it from a copy; or revoke again what was withdrawn, or create a token, which makes it anew",
+        )
+
+
 def read_tokens(raw: bytes, path: Path) -> Tokens:
     """Return the tokens that stand in a file's bytes.
 
@@ -281,5 +297,5 @@ def _damaged(path: Path) -> ConfigurationRefused:
         "a file that is not one of tokens",
         where=str(path),
         expected="the file as `repayrank token` writes it",
-        do="restore it from a copy, or move it away and create the tokens again",
+        do="restore it from a copy; or move it away, create the tokens again and revoke signed ones again",
     )

@@ -48,6 +48,7 @@ def posted(
         it is left. By default a new one
     """
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    _give(folder, folder.parent)
     told = {**record, "recorded_at": (now or datetime.now(UTC)).isoformat()}
     content = canonical_record({"event": event, "record": told})
     path = folder / f"{name or score_ids(1)[0]}{SUFFIX}"
@@ -55,9 +56,17 @@ def posted(
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
+    _give(Path(stream.name), folder.parent)
     Path(stream.name).replace(path)
     sync_folder(folder)
     return path
+
+
+def _give(path: Path, state: Path) -> None:
+    """Let the owner of the state have what the superuser made in it: the service could not read it otherwise."""
+    if os.geteuid() == 0:
+        owner = state.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 class Events:
@@ -86,7 +95,10 @@ class Events:
 
     def _run(self) -> None:
         while True:
-            left = delivered(self._folder, self._store)
+            try:
+                left = delivered(self._folder, self._store)
+            except Exception as fault:  # such as a folder of another user: what passes by itself must not end this
+                left = {self._folder: fault}
             for path, error in left.items():
                 self._say(path, error)
             self._said &= {(path.name, _kind(error)) for path, error in left.items()}
@@ -101,9 +113,14 @@ class Events:
 
 
 def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
-    """Write what waits into the log, in order of time, and return what stays with the reason of each."""
+    """Write what waits into the log, in order of time, and return what stays with the reason of each.
+
+    Raises
+    ------
+    OSError : what waits cannot be seen
+    """
     left: dict[Path, Exception] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in _waiting(folder):
         try:
             content = path.read_bytes()
             plain = json.loads(content)
@@ -117,6 +134,14 @@ def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
             if isinstance(error, LogBusy | LogStopped):
                 break  # the others would be told the same
     return left
+
+
+def _waiting(folder: Path) -> list[Path]:
+    try:
+        # Not Path.glob, for which a folder that may not be read is an empty one.
+        return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+    except FileNotFoundError:  # nobody has left anything yet
+        return []
 
 
 def _kind(error: Exception) -> str:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from features.errors import ConfigurationRefused
+from models.champions import sync_folder
 from models.policy import Policy, default_policy_bytes, policy_from
 
 
@@ -39,6 +40,7 @@ def keep_policy(folder: Path, policy: Policy, chosen: Path | None) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         Path(stream.name).replace(kept)
+        sync_folder(folder)
 
 
 def kept_policy(folder: Path, digest: str) -> Policy:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from features.errors import RepayrankError
 from serving.records.entry import Asked
-from serving.records.errors import busy, key_reused, stopped
+from serving.records.errors import KeyReused, busy, key_reused, stopped
+from serving.records.tables import Known
 
 Refusal = Callable[[], RepayrankError]
 """Returns a new error for each who is refused."""
@@ -41,6 +42,15 @@ class Waiting:
 
     asked: Asked
     told: Future[Recorded] = field(default_factory=Future)
+
+
+def outcome_of(before: Known | None, asked: Asked) -> Recorded | KeyReused | None:
+    """Return what a request gets that was written before; None where it was not."""
+    if before is None:
+        return None
+    if before.body_sha256 != asked.body_sha256:
+        return key_reused()
+    return Recorded(before.sequence, before.leaf, before.answer)
 
 
 class Callers:

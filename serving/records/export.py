@@ -22,7 +22,7 @@ from models.artefact import canonical
 from serving.records import alone
 from serving.records.anchors import read_anchors, read_last
 from serving.records.audit import Receipt, checked_rows, followed_orders
-from serving.records.opening import Place, database_of
+from serving.records.opening import FOLDER_MODE, Place, database_of
 from serving.records.tables import Gone, Row, read_head, reading, require_log
 
 RECORDS, CHECKPOINTS, PUBLIC, VERIFIER = "records.jsonl", "checkpoints.txt", "public.pem", "alone.py"
@@ -38,7 +38,7 @@ def export(place: Place, folder: Path) -> int:
     AuditBroken : a record or a checkpoint does not hold; the folder is then not complete
     """
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=FOLDER_MODE, parents=True)
     except FileExistsError:
         raise UsageError(
             "a folder that is there already", where=str(folder), expected="a new folder", do="name another one"

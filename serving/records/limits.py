@@ -18,6 +18,7 @@ class Limits:
     records_unsigned, seconds_unsigned : a checkpoint is signed when either is reached
     busy_seconds : how long a batch waits for a lock that another program holds on the database, and those who wait for
         space or for a database that is away, before they are told to come again
+    hanging_seconds : for how long a batch or a signature may not end, before the log counts as stopped until it does
     """
 
     most_together: int = 256
@@ -25,9 +26,19 @@ class Limits:
     records_unsigned: int = 1_000
     seconds_unsigned: float = 1.0
     busy_seconds: float = 1.5
+    hanging_seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        if min(self.most_together, self.most_waiting, self.records_unsigned, self.seconds_unsigned) <= 0:
+        if (
+            min(
+                self.most_together,
+                self.most_waiting,
+                self.records_unsigned,
+                self.seconds_unsigned,
+                self.hanging_seconds,
+            )
+            <= 0
+        ):
             raise ConfigurationRefused(
                 "a limit that is not above 0",
                 where="the limits of the decision log",

@@ -39,6 +39,7 @@ from serving.records.tables import (
 
 DATABASE, LOCK = "records.sqlite", "writer.lock"
 SCHEMES = ("postgresql://", "postgres://")
+FOLDER_MODE = 0o700
 PAUSE_SECONDS = 0.1
 """Between two attempts to open a log."""
 
@@ -162,6 +163,28 @@ def opened_log(database: Database, place: Place, key: Ed25519PrivateKey, busy_se
         tables.commit()
         undo.pop_all()
     return Opened(tables, anchors, head)
+
+
+def require_trusted(key: Ed25519PrivateKey, place: Place) -> None:
+    """Refuse a key whose signatures nobody would believe.
+
+    Raises
+    ------
+    ConfigurationRefused : its public half is not among those that the place trusts
+    """
+    if key.public_key().public_bytes_raw() not in {public.public_bytes_raw() for public in place.trusted}:
+        raise ConfigurationRefused(
+            "a signing key that the log does not trust",
+            where=f"the decision log {place.origin}",
+            expected="a key whose public half is among the trusted ones",
+            do="put the public key among the trusted ones first",
+        )
+
+
+def make_folders(place: Place) -> None:
+    """Make the folders of the log and of its checkpoints, where there are none, for this user alone."""
+    for folder in (place.anchors.parent,) if place.url else (place.folder, place.anchors.parent):
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
 
 
 def first_opened(database: Database, place: Place, key: Ed25519PrivateKey, busy_seconds: float) -> Opened:

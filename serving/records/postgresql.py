@@ -14,7 +14,6 @@ another schema than the user's own.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from serving.records.entry import FORMAT, beginning
 from serving.records.errors import LogUnreachable, broken, owned
 from serving.records.merkle import Node
 from serving.records.postgresql_form import FORMS, SELECT_FORM
+from serving.records.postgresql_locks import lock_of
 from serving.records.tables import (
     Fault,
     Gone,
@@ -45,6 +45,9 @@ from serving.records.tables import (
 OLDEST_VERSION = 140000
 """The first that ends another session and waits for it (pg_terminate_backend with a time)."""
 
+ALIVE_SECONDS, UNANSWERED = 5, 2
+"""A server whose machine dies after it took a statement sends nothing more: it is missed after 15 seconds, not after
+hours."""
 LEAST_CONNECT_SECONDS = 2
 """libpq waits no shorter."""
 
@@ -386,6 +389,9 @@ class PostgresDatabase:
             application_name="decision log",
             connect_timeout=max(LEAST_CONNECT_SECONDS, math.ceil(seconds)),
             tcp_user_timeout=math.ceil(1000 * seconds),
+            keepalives_idle=ALIVE_SECONDS,
+            keepalives_interval=ALIVE_SECONDS,
+            keepalives_count=UNANSWERED,
             target_session_attrs=target_session_attrs,
         )
         tables.where, tables.sequencing = self.where, lock_of("sequence", self._origin, tables)
@@ -437,10 +443,3 @@ def _migrate(url: str, lock: int, origin: str) -> None:
                 )
     except DBAPIError as error:
         raise error.orig or error from None
-
-
-def lock_of(purpose: str, origin: str, connection: psycopg.Connection[TupleRow]) -> int:
-    """Return the number of a lock: the first 8 bytes of a hash of its purpose and of the log's name and schema."""
-    found = connection.execute("SELECT current_schema()").fetchone()
-    digest = hashlib.sha256(f"{FORMAT}\n{purpose}\n{origin}\n{found}\n".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

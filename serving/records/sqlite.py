@@ -280,12 +280,14 @@ class SqliteDatabase:
         ------
         ConfigurationRefused : a setting was not taken, as on a file system that cannot share memory
         """
+        if self.is_new():
+            # Before SQLite makes it: the files beside it, which hold the newest records, get the same mode.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
         tables = self._connect(self._path, busy_seconds)
         try:
             require_durable(tables)
             if not tables.execute("SELECT name FROM sqlite_schema").fetchall():
                 create(tables, self._origin)
-                self._path.chmod(OWNER_ONLY)
                 sync_folder(self._path.parent)
         except BaseException:
             tables.close()

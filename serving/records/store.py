@@ -24,13 +24,13 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from features.errors import ConfigurationRefused, RepayrankError
+from features.errors import RepayrankError
 from serving.records.anchors import read_last
-from serving.records.callers import Callers, Recorded, Refusal, Waiting
+from serving.records.callers import Callers, Recorded, Refusal, Waiting, outcome_of
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import KeyReused, busy, in_doubt, key_reused, stopped
+from serving.records.errors import AuditBroken, busy, in_doubt, key_reused, stopped
 from serving.records.limits import Limits
 from serving.records.opening import (
     PAUSE_SECONDS,
@@ -39,9 +39,12 @@ from serving.records.opening import (
     database_of,
     first_opened,
     followed,
+    make_folders,
     opened_log,
     require_room,
+    require_trusted,
 )
+from serving.records.pulse import Pulse
 from serving.records.sqlite import Connect, connect_writer
 from serving.records.tables import (
     Database,
@@ -62,7 +65,6 @@ __all__ = ["Clock", "Recorded", "Store", "open_store"]
 Clock = Callable[[], float]
 """Returns seconds that never go back, such as time.monotonic."""
 
-FOLDER_MODE = 0o700
 PASSING = frozenset({Fault.FULL, Fault.AWAY, Fault.BUSY})
 """Faults that may pass by themselves; a lock that is met at the beginning of a batch needs no opening again."""
 
@@ -90,6 +92,7 @@ class Store:
         self._reading = Lock()
         self._callers = Callers(limits.most_waiting)
         self._begun: list[Waiting] = []
+        self._pulse = Pulse(clock, limits.hanging_seconds)
         self._signed_at = self._looked_at = clock()
         self._look_seconds = min(limits.seconds_unsigned, MOST_LOOK_SECONDS)
         self._stopped: str | None = None
@@ -106,9 +109,14 @@ class Store:
         """Whether an error has ended all writing: the process should not be ready.
 
         It ends by itself when a full disk has space again or a database that was away is back. After any other error,
-        or where it lasts, the process should be started again.
+        or where it lasts, the process should be started again. So it is with a disk or a database that hangs.
         """
-        return self._stopped is not None
+        return self._stopped is not None or self._pulse.hangs
+
+    @property
+    def patience(self) -> float:
+        """After how many seconds the fate of a record that is not written counts as not known."""
+        return self._limits.hanging_seconds
 
     @property
     def waiting(self) -> int:
@@ -119,10 +127,8 @@ class Store:
     def anchored(self) -> tuple[Checkpoint, bytes]:
         """The newest checkpoint that is on the disk, and its note."""
         anchors = self._anchors
-        if anchors is None:
-            return read_last(self._place.anchors, self._place.origin, self._place.trusted)
-        assert anchors.last is not None  # opening wrote one
-        return anchors.last
+        last = None if anchors is None else anchors.last
+        return last or read_last(self._place.anchors, self._place.origin, self._place.trusted)
 
     def submit(
         self, key: str, body_sha256: bytes, event: str, record: Mapping[str, Any], answer: bytes
@@ -141,15 +147,20 @@ class Store:
         UsageError, DataRefused : it cannot be written down
         KeyReused : a record with this key and another body is waiting; the future raises it when one is written
         LogBusy : as much waits as may, or the database is full or away; nothing was written
-        LogStopped : the log has stopped, or, from the future, a batch was cut off and its fate is not known yet
+        LogStopped : the log has stopped or hangs; from the future also: a batch was cut off, its fate is not known yet
         """
         asked = Asked(key, body_sha256, event, canonical_record(record), answer)
         require_writable(asked)
+        if self._pulse.hangs:
+            raise in_doubt("a disk or a database that does not answer, or a log that nobody signs")
         return self._callers.hand_in(asked)
 
     def write(self, key: str, body_sha256: bytes, event: str, record: Mapping[str, Any], answer: bytes) -> Recorded:
         """Write a record and return once it is on the disk; see `submit`."""
-        return self.submit(key, body_sha256, event, record, answer).result()
+        try:
+            return self.submit(key, body_sha256, event, record, answer).result(self.patience)
+        except TimeoutError:
+            raise in_doubt("a disk or a database that does not answer") from None
 
     def answered(self, key: str, body_sha256: bytes) -> Recorded | None:
         """Return what a request got before, or None where it is not on the disk: it may still be waiting.
@@ -219,12 +230,13 @@ class Store:
         """Write and sign until the log is closed; return False after a fault that has passed."""
         try:
             while (batch := self._callers.next(self._limits.most_together, self._idle_seconds)) is not None:
-                if batch:
-                    self._write(batch)
-                if self._is_due_to_look():
-                    self._look()
-                if self._is_due():
-                    self._sign()
+                with self._pulse.at_work():
+                    if batch:
+                        self._write(batch)
+                    if self._is_due_to_look():
+                        self._look()
+                    if self._is_due():
+                        self._sign()
             self._sign()
         except BaseException as error:
             if fault_of(self._database, error) not in PASSING:
@@ -241,8 +253,7 @@ class Store:
             if fault_of(self._database, error) is not Fault.BUSY:
                 self._callers.put_back(batch)
                 raise
-            # Nothing has begun, so here, and only here, nothing can have been written. Those behind are told too: batch
-            # after batch would wait anew.
+            # Here, and only here, nothing can have been written. Those behind are told too: each batch would wait anew.
             told = [*batch, *self._callers.taken()]
             self._callers.tell([(waiting, busy("a lock of another program on the database")) for waiting in told])
             return
@@ -265,7 +276,7 @@ class Store:
         previous = self._head.last_leaf
         known = self._connection.known([waiting.asked.key for waiting in batch])
         for waiting in batch:
-            outcome = _outcome(known.get(waiting.asked.key), waiting.asked)
+            outcome = outcome_of(known.get(waiting.asked.key), waiting.asked)
             if outcome is None:
                 entry = Entry(self.size + len(rows), waiting.asked, previous)
                 previous = entry.leaf()
@@ -305,6 +316,10 @@ class Store:
             self._head = followed(self._connection, self._head, read_head(self._connection))
         elif self._anchors is None and self._database.enter(self._limits.busy_seconds):
             self._take(opened_log(self._database, self._place, self._key, self._limits.busy_seconds))
+        try:
+            self._pulse.saw(self.anchored[0].size, self.size)
+        except AuditBroken:
+            self._pulse.saw(0, self.size)  # what cannot be read counts as not signed
 
     def _require_files(self) -> None:
         if self._anchors is not None and self._place.files() != self._files:
@@ -368,7 +383,7 @@ class Store:
         """Tell those whose batch was cut off what the log says of their keys, now that nothing of it can still come."""
         known = self._connection.known([waiting.asked.key for waiting in self._begun])
         cause = f"a batch that was cut off ({self._stopped})"
-        outcomes = [_outcome(known.get(waiting.asked.key), waiting.asked) or busy(cause) for waiting in self._begun]
+        outcomes = [outcome_of(known.get(waiting.asked.key), waiting.asked) or busy(cause) for waiting in self._begun]
         self._callers.tell(list(zip(self._begun, outcomes, strict=True)))
         self._begun = []
 
@@ -413,15 +428,8 @@ def open_store(
     AuditBroken : the log is not the one that was signed: changed, cut off or put back to an older copy
     """
     limits = limits or Limits()
-    if key.public_key().public_bytes_raw() not in {public.public_bytes_raw() for public in place.trusted}:
-        raise ConfigurationRefused(
-            "a signing key that the log does not trust",
-            where=f"the decision log {place.origin}",
-            expected="a key whose public half is among the trusted ones",
-            do="put the public key among the trusted ones first",
-        )
-    for folder in (place.anchors.parent,) if place.url else (place.folder, place.anchors.parent):
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    require_trusted(key, place)
+    make_folders(place)
     database = database_of(place, connect)
     with ExitStack() as undo:
         undo.callback(database.leave)
@@ -440,11 +448,3 @@ def open_store(
         store.close()
         raise
     return store
-
-
-def _outcome(before: Known | None, asked: Asked) -> Recorded | KeyReused | None:
-    if before is None:
-        return None
-    if before.body_sha256 != asked.body_sha256:
-        return key_reused()
-    return Recorded(before.sequence, before.leaf, before.answer)

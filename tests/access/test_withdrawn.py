@@ -141,6 +141,22 @@ def test_a_damaged_withdrawal_lets_nobody_in_and_is_not_quoted(house: House, sig
         assert closed.value.refusal.code == "closed"
 
 
+def test_a_file_that_is_gone_lets_in_no_signed_token_until_it_is_made_anew(house: House, signer: Key) -> None:
+    token, clock = signer.signed(claims(jti="a-1")), Clock()
+    door = house.door(clock=clock)
+    assert let_in(door, token), "a house in which no token was ever made needs no file"
+    withdraw(house.file, By.ID, "a-2")
+    house.file.unlink()
+    for one in (door, house.door(clock=clock)):
+        clock.at += LOOK_SECONDS
+        with pytest.raises(Refused) as closed:
+            one.caller(bearing(token))
+        assert closed.value.refusal.code == "closed"
+    withdraw(house.file, By.ID, "a-3")
+    clock.at += LOOK_SECONDS
+    assert let_in(door, token)
+
+
 @pytest.mark.parametrize("value", ["", "x" * (LONGEST + 1), "line\nbreak", "nul\0"])
 def test_what_no_id_can_be_is_refused_without_being_repeated(house: House, value: str) -> None:
     with pytest.raises(UsageError) as refused:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from features.probes import probe_history
 from models import artefact
 from models.cards import Population
 from models.store import ModelStore
+from models.trial import load_tried
 from training.fitting import golden_rows
 
 FILES = (*artefact.SIGNED_FILES, artefact.MANIFEST, artefact.SIGNATURE)
@@ -201,6 +204,50 @@ def test_after_a_crash_between_its_two_keys_a_store_can_load_what_it_saves(copie
 
 def test_the_signing_key_can_be_read_by_its_owner_only(store):
     assert (store.root / "keys" / "signing.pem").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_that_could_not_be_written_whole_is_not_there_and_the_next_one_is(tmp_path, monkeypatch):
+    def fails(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = ModelStore(tmp_path)
+    monkeypatch.setattr("models.store.os.fsync", fails)
+    with pytest.raises(OSError, match="No space"):
+        store.sign(b"x")
+    assert not [path for path in (tmp_path / "keys").rglob("*") if path.is_file()]
+    monkeypatch.undo()
+    assert store.vouched(b"x", store.sign(b"x"))
+
+
+def test_of_many_that_make_the_stores_keys_at_once_all_sign_with_the_same(tmp_path):
+    together = threading.Barrier(8)
+
+    def signed(_: int) -> bytes:
+        together.wait()
+        return ModelStore(tmp_path).sign(b"x")
+
+    with ThreadPoolExecutor(8) as pool:
+        signatures = set(pool.map(signed, range(8)))
+    assert len(signatures) == 1
+    assert ModelStore(tmp_path).vouched(b"x", signatures.pop())
+    assert {path.name for path in (tmp_path / "keys").rglob("*") if path.is_file()} == {"signing.pem", "own.pem"}
+
+
+@pytest.mark.parametrize("place", [".", "trusted", "trusted/own.pem"])
+def test_keys_that_everybody_can_replace_vouch_for_nothing(copied, place):
+    path = copied.root / "keys" / place
+    path.chmod(path.stat().st_mode | 0o002)
+    with pytest.raises(ConfigurationRefused, match="everybody"):
+        copied.load("collection")
+
+
+def test_a_trial_runs_nothing_that_lies_in_the_folder_it_is_started_in(copied, tmp_path, monkeypatch):
+    for name in ("models", "features", "repayrank"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
+    shutil.rmtree(copied.root / "tried", ignore_errors=True)
+    monkeypatch.chdir(tmp_path)
+    assert load_tried(copied, "collection").version == "1"
+    assert list((copied.root / "tried").iterdir())
 
 
 @pytest.mark.parametrize("version", ["latest", "../1", "", "1/../1", "²", "١"])

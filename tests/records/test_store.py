@@ -46,7 +46,7 @@ from serving.records.entry import Asked, Entry, beginning
 from serving.records.errors import AuditBroken, KeyReused, LogBusy, LogOwned, LogStopped
 from serving.records.limits import Limits
 from serving.records.opening import Place
-from serving.records.postgresql import lock_of
+from serving.records.postgresql_locks import lock_of
 from serving.records.store import open_store
 
 SMALL_FILE = 200_000

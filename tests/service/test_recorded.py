@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
 import random
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -34,7 +37,7 @@ from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted
 from serving.decisions.pieces import pieces
 from serving.decisions.reading import EVENT, REFUSED
 from serving.decisions.replay import Verdict, replayed_all
-from serving.front import Front
+from serving.front import Front, Lines
 from serving.records.audit import verify
 from serving.records.errors import AuditBroken, busy
 from serving.records.opening import database_of
@@ -537,3 +540,81 @@ def test_decisions_of_five_versions_are_replayed_each_with_its_own(
     shutil.rmtree(store.folder("collection", "3"))
     store.save(replace(collection, version="3"), golden_rows(overdue))
     assert [one.verdict for one in replayed_all(archive())].count(Verdict.IMPOSSIBLE) == 1
+
+
+def test_a_disk_that_hangs_is_told_in_time_and_the_same_request_is_answered_when_it_goes_on(
+    recorded: Front, good: dict[str, Any], post: Callable[..., Any], in_process: Callable[..., Any], archive: Any
+) -> None:
+    store = recorded._recorder.store
+    store._limits = replace(store._limits, hanging_seconds=0.3)
+    store._pulse._most = 0.3
+    assert post(recorded, "/v1/score", good, "before").status == 200
+    commit, goes_on = store._connection.commit, threading.Event()
+    store._connection.commit = lambda: (goes_on.wait(30), commit())
+    told = post(recorded, "/v1/score", good, "cut off")
+    assert (told.status, told.plain["error"]["code"], told.headers["retry-after"]) == (503, "log_stopped", "1")
+    assert in_process(recorded, "GET", "/readyz").status == 503
+    assert post(recorded, "/v1/score", good, "another").status == 503
+    goes_on.set()
+    until = time.monotonic() + 20
+    while in_process(recorded, "GET", "/readyz").status != 200:
+        assert time.monotonic() < until
+    del store._connection.commit
+    assert post(recorded, "/v1/score", good, "cut off").headers["repayrank-record"] == "1"
+    assert post(recorded, "/v1/score", good, "another").headers["repayrank-record"] == "2"
+    recorded.close()
+    assert verify(archive().place).records == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_log_that_takes_no_lines_costs_lines_and_no_answer(
+    recorded: Front,
+    good: dict[str, Any],
+    post: Callable[..., Any],
+    in_process: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = Lines()
+    monkeypatch.setattr("serving.front.to_stderr", lines)
+    recorded._log = lines
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        for key in ("one", "two"):
+            assert post(recorded, "/v1/score", good, key).status == 200
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.flush()
+    assert lines.lost == 2
+
+
+def test_an_outbox_that_cannot_be_looked_into_is_said_once_and_delivered_when_it_can(
+    recorded: Front, recording: Settings, lines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, iterdir = outbox_of(recording.home), Path.iterdir
+    outbox.mkdir(exist_ok=True)
+
+    def forbidden(path: Path) -> Iterator[Path]:
+        if path == outbox:
+            raise PermissionError
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    posted(outbox, "hold:subject:placed", {"reason": "a court's order"})
+    time.sleep(2.5 * SECONDS_BETWEEN_LOOKS)
+    assert [(line["event waits"], line["why"]) for line in lines if "event waits" in line] == [
+        ("outbox", "PermissionError")
+    ]
+    monkeypatch.undo()
+    until = time.monotonic() + 20
+    while list(outbox.iterdir()):
+        assert time.monotonic() < until, "it was not delivered"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser makes files of others")
+def test_what_the_superuser_leaves_belongs_to_the_owner_of_the_state(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    left = posted(outbox_of(state), "hold:subject:placed", {"reason": "a court's order"})
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (left, left.parent)} == {(65534, 65534)}
