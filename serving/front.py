@@ -62,6 +62,9 @@ DECISION = f"{DECISIONS}{{score_id}}"
 CHECKPOINT = "/v1/audit/checkpoint"
 OF_THE_LOG = frozenset({DECISION, CHECKPOINT})
 
+REFUSED = "repayrank_model_refused"
+"""For each card: 1 while what its champion file says was refused, and the version from before goes on."""
+
 OTHER = "other"
 """The route under which unknown paths are counted and logged: a path as sent may hold anything."""
 
@@ -128,7 +131,9 @@ class Front:
             for route, (_, most) in SCORED.items()
         }
         self.swap(loaded)
-        self._watch = Watch(loaded, settings, self.swap, self._log)
+        self._watch = Watch(
+            loaded, settings, self.swap, self._log, None if recorder is None else recorder.refused_version
+        )
 
     def swap(self, loaded: Loaded) -> None:
         """Answer with other cards from now on; a computation that has begun ends with the cards it began with."""
@@ -220,7 +225,8 @@ class Front:
         if route == "/livez":
             return Answer(b'{"alive":true}')
         if route == "/metrics":
-            return Answer(self._metrics.text(_gauges(self._recorder)), content_type=metrics.CONTENT_TYPE)
+            refused = {} if self._watch is None else {REFUSED: self._watch.refused()}
+            return Answer(self._metrics.text(_gauges(self._recorder), refused), content_type=metrics.CONTENT_TYPE)
         if self._loaded is None:
             raise Refused(NOT_READY)
         if route == "/readyz":
