@@ -2,11 +2,13 @@
 
     champion            the number of the version that serves
     champions.jsonl     one line for each change, oldest first, only ever added to
+    .champion.made      the line of the newest change that is known to have taken effect
 
 One change is made at a time, under a lock that ends with the process that holds it. The line is written and synced
 first, then the number takes the old one's place: a process that dies in between has changed nothing, and the next
-change says so in a line of its own. A number that was written by hand is noted by the next change in the same way; one
-that was written back by hand before that leaves no trace.
+change says so in a line of its own. Once the number stands, the line is noted as made. So a number that nobody promoted
+is told from one that a death left standing, and serves nobody. The next change notes it in a line of its own; one that
+was written back by hand before that leaves no trace here.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from pathlib import Path
 
 from features.errors import ModelRefused, UsageError
 
-CHAMPION, HISTORY, LOCK, NEXT = "champion", "champions.jsonl", ".champions.lock", ".champion.next"
+CHAMPION, HISTORY, MADE = "champion", "champions.jsonl", ".champion.made"
+LOCK, NEXT = ".champions.lock", ".champion.next"
 READABLE = 0o666
 """Less the process's mask: a service may run as another user than the one who trains."""
 LONGEST = 64
@@ -33,6 +36,14 @@ FOUND = "found"
 
 class ConflictingChampion(ModelRefused):
     """Another version became champion, or became it again, since the caller looked."""
+
+
+class UnpromotedChampion(ModelRefused):
+    """The file names a version that no change made champion, or was taken away: `version` is what it names."""
+
+    def __init__(self, found: str, *, where: str, expected: str, do: str, version: str | None = None) -> None:
+        super().__init__(found, where=where, expected=expected, do=do)
+        self.version = version
 
 
 @dataclass(frozen=True)
@@ -83,10 +94,33 @@ class Champions:
 
     def named(self) -> str | None:
         """Return what the file says, or None where there is none; it need not be a version."""
-        if not self.pointer.is_file():
+        if not os.path.lexists(self.pointer):
             return None
+        if not self.pointer.is_file():
+            return ""  # a folder, a pipe or a link to nothing names no version, and is not nothing
         with self.pointer.open("rb") as stream:
             return stream.read(LONGEST).decode(errors="replace").strip()
+
+    def promoted(self) -> str | None:
+        """Return what the file says, unless it is a version that nobody promoted; None where none ever served.
+
+        It takes no lock, so that a promoter who hangs holds up no reader: what changes meanwhile is read again.
+
+        Raises
+        ------
+        UnpromotedChampion : the history tells of another version
+        ModelRefused : the last line of the history is damaged
+        """
+        named = self.named()
+        while not self._is_borne_out(named):
+            before, named = named, self.named()
+            if named == before:
+                raise self._unpromoted(named)
+        return named
+
+    def has_any(self) -> bool:
+        """Return whether a version serves or ever served, whatever became of the file that names it."""
+        return self.named() is not None or not self._is_borne_out(None)
 
     def standing(self) -> Standing:
         """Return what serves, to be expected by a change that follows."""
@@ -137,8 +171,12 @@ class Champions:
             lines = [Promotion(now.generation + 1, version, now.version, manifest, by, when, reason, record)]
             if now.generation > last.generation:
                 lines.insert(0, Promotion(now.generation, now.version, last.version, by=FOUND))
+            elif last.generation and last.by != FOUND:
+                self._note_made(self._lines()[-1])  # whoever made it died before this, or was an older release
             self._add(lines)
             self._point_to(version)
+            with suppress(OSError):  # the change is made; the next one notes it
+                self._note_made(_line(lines[-1]).removesuffix(b"\n"))
         return lines[-1]
 
     def _lines(self) -> list[bytes]:
@@ -150,6 +188,42 @@ class Champions:
     def _last(self) -> Promotion:
         lines = self._lines()
         return self._promotion(lines[-1], len(lines)) if lines else Promotion(0, None, None)
+
+    def _is_borne_out(self, named: str | None) -> bool:
+        """Return whether a change, or a death in the middle of one, can have left what the file says."""
+        if named is not None and not is_number(named):
+            return True  # no version at all, which is refused as such
+        lines = self._lines()
+        while lines and self._promotion(lines[-1], len(lines)).by == FOUND:
+            lines.pop()  # who noted it died before the line of the change itself
+        if not lines:
+            return True  # a store from before there was a history
+        last, made = self._promotion(lines[-1], len(lines)), self._made(lines)
+        if made is None:
+            return named in {last.version, last.before}
+        # Those after it died on the way, as far as anybody knows, and each of them may have come to its end.
+        since = (self._promotion(line, place) for place, line in enumerate(lines[made - 1 :], start=made))
+        return named in {change.version for change in since if change.by != FOUND}
+
+    def _made(self, lines: list[bytes]) -> int | None:
+        """Return the number of the newest change that is known to have taken effect; None where that is not known."""
+        try:
+            line = (self.folder / MADE).read_bytes().removesuffix(b"\n")
+        except FileNotFoundError:
+            return None  # made by a release that did not note it
+        # A line that is not among them is of a history that was taken away.
+        return lines.index(line) + 1 if line in lines else None
+
+    def _unpromoted(self, named: str | None) -> UnpromotedChampion:
+        last = self._last()
+        return UnpromotedChampion(
+            "no file where a version serves" if named is None else f"version {named}, which no promotion put there",
+            where=str(self.pointer),
+            expected=f"what a change of {HISTORY} made champion, the last being {_words(_of(last))}",
+            do=f"put back what was promoted with `repayrank promote --rollback --card {self.folder.name}`, or, to let "
+            "another serve that did before, name it there with --version",
+            version=named,
+        )
 
     def _standing(self, last: Promotion) -> Standing:
         named = self.named()
@@ -187,14 +261,22 @@ class Champions:
             os.fsync(stream.fileno())
 
     def _point_to(self, version: str) -> None:
+        self._put(self.pointer, version.encode())
+
+    def _note_made(self, line: bytes) -> None:
+        path = self.folder / MADE
+        if not path.exists() or path.read_bytes() != line + b"\n":
+            self._put(path, line)
+
+    def _put(self, path: Path, line: bytes) -> None:
         # Nobody else writes under this name: we hold the lock.
         following = self.folder / NEXT
         descriptor = os.open(following, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, READABLE)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(f"{version}\n".encode())
+            stream.write(line + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
-        following.replace(self.pointer)
+        following.replace(path)
         sync_folder(self.folder)
 
 
@@ -243,6 +325,10 @@ def _end_of_lines(path: Path) -> int:
 
 def _line(promotion: Promotion) -> bytes:
     return json.dumps(asdict(promotion), separators=(",", ":")).encode() + b"\n"
+
+
+def _of(promotion: Promotion) -> Standing:
+    return Standing(promotion.version, promotion.generation)
 
 
 def _words(standing: Standing) -> str:

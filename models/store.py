@@ -81,9 +81,22 @@ class ModelStore:
         Parameters
         ----------
         book : the portfolio that the reader is told to train on where there is none
+
+        Raises
+        ------
+        ModelRefused : none ever served, or the file that names it is damaged or cannot be read
+        UnpromotedChampion : the file names a version that nobody promoted
         """
         champions = self._champions(card)
-        version = champions.named()
+        try:
+            version = champions.promoted()
+        except OSError as error:
+            raise ModelRefused(
+                f"a champion that cannot be read ({error.strerror})",
+                where=str(error.filename or champions.pointer),
+                expected="a file that this user may read",
+                do="give the right to read it, or restore it from a copy",
+            ) from error
         if version is None:
             raise ModelRefused(
                 f"no {card} card has been trained here",
@@ -99,6 +112,20 @@ class ModelStore:
                 do=f"go back with `repayrank promote --rollback --card {card} --version N`, or train the card again",
             )
         return version
+
+    def has_champion(self, card: str) -> bool:
+        """Return whether a version of a card serves or ever served here, also where it cannot be told which."""
+        try:
+            return self._champions(card).has_any()
+        except (ModelRefused, OSError):
+            return True  # there is something, and it is damaged
+
+    def named_at(self, card: str) -> int | None:
+        """Return when the file that names the champion was written, in nanoseconds; None where it cannot be told."""
+        try:
+            return self._champions(card).pointer.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def standing(self, card: str) -> Standing:
         """Return which version serves, if any, and which change made it so: what a promotion may expect."""

@@ -202,28 +202,36 @@ def audit_champions(
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the promotions and rollbacks that the log tells of: who made which version champion, when and why.
+    """Print the promotions and rollbacks that the log tells of, and the versions that a service would not take up.
 
     Reads only, and needs no secret. `repayrank promote --history` tells the same of the model store.
 
     Example: `repayrank audit champions`
     """
     from serving.decisions.opening import place_to_check
-    from serving.decisions.promotions import changes_in
+    from serving.decisions.promotions import Change, changes_in
+    from serving.decisions.refused_versions import RefusedVersion, refused_in
 
     place = place_to_check(state or home, records, checkpoints, log_name, database_url, key)
-    told = list(changes_in(place))
+    changes = list(changes_in(place))
+    both: list[Change | RefusedVersion] = [*changes, *refused_in(place)]
+    told = sorted(both, key=lambda one: one.sequence)
     if as_json:
         typer.echo(json.dumps([{"sequence": one.sequence, "event": one.event, **one.record} for one in told]))
         return
     for one in told:
-        of = one.record
+        of, when = one.record, f"record {one.sequence}  {one.record['recorded_at'][:19]}  {one.event}"
+        if isinstance(one, RefusedVersion):
+            named = "a version that cannot be told" if of["version"] is None else f"version {of['version']}"
+            typer.echo(f"{when}  {of['card']} card: {named} ({of['fault']}), version {of['goes_on_with']} went on")
+            continue
         place_of = "no version" if of["before"] is None else f"version {of['before']}"
         typer.echo(
-            f"record {one.sequence}  {of['recorded_at'][:19]}  {one.event}  {of['card']} card: version {of['version']} "
-            f"after {place_of}, change {of['generation']}, by {of['by']}: {of['reason']}"
+            f"{when}  {of['card']} card: version {of['version']} after {place_of}, change {of['generation']}, "
+            f"by {of['by']}: {of['reason']}"
         )
-    typer.echo(f"on record   {counted(len(told), 'change')} of champions")
+    refused = f", {counted(len(told) - len(changes), 'version')} refused" if len(told) > len(changes) else ""
+    typer.echo(f"on record   {counted(len(changes), 'change')} of champions{refused}")
 
 
 audit_app.command("backup")(audit_backup)

@@ -64,6 +64,9 @@ DECISION = f"{DECISIONS}{{score_id}}"
 CHECKPOINT = "/v1/audit/checkpoint"
 OF_THE_LOG = frozenset({DECISION, CHECKPOINT})
 
+REFUSED = "repayrank_model_refused"
+"""For each card: 1 while what its champion file says was refused, and the version from before goes on."""
+
 OTHER = "other"
 """The route under which unknown paths are counted and logged: a path as sent may hold anything."""
 
@@ -149,7 +152,9 @@ class Front:
             for route, (_, most) in SCORED.items()
         }
         self.swap(loaded)
-        self._watch = Watch(loaded, settings, self.swap, self._log)
+        self._watch = Watch(
+            loaded, settings, self.swap, self._log, None if recorder is None else recorder.refused_version
+        )
 
     def swap(self, loaded: Loaded) -> None:
         """Answer with other cards from now on; a computation that has begun ends with the cards it began with."""
@@ -242,7 +247,8 @@ class Front:
             return Answer(b'{"alive":true}')
         if route == "/metrics":
             gauges = {"repayrank_log_lines_lost": to_stderr.lost, **_gauges(self._recorder)}
-            return Answer(self._metrics.text(gauges), content_type=metrics.CONTENT_TYPE)
+            refused = {} if self._watch is None else {REFUSED: self._watch.refused()}
+            return Answer(self._metrics.text(gauges, refused), content_type=metrics.CONTENT_TYPE)
         if self._loaded is None:
             raise Refused(NOT_READY)
         if route == "/readyz":

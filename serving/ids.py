@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 26
@@ -18,6 +19,12 @@ def score_ids(count: int) -> list[str]:
     # One random start for all of a request leaves them in order; the top bit is kept free for the counting.
     first = (time.time_ns() // 1_000_000 << RANDOM_BITS) | secrets.randbits(RANDOM_BITS - 1)
     return [crockford(first + index, LENGTH) for index in range(count)]
+
+
+def named_by(at: datetime, digest: str) -> str:
+    """Return an id that sorts by time as others do, and is the same for the same instant and SHA-256."""
+    part = int(digest, 16) % (1 << RANDOM_BITS)
+    return crockford((int(at.timestamp() * 1000) << RANDOM_BITS) | part, LENGTH)
 
 
 def crockford(number: int, length: int) -> str:

@@ -28,8 +28,8 @@ class Metrics:
         self.buckets.setdefault(route, [0] * (len(BOUNDS) + 1))[bisect_left(BOUNDS, seconds)] += 1
         self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter adds floats as well
 
-    def text(self, gauges: Mapping[str, float]) -> bytes:
-        """Return the counters as text, and gauges of others by their names."""
+    def text(self, gauges: Mapping[str, float], by_card: Mapping[str, Mapping[str, float]] | None = None) -> bytes:
+        """Return the counters as text, and gauges of others by their names, some of them with a value for each card."""
         lines = ["# HELP repayrank_requests_total Requests answered.", "# TYPE repayrank_requests_total counter"]
         lines += [
             f'repayrank_requests_total{{route="{route}",status="{status}"}} {count}'
@@ -53,4 +53,6 @@ class Metrics:
         ]
         for name, value in gauges.items():
             lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
+        for name, values in (by_card or {}).items():
+            lines += [f"# TYPE {name} gauge", *(f'{name}{{card="{card}"}} {value:g}' for card, value in values.items())]
         return ("\n".join(lines) + "\n").encode()

@@ -49,12 +49,14 @@ def load(settings: Settings) -> Loaded:
 
     Raises
     ------
-    ModelRefused : there is no champion, or one does not verify
+    ModelRefused : there is no champion, or one does not verify, cannot be told or was promoted by nobody
     ConfigurationRefused : the policy is not valid
     """
     policy = default_policy() if settings.policy is None else read_policy(settings.policy)
     store = ModelStore(settings.home)
-    cards = {name: _card(store, name, policy) for name in settings.cards or _with_champion(store)}
+    # A card whose champion cannot be told is not left out: whoever asks for it would learn of it first.
+    names = settings.cards or [name for name in CARDS if store.has_champion(name)]
+    cards = {name: _card(store, name, policy) for name in names}
     if not cards:
         raise ModelRefused(
             "no card has been trained here",
@@ -67,18 +69,6 @@ def load(settings: Settings) -> Loaded:
     gc.collect()
     gc.freeze()
     return loaded
-
-
-def changed(loaded: Loaded, settings: Settings) -> dict[str, str]:
-    """Return the cards whose champion is another version than the one loaded, with that version."""
-    store = ModelStore(settings.home)
-    found: dict[str, str] = {}
-    for name, card in loaded.cards.items():
-        with suppress(ModelRefused, OSError):  # a pointer that cannot be read changes nothing
-            champion = store.champion(name)
-            if champion != card.version:
-                found[name] = champion
-    return found
 
 
 def with_version(loaded: Loaded, settings: Settings, card: str, version: str) -> Loaded:
@@ -97,15 +87,6 @@ def _card(store: ModelStore, name: str, policy: Policy, version: str | None = No
     card.model.set_params(threads=1)  # one request's few rows gain nothing from LightGBM's threads
     _warm_up(card, policy)
     return card
-
-
-def _with_champion(store: ModelStore) -> list[str]:
-    names: list[str] = []
-    for name in CARDS:
-        with suppress(ModelRefused):
-            store.champion(name)
-            names.append(name)
-    return names
 
 
 def _warm_up(card: FittedCard, policy: Policy) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.errors import ModelRefused, UsageError
+from features.errors import UsageError
 from features.words import Text, counted
 from models.terminal import say_both, tell_both
 from models.verb_options import (
@@ -234,14 +234,7 @@ def _card(store: ModelStore, name: str, version: str | None, portfolio: str) -> 
 
 def _champions(store: ModelStore) -> list[FittedCard]:
     """Return the champions that score running loans, where there are any: the one for all, or one for each side."""
-    found = []
-    for name in ("behaviour", "collection"):
-        try:
-            store.champion(name)
-        except ModelRefused:
-            continue
-        found.append(store.load(name, None))
-    return found
+    return [store.load(name, None) for name in ("behaviour", "collection") if store.has_champion(name)]
 
 
 def _made(out: Path) -> Path:

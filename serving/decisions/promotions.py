@@ -12,7 +12,7 @@ from typing import Any
 from features.errors import UsageError
 from serving.decisions.opening import secrets_in
 from serving.decisions.outbox import outbox_of, posted
-from serving.ids import LENGTH, RANDOM_BITS, crockford
+from serving.ids import named_by
 from serving.records.canonical import read_record
 from serving.records.opening import Place, database_of
 from serving.records.tables import reading
@@ -71,7 +71,7 @@ def post_promotion(state: Path, told: Mapping[str, Any]) -> Path:
             do="correct the call",
         )
     record = {name: value for name, value in told.items() if name not in {"kind", "at"}}
-    return posted(outbox_of(state), EVENTS[told["kind"]], record, at, name=_name(at, told["record"]))
+    return posted(outbox_of(state), EVENTS[told["kind"]], record, at, name=named_by(at, told["record"]))
 
 
 def changes_in(place: Place) -> Iterator[Change]:
@@ -80,12 +80,6 @@ def changes_in(place: Place) -> Iterator[Change]:
         found = [row for event in EVENTS.values() for row in tables.of_event(event)]
     for row in sorted(found, key=lambda row: row.sequence):
         yield Change(row.sequence, row.entry.asked.event, read_record(row.entry.asked.record))
-
-
-def _name(at: datetime, digest: str) -> str:
-    """Return a name that sorts by time, as those of other events do, and is the same for the same change."""
-    part = int(digest, 16) % (1 << RANDOM_BITS)
-    return crockford((int(at.timestamp() * 1000) << RANDOM_BITS) | part, LENGTH)
 
 
 def _instant(told: object) -> datetime | None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from features.errors import RepayrankError
+from serving.arrivals import Refusal
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
 from serving.decisions.errors import erased
@@ -27,6 +28,7 @@ from serving.decisions.record import (
     pseudonyms_in,
     sealed_record,
 )
+from serving.decisions.refused_versions import post_refusal
 from serving.decisions.shares import Share, shares
 from serving.found import Found
 from serving.records.store import Recorded, Store
@@ -124,6 +126,10 @@ class Recorder:
             reason=reason,
             now=self._now(),
         )
+
+    def refused_version(self, refusal: Refusal) -> None:
+        """Leave for the log that a version was not taken up; see `serving.decisions.refused_versions`."""
+        post_refusal(self._archive.state, refusal, self._now())
 
     def name(self, asked: Asked) -> str:
         """Return the key under which the log holds a request."""

@@ -21,7 +21,17 @@ from hypothesis import strategies as st
 
 from features.errors import ModelRefused, UsageError
 from models import champions
-from models.champions import HISTORY, LOCK, NEXT, Champions, ConflictingChampion, Promotion, Standing
+from models.champions import (
+    HISTORY,
+    LOCK,
+    MADE,
+    NEXT,
+    Champions,
+    ConflictingChampion,
+    Promotion,
+    Standing,
+    UnpromotedChampion,
+)
 from models.store import ModelStore
 
 ROOT = Path(__file__).parents[2]
@@ -216,6 +226,7 @@ def test_killed_at_any_moment_it_leaves_a_champion_and_all_that_it_acknowledged(
         acknowledged += [(int(generation), version) for generation, version in told]
         now = kept.standing()
         assert now.version is not None, f"seed {seed}"
+        assert kept.promoted() == now.version, f"seed {seed}"
         # The last one may have become champion unacknowledged.
         assert int(now.version) - int(told[-1][1]) in (0, 1), f"seed {seed}"
         history = {entry.generation: entry.version for entry in kept.history()}
@@ -224,7 +235,7 @@ def test_killed_at_any_moment_it_leaves_a_champion_and_all_that_it_acknowledged(
     made = kept.promote("1", None, expected=kept.standing())
     assert made.before == str(begin)
     assert sorted(path.name for path in kept.folder.iterdir()) == sorted(
-        {LOCK, HISTORY, kept.pointer.name} | ({NEXT} if (kept.folder / NEXT).exists() else set())
+        {LOCK, HISTORY, MADE, kept.pointer.name} | ({NEXT} if (kept.folder / NEXT).exists() else set())
     )
 
 
@@ -245,7 +256,7 @@ def test_what_is_written_is_synced_before_it_takes_effect(kept: Champions, tmp_p
         "rename" if "rename" in line else next(name for name in (HISTORY, NEXT, kept.folder.name) if f"{name}>" in line)
         for line in told
     ]
-    assert said == [HISTORY, NEXT, "rename", kept.folder.name]
+    assert said == [HISTORY, *[NEXT, "rename", kept.folder.name] * 2], "the line, the number, and that it is made"
 
 
 def test_the_history_says_who_and_when_in_utc_and_which_files(tmp_path: Path) -> None:
@@ -309,3 +320,173 @@ def test_another_user_can_read_what_serves(kept: Champions) -> None:
     finally:
         os.umask(before)
     assert kept.pointer.stat().st_mode & 0o777 == 0o644
+
+
+class Killed(BaseException):
+    """Stands for the end of a process."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+DEATHS = {"before the number": "_point_to", "before it is noted": "_note_made"}
+"""Where a promotion ends, by the step that it does not do any more."""
+
+
+def made(kept: Champions, version: str, death: str | None = None) -> None:
+    """Promote, as far as a process comes that dies on the way."""
+    with pytest.MonkeyPatch.context() as patch:
+        if death == "before it is noted":
+            # The change before it is noted by then: dying there is dying before anything was done.
+            kept_of = Champions._point_to
+            patch.setattr(
+                Champions,
+                "_point_to",
+                lambda self, wanted: (kept_of(self, wanted), patch.setattr(Champions, "_note_made", killed)),
+            )
+        elif death is not None:
+            patch.setattr(Champions, DEATHS[death], killed)
+        try:
+            kept.promote(version, None)
+        except Killed:
+            assert death
+
+
+def of_an_older_release(kept: Champions, version: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Champions, "_note_made", lambda *_: None)
+        kept.promote(version, None)
+
+
+VERSIONS = st.sampled_from(["1", "2", "3"])
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("promote"), VERSIONS),
+        st.tuples(st.just("before the number"), VERSIONS),
+        st.tuples(st.just("before it is noted"), VERSIONS),
+        st.tuples(st.just("older release"), VERSIONS),
+    ),
+    max_size=8,
+)
+
+
+def carried_out(kept: Champions, changes: list[tuple[str, str]]) -> str | None:
+    """Return the version that serves after changes of which some die on the way."""
+    serves = None
+    for kind, version in changes:
+        if kind == "promote":
+            made(kept, version)
+        elif kind == "older release":
+            of_an_older_release(kept, version)
+        else:
+            made(kept, version, kind)
+        serves = serves if kind == "before the number" else version
+    return serves
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=CHANGES)
+def test_wherever_promotions_die_what_they_left_is_never_refused(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str]]
+) -> None:
+    kept = Champions(tmp_path_factory.mktemp("card"))
+    for length in range(len(changes)):
+        serves = carried_out(kept, changes[length : length + 1]) or kept.named()
+        assert kept.promoted() == kept.named() == serves
+    assert kept.has_any() == (kept.named() is not None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=CHANGES, last=VERSIONS, by_hand=st.sampled_from(["1", "2", "3", "4", None]), died=st.booleans())
+def test_a_number_that_nobody_promoted_is_refused_until_somebody_promotes(
+    tmp_path_factory: pytest.TempPathFactory,
+    changes: list[tuple[str, str]],
+    last: str,
+    by_hand: str | None,
+    died: bool,
+) -> None:
+    kept = Champions(tmp_path_factory.mktemp("card"))
+    carried_out(kept, changes)
+    made(kept, last)
+    if by_hand is None:
+        kept.pointer.unlink()
+    else:
+        kept.pointer.write_text(f"{by_hand}\n")
+    if by_hand == last:
+        assert kept.promoted() == last
+        return
+    following = "5"
+    if died:  # a promotion that comes to nothing makes nothing of it either
+        made(kept, following, "before the number")
+    with pytest.raises(UnpromotedChampion, match="repayrank promote --rollback --card card"):
+        kept.promoted()
+    assert kept.has_any()
+    assert kept.standing().version == by_hand
+    made(kept, last)
+    assert kept.promoted() == last
+
+
+def test_a_store_without_a_history_serves_what_its_file_says(kept: Champions) -> None:
+    assert (kept.promoted(), kept.has_any()) == (None, False)
+    kept.folder.mkdir()
+    assert (kept.promoted(), kept.has_any()) == (None, False)
+    kept.pointer.write_text("4\n")
+    assert (kept.promoted(), kept.has_any()) == ("4", True)
+
+
+def test_a_history_that_was_begun_anew_is_not_measured_by_the_old_one(kept: Champions) -> None:
+    for version in ("1", "2", "3"):
+        kept.promote(version, None)
+    (kept.folder / HISTORY).unlink()
+    assert kept.promoted() == "3"
+    made(kept, "1", "before the number")
+    assert kept.promoted() == "3"
+
+
+@pytest.mark.parametrize("way", ["a folder", "a pipe", "a link to nothing", "no number", "other bytes"])
+def test_a_champion_that_is_no_file_is_not_taken_for_none(tmp_path: Path, way: str) -> None:
+    store = ModelStore(tmp_path)
+    store.promote("collection", "1")
+    pointer = tmp_path / "models" / "collection" / "champion"
+    pointer.unlink()
+    {
+        "a folder": pointer.mkdir,
+        "a pipe": lambda: os.mkfifo(pointer),
+        "a link to nothing": lambda: pointer.symlink_to("nowhere"),
+        "no number": lambda: pointer.write_text("latest\n"),
+        "other bytes": lambda: pointer.write_bytes(b"\xff"),
+    }[way]()
+    assert store.has_champion("collection")
+    assert not store.has_champion("behaviour")
+    with pytest.raises(ModelRefused, match=r"models/collection/champion: .*--rollback --card collection"):
+        store.champion("collection")
+
+
+def test_a_champion_that_may_not_be_read_is_refused_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(tmp_path)
+    store.promote("collection", "1")
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "CANARY/champion")
+
+    monkeypatch.setattr(Champions, "named", forbidden)
+    assert store.has_champion("collection")
+    with pytest.raises(ModelRefused, match=r"CANARY/champion: .*Permission denied"):
+        store.champion("collection")
+
+
+def test_a_full_disk_after_the_change_does_not_unmake_it(kept: Champions, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.promote("1", None)
+    put = Champions._put
+
+    def full(self: Champions, path: Path, line: bytes) -> None:
+        if path.name == MADE:
+            raise OSError(28, "No space left on device")
+        put(self, path, line)
+
+    monkeypatch.setattr(Champions, "_put", full)
+    assert kept.promote("2", None).generation == 2
+    assert kept.promoted() == "2"

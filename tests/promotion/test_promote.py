@@ -20,7 +20,7 @@ from promotion_worker import DEATHS, KILLED, WITHOUT_EFFECT, dying, one_of_many
 from features.errors import ModelRefused
 from features.words import Text
 from models.attribution import attribute
-from models.champions import FOUND, ConflictingChampion, Standing
+from models.champions import FOUND, ConflictingChampion, Standing, UnpromotedChampion
 from models.store import ModelStore
 from serving.decisions.outbox import outbox_of
 from serving.decisions.promotions import EVENTS, post_promotion
@@ -161,6 +161,19 @@ def test_a_number_that_was_written_by_hand_is_what_a_rollback_takes_back(store):
     assert store.champion(CARD) == "2"
     assert [line.by for line in store.history(CARD)][2:] == [FOUND, "duty officer"]
     assert done.folder.name == "4"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_number_that_was_written_by_hand_can_be_made_a_change_of_record(store):
+    promote(store, proposed(store, "2"))
+    (store.root / "models" / CARD / "champion").write_text("1\n")
+    with pytest.raises(UnpromotedChampion):
+        store.champion(CARD)
+    promote(store, back(store, version="1"))  # as where the files of version 2 are lost
+    assert store.champion(CARD) == "1"
+    assert [line.by for line in store.history(CARD)][2:] == [FOUND, "duty officer"]
+    with pytest.raises(ModelRefused, match="nothing to go back to"):
+        back(store, version="1")
 
 
 @pytest.mark.usefixtures("quiet")

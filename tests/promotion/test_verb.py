@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ import repayrank
 from features.errors import UsageError
 from features.words import Text
 from models.store import ModelStore
+from serving.arrivals import Fault, Naming, Refusal
 from serving.decisions.opening import opened_recorder, place_of, secrets_in
 from serving.decisions.outbox import outbox_of
 from serving.decisions.promotions import changes_in, has_log, post_promotion
+from serving.decisions.refused_versions import post_refusal
 from serving.records.audit import verify
 from serving.settings import DEFAULT_LOG_NAME, Settings, records_in
 from serving.state import load
@@ -267,6 +270,15 @@ def test_the_log_tells_of_every_change_once_also_of_those_before_there_was_a_log
     assert out.splitlines()[-1] == "on record   2 changes of champions"
     code, out, _ = command("audit", "champions", "--json")
     assert [one["generation"] for one in json.loads(out)] == [2, 3]
+    named = Naming(CARD, "3", 1_800_000_000_000_000_000)
+    post_refusal(store.root, Refusal(named, "a" * 64, "1", Fault.FILES, "not signed"), datetime.now(UTC))
+    delivered(store)
+    _, out, _ = command("audit", "champions")
+    line, last = out.splitlines()[-2:]
+    assert line.endswith("model:version:refused  collection card: version 3 (files), version 1 went on")
+    assert last == "on record   2 changes of champions, 1 version refused"
+    _, out, _ = command("audit", "champions", "--json")
+    assert [one.get("fault") for one in json.loads(out)] == [None, None, "files"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from models.pauses import WHOLE, _share
 from models.store import ModelStore
 from serving import settings as settings_module
 from serving import watch
+from serving.arrivals import Naming
 from serving.settings import DEFAULT_HOME, Settings
 from serving.state import Loaded, load
 
@@ -40,6 +42,36 @@ def test_a_champion_that_does_not_verify_is_not_left_out_in_silence(home: Path, 
     (tmp_path / "keys").unlink()
     with pytest.raises(ModelRefused, match="not signed"):
         load(Settings(home=tmp_path))
+
+
+@pytest.mark.parametrize("way", ["other bytes", "a folder", "taken away", "an older version, by hand"])
+def test_a_champion_that_cannot_be_told_or_was_promoted_by_nobody_is_refused_by_its_file(
+    home: Path, tmp_path: Path, way: str
+) -> None:
+    shutil.copytree(home / "models", tmp_path / "models")
+    (tmp_path / "keys").symlink_to(home / "keys")
+    store = ModelStore(tmp_path)
+    shutil.copytree(store.folder("collection", "1"), store.folder("behaviour", "1"))  # a card of its own, all but told
+    for version in ("1", "2"):
+        store.promote("behaviour", version)
+    pointer = tmp_path / "models" / "behaviour" / "champion"
+    pointer.unlink()
+    if way == "other bytes":
+        pointer.write_bytes(b"\xff")
+    elif way == "a folder":
+        pointer.mkdir()
+    elif way == "an older version, by hand":
+        pointer.write_text("1\n")
+    with pytest.raises(ModelRefused, match=r"models/behaviour/champion: .*promote --rollback --card behaviour"):
+        load(Settings(home=tmp_path))
+    assert load(Settings(home=tmp_path, cards=("collection",))).names == ("collection",)
+
+
+def test_a_card_that_never_had_a_champion_is_left_out(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "models", tmp_path / "models")
+    (tmp_path / "keys").symlink_to(home / "keys")
+    (tmp_path / "models" / "behaviour" / "1").mkdir(parents=True)
+    assert load(Settings(home=tmp_path)).names == ("collection",)
 
 
 def test_a_policy_that_is_not_valid_is_refused(home: Path, tmp_path: Path) -> None:
@@ -98,9 +130,10 @@ def test_only_while_a_version_is_taken_up_the_interpreter_goes_round_faster_and_
     monkeypatch.setattr(watch, "with_version", with_version)
     looking = watch.Watch(loaded, settings, lambda _: pytest.fail("it was refused"), lines.append)
     looking.stop()
-    looking._take_up("collection", "2")
+    looking._take_up(Naming("collection", "2", None))
     assert seen == [pytest.approx(watch.SECONDS_OF_A_TURN)]
     assert sys.getswitchinterval() == usual
     assert shares == [watch.SHARE]
     assert _share.get() == WHOLE
     assert [line["refused"] for line in lines] == ["collection"]
+    assert looking.refused() == {"collection": True}

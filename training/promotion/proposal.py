@@ -153,7 +153,7 @@ def rollback(
     before = None if last is None else last.version if by_hand else last.before
     chosen = version or before
     served = [line for line in history if line.version == chosen]
-    if chosen is None or not served or chosen == now.version:
+    if chosen is None or not served or (chosen == now.version and not by_hand):
         raise ModelRefused(
             f"version {chosen} never was champion" if chosen and not served else "nothing to go back to",
             where=f"the history of the {card} card",
