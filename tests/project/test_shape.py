@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ TRACKED = [
     )
     if name and (ROOT / name).is_file()
 ]
+MODULES = [path for path in TRACKED if path.suffix == ".py" and path.parts[len(ROOT.parts)] in PACKAGES]
 TEXTS = {path: path.read_text(errors="ignore") for path in TRACKED if path.suffix not in {".parquet", ".png"}}
 
 
@@ -38,6 +40,44 @@ def test_no_module_can_load_a_pickle():
     assert not [str(path) for path, text in TEXTS.items() if path.suffix == ".py" and loader.search(text)]
 
 
+LOADERS = re.compile(r"(^|\.)(eval|exec|read_pickle|yaml\.load|yaml\.unsafe_load)$")
+"""Calls that may run what they read, beside those of modules that nobody imports."""
+
+
+def runs_what_it_reads(call: ast.Call) -> bool:
+    allowed = any(one.arg == "allow_pickle" and not is_false(one.value) for one in call.keywords)
+    return allowed or LOADERS.search(ast.unparse(call.func)) is not None
+
+
+def is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_no_module_runs_what_it_reads(module):
+    calls = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    assert not [call.lineno for call in calls if runs_what_it_reads(call)]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("eval(x)", True),
+        ("builtins.exec(x)", True),
+        ("pd.read_pickle(x)", True),
+        ("yaml.load(x)", True),
+        ("np.load(x, allow_pickle=True)", True),
+        ("np.load(x, allow_pickle=False)", False),
+        ("evaluate(x)", False),
+        ("json.load(x)", False),
+        ("module.eval_all(x)", False),
+    ],
+)
+def test_a_call_that_runs_what_it_reads_is_found(line, found):
+    (call,) = [node for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Call)]
+    assert runs_what_it_reads(call) is found
+
+
 def test_every_pin_satisfies_the_lower_bound_it_is_for_and_every_dependency_has_both():
     from packaging.requirements import Requirement
 
@@ -50,12 +90,8 @@ def test_every_pin_satisfies_the_lower_bound_it_is_for_and_every_dependency_has_
         assert requirement.specifier.contains(pins[requirement.name.lower()]), requirement.name
 
 
-@pytest.mark.parametrize(
-    "module", [path for path in TRACKED if path.suffix == ".py" and path.parts[len(ROOT.parts)] in PACKAGES], ids=str
-)
+@pytest.mark.parametrize("module", MODULES, ids=str)
 def test_a_module_opens_with_one_sentence_and_stays_small(module):
-    import ast
-
     text = module.read_text()
     opening = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
     assert opening, "no opening sentence"
