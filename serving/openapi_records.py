@@ -10,6 +10,7 @@ from serving.access.door import LEAST_REASON, LONGEST_REASON
 from serving.ids import CROCKFORD, LENGTH
 from serving.openapi_forms import INTEGER, NUMBER, STRING, Schema, list_of, object_of, read, ref, refusals
 
+SHA256 = "^[0-9a-f]{64}$"
 ID: Schema = {**STRING, "pattern": f"^[{CROCKFORD}]{{{LENGTH}}}$"}
 
 
@@ -30,10 +31,16 @@ def explained_answer() -> Schema:
         {
             "decision": {"type": "object", "description": "the entry as it was answered, whatever release answered it"},
             "record": {**INTEGER, "description": "its number in the log"},
-            "leaf": {**STRING, "description": "the hash of its entry"},
+            "leaf": {**STRING, "description": "the hash of its entry, as a leaf of the log's tree"},
+            "entry": {**STRING, "description": "what the leaf is made of: the digests of the record and its answer"},
+            "proof": {
+                "type": ["array", "null"],
+                "items": {**STRING, "pattern": SHA256},
+                "description": "hashes from the leaf to the root of the checkpoint (RFC 9162); null: no checkpoint yet",
+            },
             "checkpoint": {
                 "type": ["string", "null"],
-                "description": "signed over the record; null: within a second",
+                "description": "signed over the record; null: there is one within a second",
             },
             "figures": object_of(figures),
             "explanation": list_of(line),

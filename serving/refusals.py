@@ -77,7 +77,7 @@ def refusal_of(error: RepayrankError) -> Refusal:
             fault_count=error.total,
         )
     # Where the log's database stands is told to who runs the service, not to who asks it.
-    where = "the decision log" if isinstance(error, LogUnreachable) else error.where
+    where = "the decision log" if isinstance(error, LogUnreachable | AuditBroken) else error.where
     headers = AGAIN if status is HTTPStatus.SERVICE_UNAVAILABLE else ()
     return Refusal(status, code, error.found, where, error.expected, error.do, headers=headers)
 

@@ -19,8 +19,10 @@ from serving.decisions.lookup import find
 from serving.decisions.record import Part, entries, opened_answer, opened_part, pseudonyms_in
 from serving.decisions.shares import ids_in
 from serving.ids import score_ids
+from serving.records.audit import proof_of
+from serving.records.opening import Place, database_of
 from serving.records.store import Store
-from serving.records.tables import Row
+from serving.records.tables import Row, reading
 from serving.subjects.reasons import NamesSomebody, require_nameless
 
 EVENT = "read:decision:explained"
@@ -33,6 +35,9 @@ def explained(
 ) -> dict[str, Any]:
     """Return a decision with the contribution of every feature; that it was read is on the disk when this returns.
 
+    The proof leads from the entry to the root of the checkpoint. Both are None for a record that no checkpoint covers
+    yet, which one does within a second.
+
     Parameters
     ----------
     reader, role, reason : who reads it, and why
@@ -42,10 +47,12 @@ def explained(
     NoSuchDecision : no decision has this id
     Erased : its borrower was erased
     NamesSomebody : the reason has an id of the borrower in it, which would stay in the log
+    AuditBroken : the record is not the one that was signed
     LogBusy, LogStopped : the reading cannot be recorded now
     ModelRefused : the version that decided is not here any more, or does not verify
     """
     row, record, place = find(archive.place, score_id)
+    proof, note = _proof(archive.place, row, store)
     pseudonym = bytes.fromhex(record["decisions"][place]["subject"])
     part, entry = _part(archive, row, record, pseudonym, place)
     told = {
@@ -65,12 +72,13 @@ def explained(
         raise
     detail, catalog = part.details[place], cards.of(record).cards[record["model"]["name"]].catalog
     write(EVENT, {**told, "reason": reason}, b"")
-    checkpoint, note = store.anchored
     return {
         "decision": entry,
         "record": row.entry.sequence,
         "leaf": row.leaf.hex(),
-        "checkpoint": note.decode() if checkpoint.size > row.entry.sequence else None,
+        "entry": row.entry.line().decode(),
+        "proof": proof,
+        "checkpoint": note,
         "figures": {name: record[name] for name in ("recorded_at", "route", "caller", "role", "release")},
         "explanation": [
             _line(feature, value, contribution)
@@ -79,6 +87,19 @@ def explained(
             )
         ],
     }
+
+
+def _proof(place: Place, row: Row, store: Store) -> tuple[list[str] | None, str | None]:
+    """Return the hashes from a row to the root of the newest checkpoint, and its note; None of both if not covered.
+
+    The record itself is in no answer: it tells figures of the other borrowers of its request.
+    """
+    checkpoint, note = store.anchored
+    if checkpoint.size <= row.sequence:
+        return None, None
+    # A state of the log that is not older than the checkpoint.
+    with reading(database_of(place)) as tables:
+        return [step.hex() for step in proof_of(tables, row, checkpoint)], note.decode()
 
 
 def _part(

@@ -7,7 +7,8 @@ Prints what was checked. Ends with 0 when everything holds, 13 when anything doe
 
 EXPORT is a folder with records.jsonl, checkpoints.txt and public.pem. Without --key, the key is the one in the folder,
 and only proves something once its fingerprint, which is printed, equals the one that the lender published. --kept names
-checkpoints that you kept yourself: they show whether the whole log was replaced since.
+checkpoints that you kept yourself: they show whether the whole log was replaced since. --answer compares an answer that
+was given with all that the record has in clear, and names what it cannot compare: the lender alone has the keys.
 
 How a log is built, so that this can be checked by reading:
 
@@ -32,6 +33,7 @@ import json
 import sys
 import tomllib
 from bisect import bisect_right, insort
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -44,8 +46,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 HOLDS, BROKEN = 0, 13
 FORMAT, RECEIPT_FORMAT = "repayrank-records/1", "repayrank-receipt/1"
 DECISION = "repayrank-decision/1"
-FIGURES = ("default_probability", "points", "band", "base", "log_odds", "calibrated_log_odds", "quadrant")
-PARTS = ("ability", "willingness", "circumstances")
+FIGURES = ("observation_date", "priority", "default_probability", "points", "band", "quadrant")
+LOG_ODDS, PARTS = ("base", "log_odds", "calibrated_log_odds"), ("ability", "willingness", "circumstances")
+IN_PART = {*PARTS, "treatment", "model", "policy"}
+NOT_ANSWERED = {"manifest_sha256"}
+NOTHING = object()
+"""Stands where an answer or a record says nothing."""
 ENTRY_FIELDS = {"answer_sha256", "body_sha256", "event", "key", "previous", "record_sha256", "sequence"}
 LINE_FIELDS, GONE_FIELDS = {"answer", "entry", "record"}, {"leaf", "sequence"}
 ORDERED, DONE, ORDER_FORMAT = "expire:records:ordered", "expire:records:done", "repayrank-expiry/1"
@@ -386,29 +392,83 @@ def check_receipt(path: Path, keys: list[bytes], origin: str | None, answer: Pat
         f"the entry is among the {size} records of a signed checkpoint, by a proof of {len(proof)} hashes",
     ]
     if answer:
-        checked.append(check_answer(answer.read_bytes(), receipt["record"], entry))
+        checked += check_answer(answer.read_bytes(), receipt["record"], entry)
     return checked
 
 
-def check_answer(answer: bytes, record: str, entry: dict[str, Any]) -> str:
-    """Return what was checked in the answer that somebody was given.
+def check_answer(answer: bytes, record: str, entry: dict[str, Any]) -> list[str]:
+    """Return what was checked in the answer that somebody was given, and what in it nobody but the lender can check.
 
     Of a decision the log keeps the figures in clear and the rest of the answer as ciphertext for the lender alone.
     """
-    told = json.loads(record)
-    if told.get("format") != DECISION:
+    kept = json.loads(record)
+    if kept.get("format") != DECISION:
         require(sha256(answer).hex() == entry["answer_sha256"], "another answer than was recorded")
-        return "the answer is the one that was recorded"
-    given = {figures["score_id"]: figures for figures in json.loads(answer)[told["answer"]]}
-    kept = {figures["score_id"]: figures for figures in told["decisions"]}
-    require(given.keys() == kept.keys(), "an answer about other decisions than were recorded")
-    for number, figures in kept.items():
-        require(
-            all(given[number][name] == figures[name] for name in FIGURES), f"another score than was recorded: {number}"
-        )
-        parts = {name: given[number][name]["contribution"] for name in PARTS}
-        require(parts == {name: figures[name] for name in PARTS}, f"other parts than were recorded: {number}")
-    return "scores, points, bands and parts of the answer are those that were recorded"
+        return ["the answer is the one that was recorded"]
+    given = json.loads(answer, object_pairs_hook=each_once)
+    decisions = given.pop(kept["answer"], [])
+    require(not given, "an answer that says more than its decisions")
+    ids = [figures["score_id"] for figures in kept["decisions"]]
+    is_same = [said.get("score_id") for said in decisions] == ids
+    require(is_same, "score_id: other decisions than were recorded, or in another order")
+    equal: dict[str, None] = {}
+    sealed: set[str] = set()
+    for said, figures in zip(decisions, kept["decisions"], strict=True):
+        for name, answered, recorded in compared(said, figures, kept):
+            # By their text: to Python 1, 1.0 and true are equal.
+            is_same = repr(answered) == repr(recorded)
+            require(is_same, f"{name}: another than was recorded, in decision {figures['score_id']}")
+            equal |= {name: None} if recorded is not NOTHING else {}
+        sealed |= left_in(said)
+    return [
+        f"the answer is about the decisions of this record; equal to it are {', '.join(equal)}",
+        f"NOT compared, for the record has it sealed or not at all: {', '.join(sorted(map(printable, sealed)))}",
+    ]
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; of a name that stands in it twice another reader may take the other value."""
+    require(len(dict(pairs)) == len(pairs), "an answer in which a name stands twice")
+    return dict(pairs)
+
+
+def compared(said: dict[str, Any], figures: dict[str, Any], record: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Take out of an answer's entry what the record has in clear: the name, what is said and what was recorded."""
+    for name in ("score_id", *FIGURES, *LOG_ODDS):
+        yield name, taken(said, name), figures.get(name, NOTHING)
+    for name in PARTS:
+        yield name, taken(said, name, "contribution"), figures[name]
+    yield "treatment", taken(said, "treatment", "rung"), figures["treatment"]
+    reasons: list[Any] = said["reasons"] if isinstance(said.get("reasons"), list) else [NOTHING]
+    yield "reasons", [[taken(one, "feature"), taken(one, "effect")] for one in reasons], figures["reasons"]
+    # An engine is answered none; what each contribution was is sealed.
+    as_recorded = all(("contribution" in one) == record["full"] for one in reasons)
+    require(as_recorded, "reasons: contributions that were not answered, or without those that were")
+    for name in sorted(record["model"].keys() - NOT_ANSWERED):
+        yield f"model.{name}", taken(said, "model", name), record["model"][name]
+    for name in sorted(record["policy"]):
+        yield f"policy.{name}", taken(said, "policy", name), record["policy"][name]
+
+
+def taken(plain: Any, *way: str) -> Any:
+    """Take out and return what stands at the end of a way, or NOTHING."""
+    for name in way[:-1]:
+        plain = plain.get(name) if isinstance(plain, dict) else None
+    return plain.pop(way[-1], NOTHING) if isinstance(plain, dict) else NOTHING
+
+
+def left_in(said: dict[str, Any]) -> set[str]:
+    """Return the names of what was not taken out of an entry; of what was taken in part, of the rest."""
+    names = set()
+    for name, value in said.items():
+        rest = value if name == "reasons" else [value] if name in IN_PART else None
+        names |= {name} if rest is None else {f"{name}.{inner}" for one in rest for inner in one}
+    return names
+
+
+def printable(name: str) -> str:
+    """Return a name as it may be printed; whoever made the answer chose it."""
+    return name if name.replace(".", "").isidentifier() else ascii(name)
 
 
 # ------------------------------------------------------------------------------------------------------- command line

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from serving.records.anchors import read_anchors, read_last
-from serving.records.checkpoint import opened
+from serving.records.checkpoint import Checkpoint, opened
 from serving.records.entry import beginning
 from serving.records.errors import AuditBroken, broken, expired
 from serving.records.expiry import Following, Named, orders_in
-from serving.records.merkle import Node, Tree, consistency_proof, inclusion_proof, is_consistent
+from serving.records.merkle import Node, Tree, consistency_proof, inclusion_proof, is_consistent, is_included
 from serving.records.opening import Place, database_of
 from serving.records.tables import Gone, Head, Row, Tables, read_head, reading, require_log, stored_nodes
 
@@ -112,11 +112,11 @@ def verify(place: Place, remembered: Iterable[bytes] = ()) -> Report:
 
 
 def receipt(place: Place, sequence: int) -> Receipt:
-    """Return the proof of one record under the newest checkpoint.
+    """Return the proof of one record under the newest checkpoint; it was tried and leads there.
 
     Raises
     ------
-    AuditBroken : there is no such record, no checkpoint covers it yet, or the log around it is damaged
+    AuditBroken : there is no such record, no checkpoint covers it yet, or it or what is around it is not as signed
     Expired : it was dropped at the end of its term
     """
     checkpoint, note = read_last(place.anchors, place.origin, place.trusted)
@@ -128,8 +128,26 @@ def receipt(place: Place, sequence: int) -> Receipt:
         )
     with reading(database_of(place)) as tables:
         row = row_at(tables, sequence)
-        proof = inclusion_proof(sequence, checkpoint.size, stored_nodes(tables))
-    return Receipt(sequence, row.entry.line(), row.entry.asked.record, tuple(proof), note)
+        proof = proof_of(tables, row, checkpoint)
+    return Receipt(sequence, row.entry.line(), row.entry.asked.record, proof, note)
+
+
+def proof_of(tables: Tables, row: Row, checkpoint: Checkpoint) -> tuple[bytes, ...]:
+    """Return the hashes from a row to the root of a checkpoint that covers it, which they were found to lead to.
+
+    Raises
+    ------
+    AuditBroken : they do not: the row or a hash on the way is not what was signed
+    """
+    proof = inclusion_proof(row.sequence, checkpoint.size, stored_nodes(tables))
+    # Of the content, not the hash that stands beside it: both can be changed together.
+    if not is_included(row.sequence, checkpoint.size, row.entry.leaf(), proof, checkpoint.root):
+        raise broken(
+            "a record without a proof: its hash and those around it do not lead to the root that was signed",
+            f"record {row.sequence}",
+            expected=f"the root of the checkpoint over {checkpoint.size} records",
+        )
+    return tuple(proof)
 
 
 def continuation(place: Place, earlier: bytes) -> Continuation:

@@ -99,6 +99,7 @@ class PostgresTables(psycopg.Connection[TupleRow]):
     where: str
     sequencing: int
     _can_drop: bool | None = None
+    _streams = 0
 
     def begin(self) -> None:
         """Begin to write once whoever wrote before has ended."""
@@ -170,16 +171,16 @@ class PostgresTables(psycopg.Connection[TupleRow]):
 
     def kept(self, begin: int) -> Iterator[Row]:
         """Yield the rows that were not dropped in order of their sequence, within a transaction."""
-        return (row_of(values, self.where) for values in self._streamed("rows", SELECT_RECORDS, begin))
+        return (row_of(values, self.where) for values in self._streamed(SELECT_RECORDS, begin))
 
     def gone(self, begin: int) -> Iterator[Gone]:
         """Yield what is left of the rows that were dropped, within a transaction."""
-        found = self._streamed("expired", SELECT_EXPIRED, begin) if self._may_have_dropped() else iter(())
+        found = self._streamed(SELECT_EXPIRED, begin) if self._may_have_dropped() else iter(())
         return (gone_of(values, self.where) for values in found)
 
     def of_event(self, event: str) -> Iterator[Row]:
         """Yield the rows of an event, within a transaction."""
-        return (row_of(values, self.where) for values in self._streamed("events", SELECT_EVENT, event))
+        return (row_of(values, self.where) for values in self._streamed(SELECT_EVENT, event))
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return leaves, or nodes of a kept level."""
@@ -223,8 +224,10 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         """Write the table anew; the server's own write-ahead log and backups go by their own rules."""
         self.execute("VACUUM FULL records")
 
-    def _streamed(self, name: str, query: str, value: int | str) -> Iterator[TupleRow]:
-        with self.cursor(name, binary=True) as cursor:
+    def _streamed(self, query: str, value: int | str) -> Iterator[TupleRow]:
+        # A name of its own: whoever goes through the rows may look up another one on the way.
+        self._streams += 1
+        with self.cursor(f"stream_{self._streams}", binary=True) as cursor:
             cursor.itersize = ROWS_AT_ONCE
             yield from cursor.execute(query, [value])
 

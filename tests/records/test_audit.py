@@ -13,19 +13,34 @@ from contextlib import suppress
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from decision_logs import KEY, KINDS, ORIGIN, TRIGGER, answer, change, copied, filled, opened, place_in, place_of, write
+from decision_logs import (
+    EVENT,
+    KEY,
+    KINDS,
+    ORIGIN,
+    TRIGGER,
+    answer,
+    change,
+    copied,
+    filled,
+    opened,
+    place_in,
+    place_of,
+    write,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import RepayrankError, UsageError
 from serving.records import alone
-from serving.records.audit import continuation, receipt, verify
+from serving.records.audit import continuation, receipt, row_at, verify
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.checkpoint import opened as note_opened
 from serving.records.errors import AuditBroken
 from serving.records.export import export, public_pem, receipt_bytes
 from serving.records.merkle import is_consistent, leaf_hash
-from serving.records.opening import Place
+from serving.records.opening import Place, database_of
+from serving.records.tables import reading
 
 COUNT = 6
 FLIPS = int(os.environ.get("REPAYRANK_FLIPS", "150"))
@@ -80,6 +95,13 @@ def contents(place: Place) -> list[list[tuple[object, ...]]]:
         return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES]  # noqa: S608
     finally:
         connection.close()
+
+
+def test_a_row_is_looked_up_while_others_are_gone_through(small):
+    with reading(database_of(small)) as tables:
+        for row in tables.rows():
+            assert row_at(tables, row.sequence) == row
+            assert [next(tables.kept(row.sequence)), *tables.of_event(EVENT)][:1] == [row]
 
 
 def refused(place: Place) -> AuditBroken:
