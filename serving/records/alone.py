@@ -177,8 +177,12 @@ def checkpoint_of(note: str, keys: list[bytes]) -> Stated:
 
 
 def checkpoints_of(path: Path, keys: list[bytes]) -> list[Stated]:
-    """Return the checkpoints of a file; a last one that a crash left unfinished is passed over."""
-    parts = path.read_bytes().decode().split("\n\n")
+    """Return the checkpoints of a file; a last one that a crash left unfinished is passed over.
+
+    One that came by itself, as with an answer, has no empty line behind it, and a whole line with its signature.
+    """
+    text = path.read_bytes().decode()
+    parts = (text if text.endswith("\n\n") or not text.endswith("\n") else f"{text}\n").split("\n\n")
     notes = [f"{parts[at]}\n\n{parts[at + 1]}\n" for at in range(0, len(parts) - 2, 2)]
     require(bool(notes), f"{path} holds no checkpoint")
     return [checkpoint_of(note, keys) for note in notes]

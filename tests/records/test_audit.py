@@ -33,6 +33,7 @@ from hypothesis import strategies as st
 
 from features.errors import RepayrankError, UsageError
 from serving.records import alone
+from serving.records.anchors import read_last
 from serving.records.audit import continuation, receipt, row_at, verify
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.checkpoint import opened as note_opened
@@ -412,6 +413,18 @@ def test_a_checkpoint_that_was_kept_shows_the_stand_alone_check_a_log_that_was_r
     assert alone.main([str(tmp_path / "replaced"), "--key", str(pem)]) == 0
     assert alone.main([str(tmp_path / "replaced"), "--key", str(pem), "--kept", str(kept)]) == 13
     assert alone.main([str(exported), "--key", str(pem), "--kept", str(kept)]) == 0
+
+
+def test_a_checkpoint_as_the_service_gives_it_can_be_kept_and_compared(small_file, exported, pem, tmp_path, capsys):
+    """It ends with the line of its signature; a file of checkpoints has an empty line behind each."""
+    _, note = read_last(small_file.anchors, ORIGIN, small_file.trusted)
+    kept = tmp_path / "kept"
+    for content, count in ((note, 1), (note + b"\n", 1), (note + b"\n" + note, 2), (note + b"\n" + note[:-9], 1)):
+        kept.write_bytes(content)
+        assert alone.main([str(exported), "--key", str(pem), "--kept", str(kept)]) == 0
+        assert f"{count} checkpoints that you kept" in capsys.readouterr().out
+    kept.write_bytes(note[:-9])
+    assert alone.main([str(exported), "--key", str(pem), "--kept", str(kept)]) == 13
 
 
 def test_an_export_stops_at_damage_and_never_writes_over_a_folder(small, tmp_path):
