@@ -1,7 +1,7 @@
 """What was acknowledged is there, once, after the process was killed, the power failed or the disk refused to sync.
 
-REPAYRANK_KILL_ROUNDS sets how many times the writer is killed, REPAYRANK_CRASH_IMAGES in how many states the disk is
-left by a power cut; a release asks for 200 and 2,000.
+REPAYRANK_KILL_ROUNDS sets how many times the writer is killed, REPAYRANK_SYNC_FAULTS how many times a sync fails and
+REPAYRANK_CRASH_IMAGES in how many states the disk is left by a power cut; a release asks for 200, 200 and 2,000.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from serving.records.audit import verify
 from serving.records.opening import Place
 
 ROUNDS = int(os.environ.get("REPAYRANK_KILL_ROUNDS", "3"))
+SYNC_FAULTS = int(os.environ.get("REPAYRANK_SYNC_FAULTS", "5"))
 IMAGES = int(os.environ.get("REPAYRANK_CRASH_IMAGES", "40"))
 SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
 WRITER = Path(__file__).parents[1] / "support" / "decision_writer.py"
 THREADS = 8
 STOPPED = 5
 ACKNOWLEDGED_BEFORE_THE_CUT = 600
-SYNCS_THAT_WORK = 60
+LATEST_FAULT = {"fdatasync": 200, "fsync": 60}
+"""Among the first so many syncs of a kind one fails; checkpoints are signed more seldom than records are written."""
 MOST_A_ROUND = 1_000_000
 """Numbers set aside for a round, so that none is written in two rounds."""
 
@@ -98,19 +100,31 @@ def test_what_was_acknowledged_is_there_once_after_the_writer_was_killed(tmp_pat
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_after_a_sync_that_failed_nothing_more_is_acknowledged_and_nothing_acknowledged_is_lost(tmp_path):
-    place, output, trace = place_in(tmp_path), tmp_path / "told", tmp_path / "trace"
-    fail = f"inject=fdatasync:error=EIO:when={SYNCS_THAT_WORK}+"
-    writer = started(place, 0, output, "strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fdatasync", "-e", fail)
-    try:
-        assert writer.wait(timeout=60) == STOPPED
-    finally:
-        killed(writer)
-    assert "INJECTED" in trace.read_text()
-    assert b"late" not in output.read_bytes()
-    told = acknowledged(output)
-    assert told
-    # The failed batch may be there or not: nobody was told either.
-    assert len(told) <= require_kept(place, told) <= len(told) + THREADS
+    """The log syncs by fdatasync, the checkpoints by fsync; one that fails once is followed by others that do not."""
+    chosen, begun = random.Random(SEED), 0
+    for number in range(SYNC_FAULTS):
+        call = chosen.choice(("fdatasync", "fsync"))
+        when = f"{chosen.randint(1, LATEST_FAULT[call])}{chosen.choice(('', '+'))}"
+        where = f"seed {SEED}, fault {number}: {call} {when}"
+        place, output, trace = (tmp_path / str(number) / name for name in ("log", "told", "trace"))
+        place.mkdir(parents=True)
+        fail = f"inject={call}:error=EIO:when={when}"
+        command = ("strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={call}", "-e", fail)
+        writer = started(place_in(place), 0, output, *command)
+        try:
+            code = writer.wait(timeout=120)
+        finally:
+            killed(writer)
+        assert "INJECTED" in trace.read_text(), where
+        assert b"late" not in output.read_bytes(), where
+        told = acknowledged(output)
+        # A log that could not even be opened has acknowledged nothing.
+        assert code == STOPPED or not told, where
+        begun += bool(told)
+        # The failed batch may be there or not: nobody was told either.
+        assert len(told) <= require_kept(place_in(place), told) <= len(told) + THREADS, where
+        shutil.rmtree(place)
+    assert begun, "each fault came before the first record"
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
