@@ -66,10 +66,14 @@ def audit_expire(
             "keys": outcome.subjects,
             "kept": outcome.left,
             "orders": outcome.orders,
+            "erasures": outcome.erasures._asdict(),
             "dry_run": dry_run,
         }
         typer.echo(json.dumps(told))
         return
+    for what, count in outcome.erasures.told().items():
+        if count:
+            typer.echo(f"{what}: {count:,}")
     for kind in sorted({*outcome.records, *outcome.held}):
         typer.echo(f"{kind:<28}{outcome.records[kind]:>12,} due{outcome.held[kind]:>12,} held by law")
     orders = f"; ordered in record {', '.join(map(str, outcome.orders))}" if outcome.orders else ""

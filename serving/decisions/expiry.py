@@ -12,21 +12,18 @@ older copy of the vault lifts none.
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
 from serving.decisions.archive import Archive
-from serving.decisions.outbox import delivered, outbox_of
+from serving.decisions.erasures import NOTHING, Erasures, Settled
+from serving.decisions.subject_events import PLACED, RELEASED, said_in, subjects_in
 from serving.records.audit import checked_rows, followed_orders, verify
 from serving.records.dropping import held_alone
 from serving.records.expiry import MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
@@ -35,14 +32,6 @@ from serving.records.store import open_store
 from serving.records.tables import Row, Tables, reading, require_log
 from serving.records.terms import Terms, day_everywhere, day_of
 from serving.subjects.retention import Kept, Plan, planned
-from serving.subjects.subject import PSEUDONYM_BYTES
-
-SUBJECT, SUBJECTS = "subject", "subjects"
-PLACED, RELEASED = "hold:subject:placed", "hold:subject:released"
-UNREADABLE = (OSError, ValueError, KeyError)
-"""What an event raises that another program left and nobody can read; it stays where it is."""
-
-PSEUDONYM = re.compile(rf"[0-9a-f]{{{2 * PSEUDONYM_BYTES}}}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,7 @@ class Expired:
     subjects : keys that were destroyed; of a run that would, keys that go
     left : records that stay
     orders : places of the orders that this run wrote
+    erasures : what was settled before of those who were erased
     """
 
     records: Counter[str]
@@ -63,6 +53,7 @@ class Expired:
     subjects: int
     left: int
     orders: tuple[int, ...] = ()
+    erasures: Settled = NOTHING
 
 
 def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
@@ -81,6 +72,8 @@ def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
 
 def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date, now: datetime) -> Expired:
     """Drop all that is due, and return what was done.
+
+    Whoever was erased and is back with an older copy of the vault is erased again first.
 
     Parameters
     ----------
@@ -105,8 +98,8 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
         )
     _require_its_vault(archive)
     verify(archive.place)
-    with open_store(archive.place, key, time.monotonic) as store, suppress(*UNREADABLE):
-        delivered(outbox_of(archive.state), store)
+    with open_store(archive.place, key, time.monotonic) as store:
+        settled = Erasures(archive, store, lambda: now).settled()
     with held_alone(archive.place, key) as log, archive.vault.kept_still():
         plan = _plan(archive, terms, today)
         orders = [
@@ -120,23 +113,7 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
             # Of a run that was cut off these are the numbers of the rest.
             log.finish({"recorded_at": now.isoformat(), "records": plan.records.total(), "keys": destroyed})
     verify(archive.place)
-    return _told(plan, destroyed, places)
-
-
-def subjects_in(record: bytes) -> frozenset[bytes]:
-    """Return the pseudonyms of all whom a record is about: whatever it says under `subject` or `subjects`."""
-    found: set[bytes] = set()
-    open_: list[Any] = [json.loads(record)]
-    while open_:
-        value = open_.pop()
-        if isinstance(value, list):
-            open_ += value
-        elif isinstance(value, dict):
-            open_ += value.values()
-            several = value.get(SUBJECTS)
-            named = [value.get(SUBJECT), *(several if isinstance(several, list) else ())]
-            found |= {bytes.fromhex(one) for one in named if isinstance(one, str) and PSEUDONYM.fullmatch(one)}
-    return frozenset(found)
+    return _told(plan, destroyed, places, settled)
 
 
 def _require_its_vault(archive: Archive) -> None:
@@ -151,12 +128,7 @@ def _require_its_vault(archive: Archive) -> None:
 
 def _held_by_log(tables: Tables) -> set[bytes]:
     """Return whom the log tells to be under a legal hold: one that was placed and not released since."""
-    events = sorted((row.sequence, event, row) for event in (PLACED, RELEASED) for row in tables.of_event(event))
-    last: dict[tuple[bytes, object], str] = {}
-    for _, event, row in events:
-        record = row.entry.asked.record
-        last |= dict.fromkeys(((one, json.loads(record).get("reason")) for one in subjects_in(record)), event)
-    return {subject for (subject, _), event in last.items() if event == PLACED}
+    return {subject for subject, said in said_in(tables.of_event(PLACED, RELEASED)).items() if said.holds}
 
 
 def _plan(archive: Archive, terms: Terms, today: date) -> Plan:
@@ -193,5 +165,5 @@ def _kept(tables: Tables, place: Place, today: date) -> Iterator[Kept]:
         yield Kept(row.sequence, event, counted, subjects_in(record), found is not None)
 
 
-def _told(plan: Plan, subjects: int, orders: Sequence[int] = ()) -> Expired:
-    return Expired(plan.records, plan.held, subjects, plan.left, tuple(orders))
+def _told(plan: Plan, subjects: int, orders: Sequence[int] = (), erasures: Settled = NOTHING) -> Expired:
+    return Expired(plan.records, plan.held, subjects, plan.left, tuple(orders), erasures)
