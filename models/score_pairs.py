@@ -8,16 +8,18 @@ file appears whole or not at all. The newest one grows by being written anew, wi
 removed; one whose records another file holds as well counts for nothing.
 
 There are scores, bands and places, under the number of the decision and the pseudonym that the log has it under: no id,
-no amount, no feature. All of it can be made again from the log: remove the folder and score anew.
+no amount, no feature. All of it can be made again from the log: remove the folder and score anew. The rows of records
+that leave the log at the end of their terms leave here with them: a file is then written anew under its own name.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,6 +67,10 @@ SCHEMA = pl.Schema(
         **{f"challenger_{name}": kind for name, kind in FIGURES.items()},
     }
 )
+
+
+Gone = Callable[[int, int], Collection[int]]
+"""Returns which records were dropped, of those from a first number up to a second."""
 
 
 class Outcome(StrEnum):
@@ -129,6 +135,11 @@ class ScorePairs:
         """Return the pairs of a card's challenger under the folder of all that is written."""
         return cls(state / FOLDER / card / version)
 
+    @classmethod
+    def all_in(cls, state: Path) -> list[ScorePairs]:
+        """Return the pairs of every challenger under the folder of all that is written."""
+        return [cls(folder) for folder in sorted((state / FOLDER).glob("*/*")) if folder.is_dir()]
+
     def reached(self, identity: Identity) -> Reached:
         """Return how far the log has been worked through.
 
@@ -161,18 +172,36 @@ class ScorePairs:
             grown = parts[-1]
             rows = pl.concat([_read(grown.path), rows])
             begin, dropped = grown.begin, dropped + int(_told(grown.path)["dropped"])
-        target = self.folder / f"{begin:012}-{after.records:012}.parquet"
-        following = self.folder / f"{BEGUN[:-1]}{os.getpid()}"
-        whole = rows.match_to_schema(SCHEMA)
         told = {"format": FORMAT, **identity._asdict(), "leaf": after.leaf, "dropped": str(dropped)}
-        with following.open("wb") as stream:
-            whole.write_parquet(stream, metadata={**told, DIGEST: _digest(whole)})
-            stream.flush()
-            os.fsync(stream.fileno())
-        following.replace(target)
-        sync_folder(self.folder)
+        self._write(self.folder / f"{begin:012}-{after.records:012}.parquet", rows, told)
         if grown is not None:
             grown.path.unlink()
+
+    def drop(self, log: str, gone: Gone) -> int:
+        """Leave out the rows of records that left the log, and return how many; each file is changed whole or not.
+
+        How far the work has come, which the names and heads of the files tell, stays. The caller holds the folder.
+
+        Parameters
+        ----------
+        log : the name of the decision log; pairs of another one stay
+
+        Raises
+        ------
+        DataRefused : a file is damaged, or one is missing
+        """
+        count = 0
+        for part in self._parts():
+            told = _told(part.path)
+            if told.get("log") != log:
+                continue
+            rows = _read(part.path)
+            left = rows.filter(~pl.col("record").is_in(list(gone(part.begin, part.end))))
+            if left.height < rows.height:
+                kept = {name: told[name] for name in ("format", *Identity._fields, "leaf", "dropped")}
+                self._write(part.path, left, kept)
+                count += rows.height - left.height
+        return count
 
     def read(self) -> pl.DataFrame:
         """Return all pairs in the order in which they were decided; see `SCHEMA`.
@@ -240,6 +269,17 @@ class ScorePairs:
         finally:
             os.close(descriptor)
 
+    def _write(self, target: Path, rows: pl.DataFrame, told: dict[str, str]) -> None:
+        """Put a file in its place, whole and on the disk when this returns."""
+        following = self.folder / f"{BEGUN[:-1]}{os.getpid()}"
+        whole = rows.match_to_schema(SCHEMA)
+        with following.open("wb") as stream:
+            whole.write_parquet(stream, metadata={**told, DIGEST: _digest(whole)})
+            stream.flush()
+            os.fsync(stream.fileno())
+        following.replace(target)
+        sync_folder(self.folder)
+
     def _all(self) -> list[_Part]:
         named = [(NAME.fullmatch(path.name), path) for path in self.folder.glob("*.parquet")]
         found = [_Part(int(name[1]), int(name[2]), path) for name, path in named if name]
@@ -285,12 +325,13 @@ def _height(path: Path) -> int:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    told = _told(path)
     try:
-        rows = pl.read_parquet(path).match_to_schema(SCHEMA)
+        # Once: another file may take its place between two looks.
+        raw = path.read_bytes()
+        told, rows = pl.read_parquet_metadata(io.BytesIO(raw)), pl.read_parquet(io.BytesIO(raw)).match_to_schema(SCHEMA)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path) from error
-    if told.get(DIGEST) != _digest(rows):
+    if told.get("format") != FORMAT or told.get(DIGEST) != _digest(rows):
         raise _damaged(path)
     return rows
 

@@ -61,6 +61,8 @@ def audit_verify(
     told: dict[str, Any] = {
         "records": report.records,
         "signed": report.signed,
+        "expired": report.expired,
+        "ordered": report.ordered,
         "checkpoints": report.checkpoints,
         "root": report.root.hex(),
         "key": fingerprint(place.trusted[0]),
@@ -68,9 +70,12 @@ def audit_verify(
     if as_json:
         typer.echo(json.dumps(told))
     else:
+        gone = f"; {report.expired:,} dropped at the end of their terms" if report.expired else ""
+        waiting = f"; {report.ordered:,} ordered to go and still there" if report.ordered else ""
         typer.echo(
             f"whole: {counted(report.records, 'record')}, {report.signed:,} of them under "
-            f"{counted(report.checkpoints, 'signed checkpoint')}; root {told['root']}; key {told['key']}"
+            f"{counted(report.checkpoints, 'signed checkpoint')}{gone}{waiting}; root {told['root']}; "
+            f"key {told['key']}"
         )
 
 

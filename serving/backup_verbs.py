@@ -48,7 +48,7 @@ def audit_backup(
     from serving.decisions.opening import opened_vault, place_to_check, secrets_in
     from serving.records.backup import backup
     from serving.subjects.backup import backup as backup_subjects
-    from serving.subjects.backup import require_apart
+    from serving.subjects.backup import require_apart, require_no_vault
     from serving.subjects.keys import read_keys
 
     if folder is None and subjects is None:
@@ -60,6 +60,7 @@ def audit_backup(
     if subjects is not None:
         require_apart(subjects, logs)
     if folder is not None:
+        require_no_vault(folder)
         _tell("copied     ", folder, backup(place, folder))
     if subjects is not None:
         master = read_keys(secrets_in(state or home)).subjects

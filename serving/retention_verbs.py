@@ -40,8 +40,9 @@ def audit_expire(
 ) -> None:
     """Drop every record whose term is over, by a signed order of record, and destroy the keys that nothing needs then.
 
-    The log verifies as before; a legal hold keeps all records of its borrower. The service must be stopped, except for
-    --dry-run. A kind of record that no term speaks of refuses the run.
+    The log verifies as before; a legal hold keeps all records of its borrower. What challengers said of the records in
+    shadow goes with them. The service and `repayrank shadow` must be stopped, except for --dry-run. A kind of record
+    that no term speaks of refuses the run.
 
     Example: `repayrank audit expire --policy retention.toml --dry-run`
     """
@@ -66,16 +67,22 @@ def audit_expire(
             "keys": outcome.subjects,
             "kept": outcome.left,
             "orders": outcome.orders,
+            "pairs": outcome.pairs,
+            "erasures": outcome.erasures._asdict(),
             "dry_run": dry_run,
         }
         typer.echo(json.dumps(told))
         return
+    for what, count in outcome.erasures.told().items():
+        if count:
+            typer.echo(f"{what}: {count:,}")
     for kind in sorted({*outcome.records, *outcome.held}):
         typer.echo(f"{kind:<28}{outcome.records[kind]:>12,} due{outcome.held[kind]:>12,} held by law")
+    pairs = f"; {counted(outcome.pairs, 'row')} of scores in shadow with them" if outcome.pairs else ""
     orders = f"; ordered in record {', '.join(map(str, outcome.orders))}" if outcome.orders else ""
     typer.echo(
         f"{'would drop' if dry_run else 'dropped'}: {counted(outcome.records.total(), 'record')} whose terms ended "
-        f"before {day}, and {counted(outcome.subjects, 'key')}; {outcome.left:,} stay{orders}"
+        f"before {day}, and {counted(outcome.subjects, 'key')}; {outcome.left:,} stay{pairs}{orders}"
     )
 
 

@@ -40,13 +40,13 @@ def audit_erase(
 
     Example: `repayrank audit erase --borrower B-1 --reason "request of the borrower, case 17"`
     """
-    from serving.subjects.errors import HeldByLaw
+    from serving.subjects.errors import HeldByLaw, VaultBusy
 
     with _meant(state or home, borrower, loan, reason) as subject:
         subject.post("erase:subject:ordered")
         try:
             subject.vault.erase(subject.name)
-        except HeldByLaw:
+        except (HeldByLaw, VaultBusy):  # nothing was erased
             subject.post("erase:subject:refused")
             raise
         subject.post("erase:subject:done")

@@ -4,6 +4,7 @@
     keys      of the subjects of whom no record stays
     rows      all but place and leaf hash
     traces    the files are written anew
+    pairs     what a challenger's scores say of them in shadow goes as well (`models.score_pairs`)
 
 Cut off at any moment, the log verifies, and the next run finishes. A record that was ordered to go and is under a legal
 hold by now, or that a longer term keeps since, stays. The holds of the vault count, and those that the log tells of: an
@@ -12,21 +13,21 @@ older copy of the vault lifts none.
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from itertools import takewhile
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
+from models.score_pairs import ScorePairs
 from serving.decisions.archive import Archive
-from serving.decisions.outbox import delivered, outbox_of
+from serving.decisions.erasures import NOTHING, Erasures, Settled
+from serving.decisions.subject_events import PLACED, RELEASED, said_in, subjects_in
 from serving.records.audit import checked_rows, followed_orders, verify
 from serving.records.dropping import held_alone
 from serving.records.expiry import MOST_SPANS, NEVER_DROPPED, ORDERED, Days, order_record
@@ -35,14 +36,6 @@ from serving.records.store import open_store
 from serving.records.tables import Row, Tables, reading, require_log
 from serving.records.terms import Terms, day_everywhere, day_of
 from serving.subjects.retention import Kept, Plan, planned
-from serving.subjects.subject import PSEUDONYM_BYTES
-
-SUBJECT, SUBJECTS = "subject", "subjects"
-PLACED, RELEASED = "hold:subject:placed", "hold:subject:released"
-UNREADABLE = (OSError, ValueError, KeyError)
-"""What an event raises that another program left and nobody can read; it stays where it is."""
-
-PSEUDONYM = re.compile(rf"[0-9a-f]{{{2 * PSEUDONYM_BYTES}}}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,8 @@ class Expired:
     subjects : keys that were destroyed; of a run that would, keys that go
     left : records that stay
     orders : places of the orders that this run wrote
+    erasures : what was settled before of those who were erased
+    pairs : rows of scores in shadow that went with their records
     """
 
     records: Counter[str]
@@ -63,6 +58,8 @@ class Expired:
     subjects: int
     left: int
     orders: tuple[int, ...] = ()
+    erasures: Settled = NOTHING
+    pairs: int = 0
 
 
 def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
@@ -82,6 +79,8 @@ def previewed(archive: Archive, terms: Terms, today: date) -> Expired:
 def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date, now: datetime) -> Expired:
     """Drop all that is due, and return what was done.
 
+    Whoever was erased and is back with an older copy of the vault is erased again first.
+
     Parameters
     ----------
     key : signs the log's checkpoints, and the order
@@ -89,11 +88,12 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
 
     Raises
     ------
-    ConfigurationRefused : a kind of record has no term; nothing was dropped
+    ConfigurationRefused : a kind of record has no term, or a challenger is scored in shadow; nothing was dropped
     LogOwned : a service writes to the log; nothing was dropped
     DataRefused : a record does not say when it was made; nothing was dropped
     AuditBroken : the log is not what was written and signed; nothing was dropped
     LogBusy, LogStopped, VaultBusy, VaultStopped : cut off; the next run finishes
+    DataRefused : a file of pairs is damaged; all else is dropped, and the next run finishes
     """
     newest = day_everywhere(now)
     if today > newest:
@@ -105,38 +105,28 @@ def expired(archive: Archive, key: Ed25519PrivateKey, terms: Terms, today: date,
         )
     _require_its_vault(archive)
     verify(archive.place)
-    with open_store(archive.place, key, time.monotonic) as store, suppress(*UNREADABLE):
-        delivered(outbox_of(archive.state), store)
-    with held_alone(archive.place, key) as log, archive.vault.kept_still():
-        plan = _plan(archive, terms, today)
-        orders = [
-            order_record(archive.place.origin, terms, today, plan.spans[at : at + MOST_SPANS], now, key)
-            for at in range(0, len(plan.spans), MOST_SPANS)
-        ]
-        places = log.write(ORDERED, orders) if orders else []
-        destroyed = archive.vault.erase_all(plan.subjects)
-        log.drop(plan.runs)
-        if log.has_traces:
-            # Of a run that was cut off these are the numbers of the rest.
-            log.finish({"recorded_at": now.isoformat(), "records": plan.records.total(), "keys": destroyed})
+    with open_store(archive.place, key, time.monotonic) as store:
+        settled = Erasures(archive, store, lambda: now).settled()
+    with ExitStack() as undo:
+        # Before anything goes: whoever scores meanwhile could write down what has just been dropped.
+        shadows = ScorePairs.all_in(archive.state)
+        for one in shadows:
+            undo.enter_context(one.held())
+        with held_alone(archive.place, key) as log, archive.vault.kept_still():
+            plan = _plan(archive, terms, today)
+            orders = [
+                order_record(archive.place.origin, terms, today, plan.spans[at : at + MOST_SPANS], now, key)
+                for at in range(0, len(plan.spans), MOST_SPANS)
+            ]
+            places = log.write(ORDERED, orders) if orders else []
+            destroyed = archive.vault.erase_all(plan.subjects)
+            log.drop(plan.runs)
+            if log.has_traces:
+                # Of a run that was cut off these are the numbers of the rest.
+                log.finish({"recorded_at": now.isoformat(), "records": plan.records.total(), "keys": destroyed})
+        pairs = _without_pairs(archive.place, shadows)
     verify(archive.place)
-    return _told(plan, destroyed, places)
-
-
-def subjects_in(record: bytes) -> frozenset[bytes]:
-    """Return the pseudonyms of all whom a record is about: whatever it says under `subject` or `subjects`."""
-    found: set[bytes] = set()
-    open_: list[Any] = [json.loads(record)]
-    while open_:
-        value = open_.pop()
-        if isinstance(value, list):
-            open_ += value
-        elif isinstance(value, dict):
-            open_ += value.values()
-            several = value.get(SUBJECTS)
-            named = [value.get(SUBJECT), *(several if isinstance(several, list) else ())]
-            found |= {bytes.fromhex(one) for one in named if isinstance(one, str) and PSEUDONYM.fullmatch(one)}
-    return frozenset(found)
+    return _told(plan, destroyed, places, settled, pairs)
 
 
 def _require_its_vault(archive: Archive) -> None:
@@ -151,12 +141,7 @@ def _require_its_vault(archive: Archive) -> None:
 
 def _held_by_log(tables: Tables) -> set[bytes]:
     """Return whom the log tells to be under a legal hold: one that was placed and not released since."""
-    events = sorted((row.sequence, event, row) for event in (PLACED, RELEASED) for row in tables.of_event(event))
-    last: dict[tuple[bytes, object], str] = {}
-    for _, event, row in events:
-        record = row.entry.asked.record
-        last |= dict.fromkeys(((one, json.loads(record).get("reason")) for one in subjects_in(record)), event)
-    return {subject for (subject, _), event in last.items() if event == PLACED}
+    return {subject for subject, said in said_in(tables.of_event(PLACED, RELEASED)).items() if said.holds}
 
 
 def _plan(archive: Archive, terms: Terms, today: date) -> Plan:
@@ -193,5 +178,20 @@ def _kept(tables: Tables, place: Place, today: date) -> Iterator[Kept]:
         yield Kept(row.sequence, event, counted, subjects_in(record), found is not None)
 
 
-def _told(plan: Plan, subjects: int, orders: Sequence[int] = ()) -> Expired:
-    return Expired(plan.records, plan.held, subjects, plan.left, tuple(orders))
+def _without_pairs(place: Place, shadows: list[ScorePairs]) -> int:
+    """Drop the pairs of every record that is gone, those of a run that was cut off as well; return how many."""
+    if not shadows:
+        return 0
+    with reading(database_of(place)) as tables:
+        require_log(tables, place.origin)
+
+        def gone(begin: int, end: int) -> set[int]:
+            return {row.sequence for row in takewhile(lambda row: row.sequence < end, tables.gone(begin))}
+
+        return sum(one.drop(place.origin, gone) for one in shadows)
+
+
+def _told(
+    plan: Plan, subjects: int, orders: Sequence[int] = (), erasures: Settled = NOTHING, pairs: int = 0
+) -> Expired:
+    return Expired(plan.records, plan.held, subjects, plan.left, tuple(orders), erasures, pairs)

@@ -14,6 +14,7 @@ from features.errors import ConfigurationRefused
 from models.trial import load_tried
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
+from serving.decisions.erasures import Erasures
 from serving.decisions.outbox import Log
 from serving.decisions.policies import keep_policy, policies_in
 from serving.decisions.recorder import Recorder
@@ -31,15 +32,18 @@ from serving.subjects.vault import DATABASE, Vault, open_vault
 def opened_recorder(settings: Settings, loaded: Loaded, log: Log) -> Recorder | None:
     """Return what writes decisions down, with keys and a log made where there are none; None where none are recorded.
 
+    Whoever was erased and is back with an older copy of the vault is erased again first.
+
     Parameters
     ----------
-    log : takes a line where an event of another program cannot be written down
+    log : takes a line where an event of another program cannot be written down, and one where erasures were settled
 
     Raises
     ------
     LogOwned : another process writes to the log, which is in SQLite
     ConfigurationRefused : a key or a file is not what it should be, or a log has decisions and the vault is not there
     AuditBroken : the log is not the one that was signed
+    VaultBusy, VaultStopped, VaultBroken, LogBusy, LogStopped : whether everybody stays erased cannot be made sure of
     """
     if settings.records is None and settings.database_url is None:
         return None
@@ -60,10 +64,14 @@ def opened_recorder(settings: Settings, loaded: Loaded, log: Log) -> Recorder | 
                 do="bring the vault back from its copy",
             )
         vault = undo.enter_context(open_vault(subjects_in(state), keys.subjects))
+        archive = Archive(place, vault, settings.home, state)
+        erasures = Erasures(archive, store)
+        settled = erasures.settled()
+        if any(settled):
+            log(settled.told())
         undo.pop_all()
-    archive = Archive(place, vault, settings.home, state)
     cards = Cards(settings.home, policies_in(state), load_tried)
-    return Recorder(store, archive, cards, _derived(keys), release(), log)
+    return Recorder(store, archive, cards, _derived(keys), release(), log, beside=erasures.follow)
 
 
 def opened_archive(

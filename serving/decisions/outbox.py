@@ -78,11 +78,20 @@ class Events:
     ----------
     folder : of `outbox_of`
     log : takes one line for each event that cannot be delivered
+    beside : done after each look; it raises nothing
     seconds : between looks
     """
 
-    def __init__(self, folder: Path, store: Store, log: Log, seconds: float = SECONDS_BETWEEN_LOOKS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        log: Log,
+        beside: Callable[[], object] | None = None,
+        seconds: float = SECONDS_BETWEEN_LOOKS,
+    ) -> None:
         self._folder, self._store, self._log, self._seconds = folder, store, log, seconds
+        self._beside = beside
         self._said: set[tuple[str, str]] = set()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="outbox", daemon=True)
@@ -102,6 +111,8 @@ class Events:
             for path, error in left.items():
                 self._say(path, error)
             self._said &= {(path.name, _kind(error)) for path, error in left.items()}
+            if self._beside is not None:
+                self._beside()
             if self._stopped.wait(self._seconds):
                 return
 

@@ -77,8 +77,8 @@ def post_promotion(state: Path, told: Mapping[str, Any]) -> Path:
 def changes_in(place: Place) -> Iterator[Change]:
     """Yield the changes that a log tells of, in its order; those whose terms are over are not told any more."""
     with reading(database_of(place)) as tables:
-        found = [row for event in EVENTS.values() for row in tables.of_event(event)]
-    for row in sorted(found, key=lambda row: row.sequence):
+        found = list(tables.of_event(*EVENTS.values()))
+    for row in found:
         yield Change(row.sequence, row.entry.asked.event, read_record(row.entry.asked.record))
 
 

@@ -91,6 +91,7 @@ class Recorder:
     secret : 32 bytes that turn callers' keys and bodies into what the log shows
     release : version of this software
     log : takes one line for each event of another program that cannot be written down
+    beside : done every few seconds beside the answers; it raises nothing
     """
 
     def __init__(
@@ -102,12 +103,13 @@ class Recorder:
         release: str,
         log: Log,
         now: Now | None = None,
+        beside: Callable[[], object] | None = None,
     ) -> None:
         self.store, self._archive, self._cards = store, archive, cards
         self._secret, self._release = secret, release
         self._now = now or _utc_now
         self._vault, self._log = archive.vault, archive.place.origin
-        self._events = Events(outbox_of(archive.state), store, log)
+        self._events = Events(outbox_of(archive.state), store, log, beside)
 
     @property
     def is_stopped(self) -> bool:

@@ -7,8 +7,9 @@ key is being destroyed. Cut off at any moment, the log verifies, and the next ru
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,11 +19,11 @@ from serving.records.anchors import Anchors
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.entry import Asked, Entry
-from serving.records.errors import owned
+from serving.records.errors import LogOwned, owned
 from serving.records.expiry import DONE
 from serving.records.limits import Limits
-from serving.records.opening import Opened, Place, database_of, opened_log
-from serving.records.tables import Head, Row, head_values, unusable
+from serving.records.opening import PAUSE_SECONDS, Opened, Place, database_of, opened_log
+from serving.records.tables import Database, Head, Row, head_values, unusable
 
 ROWS_TOGETHER = 1_000
 """Rows that are dropped in one transaction."""
@@ -113,13 +114,22 @@ def held_alone(place: Place, key: Ed25519PrivateKey) -> Iterator[Alone]:
             if opened.anchors is None:
                 raise owned(database.where)
             undo.callback(opened.anchors.close)
-            database.require_alone()
+            _require_alone(database, busy_seconds)
             database.make_room_for_dropped(opened.tables)
             alone = Alone(place, key, opened, opened.anchors)
             alone.sign()
             yield alone
         except database.errors as error:
             raise unusable(database, error) from error
+
+
+def _require_alone(database: Database, seconds: float) -> None:
+    """Keep all other writers out; a server lets go of the locks of a session a moment after it has ended."""
+    for _ in range(int(seconds / PAUSE_SECONDS) if database.is_shared else 0):
+        with suppress(LogOwned):
+            return database.require_alone()
+        time.sleep(PAUSE_SECONDS)
+    return database.require_alone()
 
 
 def _packed(runs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -61,7 +61,7 @@ LASTING = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": {"
 
 SELECT_COLUMNS = "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
 SELECT_RECORDS = f"{SELECT_COLUMNS} WHERE sequence >= %s ORDER BY sequence"
-SELECT_EVENT = f"{SELECT_COLUMNS} WHERE event = %s ORDER BY sequence"
+SELECT_EVENTS = f"{SELECT_COLUMNS} WHERE sequence >= %s AND event = ANY(%s::text[]) ORDER BY sequence"
 SELECT_EXPIRED = "SELECT sequence, leaf FROM expired_records WHERE sequence >= %s ORDER BY sequence"
 SELECT_LEAVES = "SELECT leaf FROM records WHERE sequence >= %s AND sequence < %s ORDER BY sequence"
 SELECT_ALL_LEAVES = (
@@ -178,9 +178,9 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         found = self._streamed(SELECT_EXPIRED, begin) if self._may_have_dropped() else iter(())
         return (gone_of(values, self.where) for values in found)
 
-    def of_event(self, event: str) -> Iterator[Row]:
-        """Yield the rows of an event, within a transaction."""
-        return (row_of(values, self.where) for values in self._streamed(SELECT_EVENT, event))
+    def of_event(self, *events: str, begin: int = 0) -> Iterator[Row]:
+        """Yield the rows of some events, from one on, within a transaction."""
+        return (row_of(values, self.where) for values in self._streamed(SELECT_EVENTS, begin, [*events]))
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return leaves, or nodes of a kept level."""
@@ -224,12 +224,12 @@ class PostgresTables(psycopg.Connection[TupleRow]):
         """Write the table anew; the server's own write-ahead log and backups go by their own rules."""
         self.execute("VACUUM FULL records")
 
-    def _streamed(self, query: str, value: int | str) -> Iterator[TupleRow]:
+    def _streamed(self, query: str, *values: int | list[str]) -> Iterator[TupleRow]:
         # A name of its own: whoever goes through the rows may look up another one on the way.
         self._streams += 1
         with self.cursor(f"stream_{self._streams}", binary=True) as cursor:
             cursor.itersize = ROWS_AT_ONCE
-            yield from cursor.execute(query, [value])
+            yield from cursor.execute(query, values)
 
     def _may_have_dropped(self) -> bool:
         if self._can_drop is None:

@@ -53,7 +53,7 @@ INSERT_RECORD = (
 )
 SELECT_COLUMNS = "SELECT sequence, leaf, previous, key, body_sha256, event, record, answer FROM records"
 SELECT_RECORDS = f"{SELECT_COLUMNS} WHERE sequence >= ? ORDER BY sequence"
-SELECT_EVENT = f"{SELECT_COLUMNS} WHERE event = ? ORDER BY sequence"
+SELECT_EVENTS = SELECT_RECORDS.replace(" ORDER", " AND event IN (SELECT value FROM json_each(?)) ORDER")
 SELECT_EXPIRED = "SELECT sequence, leaf FROM expired_records WHERE sequence >= ? ORDER BY sequence"
 SELECT_LEAVES = "SELECT leaf FROM records WHERE sequence >= ? AND sequence < ? ORDER BY sequence"
 SELECT_ALL_LEAVES = (
@@ -157,9 +157,9 @@ class SqliteTables(sqlite3.Connection):
             for values in self.execute(SELECT_EXPIRED, (begin,)):
                 yield gone_of(values, self.where)
 
-    def of_event(self, event: str) -> Iterator[Row]:
-        """Yield the rows of an event."""
-        for values in self.execute(SELECT_EVENT, (event,)):
+    def of_event(self, *events: str, begin: int = 0) -> Iterator[Row]:
+        """Yield the rows of some events, from one on."""
+        for values in self.execute(SELECT_EVENTS, (begin, json.dumps(events))):
             yield row_of(values, self.where)
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:

@@ -125,8 +125,8 @@ class Tables(Protocol):
     def gone(self, begin: int) -> Iterator[Gone]:
         """Yield what is left of the rows that were dropped, in order of their sequence, from one on."""
 
-    def of_event(self, event: str) -> Iterator[Row]:
-        """Yield the rows of an event in order of their sequence, after looking at all rows."""
+    def of_event(self, *events: str, begin: int = 0) -> Iterator[Row]:
+        """Yield the rows of some events in order of their sequence, after looking at all rows from one on."""
 
     def hashes(self, level: int, begin: int, end: int) -> list[object]:
         """Return the leaves (level 0) or the nodes of a kept level from position `begin` up to `end`, in order."""

@@ -67,6 +67,23 @@ def require_apart(folder: Path, logs: Iterable[Path]) -> None:
         )
 
 
+def require_no_vault(folder: Path) -> None:
+    """Refuse a folder for a log's copy that lies in a folder with a vault, or is one.
+
+    Raises
+    ------
+    UsageError : it does, or it is
+    """
+    ours = folder.resolve()
+    if any((one / DATABASE).exists() for one in (ours, *ours.parents)):
+        raise UsageError(
+            "a copy of the log together with a vault",
+            where=str(folder),
+            expected="a folder that is in no copy of the vault, nor in the vault's own",
+            do="name a folder elsewhere: with both in one hand, what is erased could be read again",
+        )
+
+
 def _checked(path: Path, secret: Secret) -> Copied:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as copy:

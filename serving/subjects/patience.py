@@ -1,4 +1,4 @@
-"""How long callers wait for a program that keeps the vault: one in full, those right after it hardly at all.
+"""How long callers wait for whoever keeps the vault: one in full, those right after it hardly at all.
 
 Without this, many requests that come while the vault is kept would each wait in full, one behind the other.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import Lock
+from weakref import WeakValueDictionary
 
 from serving.records.anchors import hold
 from serving.records.errors import LogOwned
@@ -16,6 +18,9 @@ BETWEEN_TRIES_SECONDS = 0.002
 HURRIED_SECONDS = 0.01
 HURRIED_FOR_SECONDS = 10.0
 """For how long nobody waits in full again after one has waited in vain."""
+
+_LOCKS: WeakValueDictionary[tuple[int, int], Lock] = WeakValueDictionary()
+_LOCKS_CHANGE = Lock()
 
 
 class Patience:
@@ -61,3 +66,14 @@ def take(lock_file: int, path: Path, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 raise busy("a vault that another process writes to") from None
             time.sleep(BETWEEN_TRIES_SECONDS)
+
+
+def lock_of(file: tuple[int, int]) -> Lock:
+    """Return the one lock of this process for a file: SQLite's own locks are not safe from other uses of the file.
+
+    Parameters
+    ----------
+    file : its device and number
+    """
+    with _LOCKS_CHANGE:
+        return _LOCKS.setdefault(file, Lock())

@@ -2,7 +2,8 @@
 
 subjects   where a name is found, its pseudonym, and its data key, sealed under the operator's master key
 holds      pseudonym, reason and day of each legal hold
-metadata   the form of the file, a mark of the master key, and whether an erasure is under way
+metadata   the form of the file, a mark of the master key, whether an erasure is under way, and how far the log's
+           erasures are carried out
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SCHEMA = (
 )
 UNFINISHED = ("unfinished", b"erasure")
 """In the metadata from the change that erases until nothing is left of it: a start finishes what was cut short."""
+
+FOLLOWED = "followed"
 
 
 def made_or_checked(connection: sqlite3.Connection, path: Path, mark: bytes) -> bool:
@@ -75,3 +78,17 @@ def begin_erasure(connection: sqlite3.Connection) -> bool:
 def end_erasure(connection: sqlite3.Connection) -> None:
     """Note that no traces are left."""
     connection.execute("DELETE FROM metadata WHERE name = ?", UNFINISHED[:1])
+
+
+def followed(connection: sqlite3.Connection) -> bytes:
+    """Return the note of how far the log's erasures are carried out, empty where there is none."""
+    found = connection.execute("SELECT value FROM metadata WHERE name = ?", (FOLLOWED,)).fetchone()
+    return bytes(found[0]) if found else b""
+
+
+def note_followed(connection: sqlite3.Connection, note: bytes) -> None:
+    """Keep a note of how far the log's erasures are carried out."""
+    connection.execute(
+        "INSERT INTO metadata (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (FOLLOWED, note),
+    )

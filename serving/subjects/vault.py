@@ -23,9 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from threading import Lock
 from typing import Literal, NamedTuple, Self
-from weakref import WeakValueDictionary
 
 from features.errors import DataRefused
 from serving.records.anchors import sync_folder
@@ -45,7 +43,7 @@ from serving.subjects.errors import (
     unknown,
 )
 from serving.subjects.holds import Hold
-from serving.subjects.patience import Patience, milliseconds_until, take
+from serving.subjects.patience import Patience, lock_of, milliseconds_until, take
 from serving.subjects.reasons import require_reason
 from serving.subjects.subject import KEY_BYTES, PSEUDONYM_BYTES, Name, Row, Secret, Subject, secret_of
 
@@ -65,10 +63,6 @@ class Erased(NamedTuple):
     """A subject that is no more; what the log has under the pseudonym cannot be read again."""
 
     pseudonym: bytes
-
-
-_LOCKS: WeakValueDictionary[tuple[int, int], Lock] = WeakValueDictionary()
-_LOCKS_CHANGE = Lock()
 
 
 class Vault:
@@ -95,7 +89,7 @@ class Vault:
         self._secret, self._connection, self._lock_file = secret, connection, lock_file
         self._busy_seconds, self._held = busy_seconds, held
         self._files = self._files_now()
-        self._alone = _lock_of(self._files[0])
+        self._alone = lock_of(self._files[0])
         self._patience = Patience(busy_seconds)
         self._stopped: str | None = None
         self._still = False
@@ -275,6 +269,16 @@ class Vault:
             found = self._connection.execute("SELECT pseudonym, reason, day FROM holds ORDER BY day, reason").fetchall()
         return [Hold(pseudonym, reason, date.fromisoformat(day)) for pseudonym, reason, day in found]
 
+    def followed(self) -> bytes:
+        """Return what `note_followed` kept last, empty where nothing was; refuses as `holds` does."""
+        with self._using(), self._lasting():
+            return tables.followed(self._connection)
+
+    def note_followed(self, note: bytes) -> None:
+        """Keep with the keys, and so in each copy, how far the log's erasures are carried out; refuses as `hold`."""
+        with self._using() as deadline, self._writing(deadline), self._changing():
+            tables.note_followed(self._connection, note)
+
     def copy(self, path: Path) -> None:
         """Write all that the vault has now into a new file, which is not synced; those who are erased later stay in it.
 
@@ -442,9 +446,3 @@ def open_vault(folder: Path, master: bytes, busy_seconds: float = BUSY_SECONDS) 
             return Vault(folder, secret, connection, lock_file, busy_seconds, undo.pop_all(), is_new=is_new)
         except (OSError, *UNREADABLE) as error:
             raise refusal_to_open(error, folder) from error
-
-
-def _lock_of(file: tuple[int, int]) -> Lock:
-    """Return the one lock of this process for a file: SQLite's own locks are not safe from other uses of the file."""
-    with _LOCKS_CHANGE:
-        return _LOCKS.setdefault(file, Lock())

@@ -88,6 +88,21 @@ def test_one_can_look_and_then_drop(home):
     assert "dropped: 0 records" in expire(home).output
 
 
+def test_verify_tells_how_many_are_gone_and_how_many_are_ordered_to_go(home, monkeypatch):
+    def told(*words: str) -> str:
+        return CliRunner().invoke(app, ["audit", "verify", "--home", str(home), *words]).output
+
+    assert "dropped" not in told()
+    with monkeypatch.context() as patch:
+        patch.setattr("serving.records.dropping.Alone.drop", lambda *_: None)  # cut off after the order
+        expire(home)
+    assert "; 2 ordered to go and still there; root" in told()
+    assert json.loads(told("--json"))["ordered"] == 2
+    expire(home)
+    assert "; 2 dropped at the end of their terms; root" in told()
+    assert (json.loads(told("--json"))["expired"], json.loads(told("--json"))["ordered"]) == (2, 0)
+
+
 def test_a_later_day_is_only_looked_at(home):
     later = (day_everywhere(datetime.now(UTC)) + timedelta(400 * 7)).isoformat()
     refusal = expire(home, "--today", later)

@@ -329,3 +329,24 @@ def test_where_nothing_is_recorded_there_is_no_log_to_check(kept, told, monkeypa
     monkeypatch.setenv(RECORDS, OFF)
     code, text = told("audit", "verify", "--home", kept.home)
     assert (code, "no decision log" in text) == (11, True)
+
+
+@pytest.mark.parametrize("first", ["log", "keys"])
+def test_whichever_copy_is_made_first_the_other_is_never_put_with_it(kept, told, tmp_path, first):
+    copy, below = tmp_path / "copy", tmp_path / "copy" / "of" / "june"
+    words = {"log": (), "keys": ("--subjects",)}
+    second = "keys" if first == "log" else "log"
+    assert told("audit", "backup", *words[first], copy, "--home", kept.home)[0] == 0
+    (tmp_path / "by-another-name").symlink_to(copy)
+    for folder in (copy / "beside", below, tmp_path / "by-another-name" / "beside"):
+        code, printed = told("audit", "backup", *words[second], folder, "--home", kept.home)
+        assert code == 2, printed
+        assert "a copy of the " in printed
+        assert not folder.exists()
+    assert told("audit", "backup", *words[second], tmp_path / "elsewhere", "--home", kept.home)[0] == 0
+
+
+def test_no_copy_of_the_log_is_put_into_the_vault_s_own_folder(kept, told):
+    code, printed = told("audit", "backup", subjects_in(kept.home) / "log", "--home", kept.home)
+    assert (code, "together with a vault" in printed) == (2, True)
+    assert not (subjects_in(kept.home) / "log").exists()

@@ -45,8 +45,9 @@ from subject_vaults import MASTER, name
 
 from features.errors import ConfigurationRefused, DataRefused, UsageError
 from serving.decisions.archive import Archive
-from serving.decisions.expiry import expired, previewed, subjects_in
+from serving.decisions.expiry import expired, previewed
 from serving.decisions.outbox import outbox_of, posted
+from serving.decisions.subject_events import subjects_in
 from serving.records import alone
 from serving.records.audit import continuation, receipt, verify
 from serving.records.backup import backup, restore
