@@ -96,7 +96,8 @@ def audit_replay(
 ) -> None:
     """Compute decisions anew from their records and compare every answer, feature and contribution to the bit.
 
-    Exit code 13 when one differs or cannot be computed; what was erased is counted and is no fault.
+    Exit code 13 when one differs, cannot be computed, or lacks a key though nobody ordered an erasure; what was erased
+    by an order of record is counted and is no fault.
 
     Example: `repayrank audit replay --sample 100`
     """
@@ -132,9 +133,10 @@ def audit_replay(
             f"{counted(told['decisions'], 'decision')} of {counted(len(outcomes), 'request')} computed anew with "
             f"{', '.join(f'{name} ({count:,})' for name, count in sorted(by_model.items())) or 'no model'}: "
             f"{counted(by_verdict[Verdict.EQUAL], 'request')} equal to the bit, {told['differs']:,} different, "
-            f"{told['impossible']:,} not possible; {counted(told['erased'], 'decision')} erased"
+            f"{told['impossible']:,} not possible, {told['lost']:,} without a key that nobody erased; "
+            f"{counted(told['erased'], 'decision')} erased"
         )
-    faults = [one for one in outcomes if one.verdict in {Verdict.DIFFERS, Verdict.IMPOSSIBLE}]
+    faults = [one for one in outcomes if one.verdict in {Verdict.DIFFERS, Verdict.IMPOSSIBLE, Verdict.LOST}]
     if faults:
         first = faults[0]
         raise broken(

@@ -82,8 +82,10 @@ def audit_release(
     Example: `repayrank audit release --borrower B-1 --reason "court order 12/2026"`
     """
     with _meant(state or home, borrower, loan, reason) as subject:
+        # In this order: cut off in between, the vault has the hold still, and the command can be given again.
+        if any((hold.pseudonym, hold.reason) == (subject.pseudonym, reason) for hold in subject.vault.holds()):
+            subject.post("hold:subject:released")
         subject.vault.release(subject.name, reason)
-        subject.post("hold:subject:released")
     typer.echo("released: the subject may be erased")
 
 
@@ -92,6 +94,7 @@ class _Meant(NamedTuple):
 
     vault: Vault
     name: Name
+    pseudonym: bytes
     post: Callable[[str], object]
 
 
@@ -116,7 +119,7 @@ def _meant(state: Path, borrower: str | None, loan: str | None, reason: str) -> 
         if pseudonym is None:
             raise unknown()
         told = {"subject": pseudonym.hex(), "reason": reason}
-        yield _Meant(vault, name, partial(posted, outbox_of(state), record=told))
+        yield _Meant(vault, name, pseudonym, partial(posted, outbox_of(state), record=told))
 
 
 def _name(borrower: str | None, loan: str | None) -> Name:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -145,6 +145,17 @@ def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
             if isinstance(error, LogBusy | LogStopped):
                 break  # the others would be told the same
     return left
+
+
+def waiting(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield event and record of each that waits and can be read, in order of time."""
+    for path in _waiting(folder):
+        try:
+            plain = json.loads(path.read_bytes())
+            told = plain["event"], canonical_record(plain["record"])
+        except (OSError, ValueError, KeyError, TypeError, RepayrankError):
+            continue  # it is said when it is to be delivered
+        yield told
 
 
 def _waiting(folder: Path) -> list[Path]:

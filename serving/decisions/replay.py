@@ -1,8 +1,8 @@
 """A decision computed anew from its record alone, and compared with what was answered, to the bit.
 
 Rows that were sent come from the record, the model from its version and fingerprint, the policy from its digest. What
-has been erased since cannot be computed any more; the rest of the same request still can. What was dropped at the
-end of its term is counted.
+has been erased since cannot be computed any more; the rest of the same request still can. A key that is gone though
+nobody ordered an erasure is a loss, and a fault. What was dropped at the end of its term is counted.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from features.errors import RepayrankError
+from features.words import counted
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
+from serving.decisions.lost_keys import Orders, orders_of
 from serving.decisions.pieces import pieces
 from serving.decisions.policies import policies_in
 from serving.decisions.record import (
@@ -55,6 +57,8 @@ class Verdict(StrEnum):
     EXPIRED = "expired"
     DIFFERS = "differs"
     IMPOSSIBLE = "impossible"
+    LOST = "lost"
+    """A key is gone, and the log tells of no erasure."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,17 @@ def replayed_all(archive: Archive, wanted: Iterable[int] | None = None) -> Itera
     with reading(database_of(archive.place)) as tables:
         require_log(tables, archive.place.origin)
         following = followed_orders(tables, archive.place)
+        orders = orders_of(archive, tables, following)
         rows = checked_rows(tables, archive.place) if wanted is None else (row_at(tables, one) for one in wanted)
         for row in rows:
             if isinstance(row, Row):
                 if row.entry.asked.event == EVENT:
-                    yield replayed(archive, row, cards)
+                    yield replayed(archive, row, cards, orders)
             elif following.kind_of(row) == EVENT:
                 yield Replayed(row.sequence, Verdict.EXPIRED, 0, 0, NO_MODEL)
 
 
-def replayed(archive: Archive, row: Row, cards: Cards) -> Replayed:
+def replayed(archive: Archive, row: Row, cards: Cards, orders: Orders) -> Replayed:
     """Return the outcome of one record.
 
     Raises
@@ -110,9 +115,13 @@ def replayed(archive: Archive, row: Row, cards: Cards) -> Replayed:
     gone = sum(keys[bytes.fromhex(decision["subject"])] is None for decision in record["decisions"])
     kept = len(record["decisions"]) - gone
 
+    lost = sum(key is None and not orders.explain(pseudonym) for pseudonym, key in keys.items())
+
     def outcome(verdict: Verdict, why: str = "") -> Replayed:
         return Replayed(row.entry.sequence, verdict, kept, gone, model, why)
 
+    if lost:
+        return outcome(Verdict.LOST, f"{counted(lost, 'key')} gone from the vault, and no erasure of record")
     try:
         answer = opened_answer(row.entry.asked.answer, keys, log, key)
         parts = _parts(record, keys, log, key)

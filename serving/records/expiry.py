@@ -119,6 +119,11 @@ class Named:
     def __bool__(self) -> bool:
         return bool(self._spans)
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the records that they name."""
+        return frozenset(span.kind for span, _ in self._spans)
+
     def at(self, sequence: int) -> tuple[Span, Order] | None:
         """Return the span that a record is in and the order that has it, or None where no order names it."""
         at = bisect_right(self._firsts, sequence)

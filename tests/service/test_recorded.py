@@ -37,6 +37,7 @@ from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted
 from serving.decisions.pieces import pieces
 from serving.decisions.reading import EVENT, REFUSED
 from serving.decisions.replay import Verdict, replayed_all
+from serving.decisions.subject_events import ERASED, ORDERED
 from serving.front import Front, Lines
 from serving.records.audit import verify
 from serving.records.errors import AuditBroken, busy
@@ -84,6 +85,13 @@ def post(in_process: Callable[..., Any]) -> Callable[..., Any]:
         return in_process(front, "POST", path, message, headers={**KEYED, "idempotency-key": key})
 
     return posted
+
+
+def erased(settings: Settings, name: Name) -> None:
+    """Erase a subject as `repayrank audit erase` does, with the record of it."""
+    with opened_vault(settings.home) as vault:
+        pseudonym = vault.erase(name).pseudonym
+    posted(outbox_of(settings.home), ERASED, {"subject": pseudonym.hex(), "reason": "asked"})
 
 
 def ready_rows(loaded: Loaded, taiwan: Any, loan_ids: list[str]) -> dict[str, Any]:
@@ -208,8 +216,7 @@ def test_a_loan_that_is_sent_twice_is_replayed_in_each_of_its_places(
     told = post(recorded, "/v1/score/features", asked, "twice")
     assert len({entry["log_odds"] for entry in told.plain["scores"]}) == 4
     assert [(one.verdict, one.why) for one in replayed_all(archive())] == [(Verdict.EQUAL, "")]
-    with opened_vault(recording.home) as vault:
-        vault.erase(Name("loan", three["loan_id"]))
+    erased(recording, Name("loan", three["loan_id"]))
     (left,) = replayed_all(archive())
     assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
 
@@ -238,8 +245,7 @@ def test_loans_that_were_recorded_several_times_are_replayed_whatever_the_order_
         assert told.status == 200, told.plain
         assert len(next(iter(told.plain.values()))) == len(chosen)
     assert [(one.verdict, one.why) for one in replayed_all(archive())] == [(Verdict.EQUAL, "")] * 2
-    with opened_vault(recording.home) as vault:
-        vault.erase(Name("borrower", newest[1]["borrower_id"]))
+    erased(recording, Name("borrower", newest[1]["borrower_id"]))
     for left in replayed_all(archive()):
         assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
 
@@ -477,7 +483,7 @@ def test_who_was_erased_is_gone_from_every_answer_and_the_rest_is_replayed(
             vault.erase(name)
         assert post(recorded, "/v1/score", three, "/v1/score").status == 200
         vault.release(name, "a court's order")
-        vault.erase(name)
+    erased(recording, name)
     for path in first:
         told = post(recorded, path, three, path)
         assert (told.status, told.plain["error"]["code"]) == (410, "erased")
@@ -496,6 +502,33 @@ def test_who_was_erased_is_gone_from_every_answer_and_the_rest_is_replayed(
     assert record["decisions"][place]["points"] == next(
         entry["points"] for entry in first["/v1/rank"]["ranking"] if entry["loan_id"] == gone["loan_id"]
     )
+
+
+def test_a_key_that_is_gone_though_nobody_ordered_it_is_a_loss_and_no_erasure(
+    recorded: Front,
+    request_for: Callable[..., Any],
+    overdue_ids: list[str],
+    post: Callable[..., Any],
+    recording: Settings,
+    archive: Any,
+) -> None:
+    three = request_for(*overdue_ids[:3])
+    one, other = (Name("borrower", row["borrower_id"]) for row in three["tables"]["loans"][:2])
+    for number in range(2):
+        assert post(recorded, "/v1/score", request_for(overdue_ids[number]), str(number)).status == 200
+    assert post(recorded, "/v1/rank", three, "three").status == 200
+    recorded.close()
+    erased(recording, other)
+    assert [told.verdict for told in replayed_all(archive())] == [Verdict.EQUAL, Verdict.ERASED, Verdict.EQUAL]
+    with opened_vault(recording.home) as vault:
+        pseudonym = vault.erase(one).pseudonym  # as an old copy of the vault, or a row that somebody deleted
+    assert [told.verdict for told in replayed_all(archive())] == [Verdict.LOST, Verdict.ERASED, Verdict.LOST]
+    outbox = outbox_of(recording.home)
+    (outbox / "unreadable.json").write_bytes(b"{")
+    posted(outbox, "hold:subject:placed", {"subject": pseudonym.hex(), "reason": "order"})
+    assert [told.verdict for told in replayed_all(archive())] == [Verdict.LOST, Verdict.ERASED, Verdict.LOST]
+    posted(outbox, ORDERED, {"subject": pseudonym.hex(), "reason": "asked"})
+    assert [told.verdict for told in replayed_all(archive())] == [Verdict.ERASED, Verdict.ERASED, Verdict.EQUAL]
 
 
 def test_decisions_of_five_versions_are_replayed_each_with_its_own(
@@ -551,7 +584,7 @@ def test_a_disk_that_hangs_is_told_in_time_and_the_same_request_is_answered_when
     assert post(recorded, "/v1/score", good, "before").status == 200
     commit, goes_on = store._connection.commit, threading.Event()
     store._connection.commit = lambda: (goes_on.wait(30), commit())
-    told = post(recorded, "/v1/score", good, "cut off")
+    told = post(recorded, "/v1/score", good, "cut")
     assert (told.status, told.plain["error"]["code"], told.headers["retry-after"]) == (503, "log_stopped", "1")
     assert in_process(recorded, "GET", "/readyz").status == 503
     assert post(recorded, "/v1/score", good, "another").status == 503
@@ -560,7 +593,7 @@ def test_a_disk_that_hangs_is_told_in_time_and_the_same_request_is_answered_when
     while in_process(recorded, "GET", "/readyz").status != 200:
         assert time.monotonic() < until
     del store._connection.commit
-    assert post(recorded, "/v1/score", good, "cut off").headers["repayrank-record"] == "1"
+    assert post(recorded, "/v1/score", good, "cut").headers["repayrank-record"] == "1"
     assert post(recorded, "/v1/score", good, "another").headers["repayrank-record"] == "2"
     recorded.close()
     assert verify(archive().place).records == 3
@@ -577,13 +610,13 @@ def test_a_log_that_takes_no_lines_costs_lines_and_no_answer(
     lines = Lines()
     monkeypatch.setattr("serving.front.to_stderr", lines)
     recorded._log = lines
-    with Path("/dev/full").open("w") as full:
-        monkeypatch.setattr(sys, "stderr", full)
-        for key in ("one", "two"):
-            assert post(recorded, "/v1/score", good, key).status == 200
-        monkeypatch.undo()
-        with suppress(OSError):
-            full.flush()
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - what it holds cannot be written when it is closed, either
+    monkeypatch.setattr(sys, "stderr", full)
+    for key in ("one", "two"):
+        assert post(recorded, "/v1/score", good, key).status == 200
+    monkeypatch.undo()
+    with suppress(OSError):
+        full.close()
     assert lines.lost == 2
 
 
