@@ -27,7 +27,7 @@ from serving.decisions.outbox import delivered, outbox_of
 from serving.decisions.subject_events import ERASED, ORDERED, PLACED, REFUSED, RELEASED, Said, said_in
 from serving.ids import score_ids
 from serving.records.anchors import read_last
-from serving.records.audit import require_covered
+from serving.records.audit import proof_of
 from serving.records.checkpoint import Checkpoint
 from serving.records.opening import database_of
 from serving.records.store import Store
@@ -177,7 +177,7 @@ class Erasures:
         if rows:
             with reading(database_of(self.archive.place)) as tables:
                 for row in rows:
-                    require_covered(tables, row, signed)
+                    proof_of(tables, row, signed)
 
     def _put_on_record(self, rows: Mapping[bytes, Row], orders: Collection[bytes]) -> None:
         """Write down who is erased now, and by which record it was to be; each order gets one answer."""

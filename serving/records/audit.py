@@ -217,18 +217,6 @@ def row_in_place(row: Row | Gone, sequence: int, previous: bytes) -> None:
         raise _damaged(sequence, "a record that does not follow the one before it")
 
 
-def require_covered(tables: Tables, row: Row, signed: Checkpoint) -> None:
-    """Refuse a row that is not the one of its number under a checkpoint.
-
-    Raises
-    ------
-    AuditBroken : it is not, or the log around it is damaged
-    """
-    proof = inclusion_proof(row.sequence, signed.size, stored_nodes(tables))
-    if not is_included(row.sequence, signed.size, row.entry.leaf(), proof, signed.root):
-        raise _damaged(row.sequence, "another record than was signed")
-
-
 def row_at(tables: Tables, sequence: int) -> Row:
     """Return one row, which has the leaf hash of its content.
 

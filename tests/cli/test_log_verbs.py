@@ -307,7 +307,7 @@ def test_a_reason_that_names_the_borrower_goes_into_no_log(kept, told):
     for verb in ("hold", "release", "erase"):
         words = ("--borrower", "B-1", "--reason", "B-1 asked for it", "--home", kept.home)
         code, text = told("audit", verb, *words)
-        assert (code, "without the id" in text) == (2, True)
+        assert (code, "names nobody" in text) == (2, True)
     assert not (kept.home / "outbox").exists()
 
 
