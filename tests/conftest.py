@@ -10,6 +10,7 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import pytest
+from hypothesis import settings
 
 from features.portfolios import Portfolio, open_portfolio
 from models.assessment import Assessment, assess_matrix
@@ -18,6 +19,10 @@ from models.fitted_card import FittedCard
 from models.policy import default_policy
 from training.cohort import Cohort, cohort
 from training.fitting import fitted_card
+
+# No test is timed: on a machine that does other things as well, one example may take a second.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 
 @pytest.fixture(scope="session")
