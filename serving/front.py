@@ -334,6 +334,7 @@ def _gauges(recorder: Recorder | None) -> dict[str, float]:
         "repayrank_records_unsigned": max(0, store.size - store.anchored[0].size),
         "repayrank_record_commits": store.commits,
         "repayrank_log_stopped": recorder.is_stopped,
+        "repayrank_disk_free": recorder.disks.free,
     }
 
 

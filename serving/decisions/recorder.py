@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from features.errors import RepayrankError
 from serving.arrivals import Refusal
 from serving.decisions.archive import Archive
 from serving.decisions.cards import Cards
+from serving.decisions.disks import Disks
 from serving.decisions.errors import erased
 from serving.decisions.outbox import Events, Log, outbox_of
 from serving.decisions.reading import explained
@@ -109,12 +111,20 @@ class Recorder:
         self._secret, self._release = secret, release
         self._now = now or _utc_now
         self._vault, self._log = archive.vault, archive.place.origin
-        self._events = Events(outbox_of(archive.state), store, log, beside)
+        place = archive.place
+        self.disks = Disks([archive.state, place.anchors.parent, *([] if place.url else [place.folder])], log)
+        """Where is written, and how much room there is."""
+        self._events = Events(outbox_of(archive.state), store, log, partial(self._look_around, beside))
 
     @property
     def is_stopped(self) -> bool:
         """Whether nothing can be recorded until the process is started again."""
         return self.store.is_stopped or self._vault.is_stopped
+
+    def _look_around(self, beside: Callable[[], object] | None) -> None:
+        self.disks.look()
+        if beside is not None:
+            beside()
 
     def explained(self, score_id: str, *, reader: str, role: str, reason: str) -> dict[str, Any]:
         """Return a decision for its reviewer; see `serving.decisions.reading`."""

@@ -83,6 +83,16 @@ def key_reused() -> KeyReused:
     )
 
 
+def unwritable(where: str, error: OSError) -> ConfigurationRefused:
+    """Return the error for a place in which this process cannot make or change files, as on a disk for reading."""
+    return ConfigurationRefused(
+        f"a place that cannot be written to ({error.strerror})",
+        where=where,
+        expected="a disk and a folder to which this user can write",
+        do="let this user write there, or name another place; nothing was changed",
+    )
+
+
 def busy(found: str) -> LogBusy:
     """Return the error for a record that was not taken, and of which nothing was written."""
     return LogBusy(

@@ -22,7 +22,7 @@ from features.errors import ConfigurationRefused
 from serving.records.anchors import Anchors, read_last
 from serving.records.checkpoint import Checkpoint, require_origin, signed
 from serving.records.entry import beginning
-from serving.records.errors import LogBusy, LogOwned, broken, busy
+from serving.records.errors import LogBusy, LogOwned, broken, busy, unwritable
 from serving.records.merkle import EMPTY_ROOT, Tree, tree_at
 from serving.records.sqlite import MEBIBYTE, Connect, SqliteDatabase, connect_writer
 from serving.records.tables import (
@@ -182,9 +182,17 @@ def require_trusted(key: Ed25519PrivateKey, place: Place) -> None:
 
 
 def make_folders(place: Place) -> None:
-    """Make the folders of the log and of its checkpoints, where there are none, for this user alone."""
+    """Make the folders of the log and of its checkpoints, where there are none, for this user alone.
+
+    Raises
+    ------
+    ConfigurationRefused : they cannot be made
+    """
     for folder in (place.anchors.parent,) if place.url else (place.folder, place.anchors.parent):
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(str(folder), error) from error
 
 
 def first_opened(database: Database, place: Place, key: Ed25519PrivateKey, busy_seconds: float) -> Opened:

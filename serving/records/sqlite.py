@@ -18,7 +18,7 @@ from pathlib import Path
 from features.errors import ConfigurationRefused
 from serving.records.anchors import hold, sync_folder
 from serving.records.entry import FORMAT, beginning
-from serving.records.errors import broken, busy
+from serving.records.errors import broken, busy, unwritable
 from serving.records.merkle import Node
 from serving.records.tables import (
     Fault,
@@ -241,9 +241,13 @@ class SqliteDatabase:
         Raises
         ------
         LogOwned : another process has it
+        ConfigurationRefused : nothing can be written there
         """
         if self._held is None:
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+            try:
+                lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+            except OSError as error:
+                raise unwritable(str(self._lock), error) from error
             try:
                 hold(lock, self._lock)
             except BaseException:

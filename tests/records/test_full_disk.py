@@ -12,6 +12,8 @@ import pytest
 from decision_load import Load, require_each_once, wait_until
 from decision_logs import EVENT, answer, body, opened, place_in, record, write
 
+from features.errors import RepayrankError
+from serving.decisions.disks import Disks
 from serving.records import sqlite
 from serving.records.anchors import Anchors
 from serving.records.audit import receipt, verify
@@ -80,6 +82,43 @@ def test_a_full_disk_refuses_what_comes_and_writing_is_back_soon_after_space_is(
     assert load.longest < LONGEST_WAIT_SECONDS
     assert any(isinstance(refusal, LogBusy) for refusal in load.refused)
     require_each_once(place, load.told, load.threads)
+
+
+def test_a_disk_that_can_only_be_read_is_refused_by_name_and_loses_nothing(disk):
+    place = place_in(disk)
+    with opened(place) as store:
+        told = {number: write(store, number).sequence for number in range(20)}
+    for mode in ("ro", "rw", "ro", "rw"):
+        subprocess.run(["mount", "-o", f"remount,{mode}", str(disk)], check=True)
+        if mode == "ro":
+            # SQLite makes files beside a log that it reads; an export can be checked anywhere.
+            for work in (opened, verify):
+                with pytest.raises(RepayrankError) as refused:
+                    work(place)
+                assert str(disk) in str(refused.value)
+            continue
+        assert verify(place).records == 20
+        with opened(place) as store:
+            assert all(store.answered(f"key-{number}", body(number)).sequence == told[number] for number in told)
+
+
+def test_a_disk_that_fills_up_is_said_once_before_it_is_full_and_once_when_it_has_room_again(disk, tmp_path):
+    said = []
+    disks = Disks([tmp_path / "not there", disk], said.append)
+    disks.look()
+    assert not said
+    assert 0.9 < disks.free <= 1
+    filler = disk / "filler"
+    for _ in range(2):
+        filler.write_bytes(bytes(11 * MEBIBYTE))
+        disks.look()
+        disks.look()
+        assert [line["disk"] for line in said] == ["fills up"]
+        assert said[0]["free"] == round(disks.free, 3) < 0.1
+        filler.unlink()
+        disks.look()
+        assert [line["disk"] for line in said] == ["fills up", "has room again"]
+        said.clear()
 
 
 def test_a_full_disk_of_the_checkpoints_alone_is_outlasted_too(disk, tmp_path):
