@@ -47,6 +47,9 @@ COUNT = 6
 FLIPS = int(os.environ.get("REPAYRANK_FLIPS", "150"))
 """Changed bytes of a database file; a release asks for 100,000."""
 
+CLEAN_RUNS = int(os.environ.get("REPAYRANK_CLEAN_LOGS", "20"))
+"""Logs that nobody touched; a release asks for 1,000."""
+
 LARGE = 600
 """More than two whole subtrees of 256, so that inner nodes are kept and read."""
 
@@ -247,6 +250,22 @@ def test_a_changed_byte_anywhere_in_the_file_is_found_or_changes_nothing_that_is
     except AuditBroken:
         pass
     shutil.rmtree(folder)  # a hundred thousand copies would fill the disk
+
+
+@settings(max_examples=CLEAN_RUNS, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
+def test_a_log_that_nobody_touched_is_never_called_broken(tmp_path_factory, starts):
+    folder = tmp_path_factory.mktemp("clean")
+    place, size = place_in(folder), 0
+    for count in starts:
+        filled(place, count, begin=size)
+        size += count
+        report = verify(place)
+        assert (report.records, report.signed) == (size, size)
+    if size:
+        export(place, folder / "export")
+        assert alone.main([str(folder / "export"), "--origin", ORIGIN]) == 0
+    shutil.rmtree(folder)
 
 
 @given(st.data())
