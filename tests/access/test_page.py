@@ -13,6 +13,8 @@ from serving.access.roles import BEGINS, ENDS, HOLDERS, default_matrix
 from serving.access.rules import ALGORITHMS, MOST_LEEWAY_SECONDS, Issuer, rules_of
 from serving.access.token_text import Token
 from serving.access.tokens import DAYS, MOST_DAYS
+from serving.refusals import refusal_of
+from serving.subjects.reasons import NamesSomebody
 
 PAGE = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
 
@@ -62,8 +64,9 @@ def test_the_pattern_for_scanners_finds_a_token_and_nothing_else_in_the_page() -
     assert not re.findall(pattern, PAGE)
 
 
-def test_every_refusal_of_the_door_and_every_role_stands_in_the_page() -> None:
-    refusals = [door.UNKNOWN, door.NOT_FOR_YOU, door.NO_REASON, door._too_often(1), door.CLOSED]
+def test_every_refusal_of_the_door_and_of_a_reason_and_every_role_stands_in_the_page() -> None:
+    named = refusal_of(NamesSomebody("found", where="where", expected="expected", do="do"))
+    refusals = [door.UNKNOWN, door.NOT_FOR_YOU, door.NO_REASON, named, door._too_often(1), door.CLOSED]
     shown = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", PAGE, flags=re.MULTILINE)
     assert shown == [(str(int(one.status)), one.code) for one in refusals]
     assert set(re.findall(r"^\| `(\w+)` \| [a-z]", PAGE, flags=re.MULTILINE)) == {*HOLDERS, "nobody"}
