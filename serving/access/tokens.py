@@ -29,6 +29,8 @@ from serving.records.anchors import sync_folder
 
 FORMAT = 1
 FOLDER, FILE = "access", "tokens.json"
+MADE = b"the file of tokens was made\n"
+"""Stands in the lock from then on, so that a file that is gone is told from one that never was."""
 MOST_DAYS = 366
 LONGEST_NAME = 64
 OWNER_ONLY, FOLDER_OWNER_ONLY = 0o600, 0o700
@@ -219,9 +221,10 @@ def require_never_written(path: Path) -> None:
 
     Raises
     ------
-    ConfigurationRefused : the lock that is made with the file is there, and the file is not
+    ConfigurationRefused : the lock says that the file was made, and the file is not there
     """
-    if path.with_suffix(".lock").exists() and not path.exists():
+    lock = path.with_suffix(".lock")
+    if lock.exists() and lock.stat().st_size and not path.exists():
         raise ConfigurationRefused(
             "no file of tokens where there was one, so that nobody knows which signed tokens were withdrawn",
             where=str(path),
@@ -263,19 +266,21 @@ def _file(raw: bytes, path: Path) -> _File:
 
 def _change(path: Path, changed: Callable[[_File], _File]) -> _File:
     path.parent.mkdir(mode=FOLDER_OWNER_ONLY, parents=True, exist_ok=True)
-    with _alone(path):
+    with _alone(path) as lock:
         file = changed(_kept(path))
         _replace(path, msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
+        if not os.fstat(lock).st_size:
+            os.write(lock, MADE)
     return file
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[int]:
     """Keep others from changing the file meanwhile. The lock is a file beside it, which is never replaced."""
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
     finally:
         os.close(lock)
 

@@ -35,8 +35,8 @@ from serving.records.tables import reading
 CUTS = int(os.environ.get("REPAYRANK_CUTS", "1000"))
 """Connections cut around a COMMIT, or as many as fit into the seconds; a release asks for 10,000."""
 
-CUT_SECONDS = float(os.environ.get("REPAYRANK_CUT_SECONDS", "80"))
-FEWEST_CUTS = CUTS // 20
+CUT_SECONDS = float(os.environ.get("REPAYRANK_CUT_SECONDS", "40"))
+FEWEST_CUTS = CUTS // 40
 
 RESTARTS = int(os.environ.get("REPAYRANK_RESTARTS", "3"))
 SEED = int(os.environ.get("REPAYRANK_CUT_SEED", "0"))
