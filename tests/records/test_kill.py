@@ -24,7 +24,7 @@ from serving.records.audit import verify
 from serving.records.opening import Place
 
 ROUNDS = int(os.environ.get("REPAYRANK_KILL_ROUNDS", "3"))
-SYNC_FAULTS = int(os.environ.get("REPAYRANK_SYNC_FAULTS", "5"))
+SYNC_FAULTS = int(os.environ.get("REPAYRANK_SYNC_FAULTS", "3"))
 IMAGES = int(os.environ.get("REPAYRANK_CRASH_IMAGES", "40"))
 SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))
 WRITER = Path(__file__).parents[1] / "support" / "decision_writer.py"

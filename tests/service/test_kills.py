@@ -20,7 +20,7 @@ from standing_service import HAS_URL, Standing
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = int(os.environ.get("REPAYRANK_SERVICE_KILLS", "3"))
+ROUNDS = int(os.environ.get("REPAYRANK_SERVICE_KILLS", "2"))
 KILLS = int(os.environ.get("REPAYRANK_SUPERVISED_KILLS", "1"))
 BETWEEN_SECONDS = float(os.environ.get("REPAYRANK_SECONDS_BETWEEN_KILLS", "1.5"))
 SEED = int(os.environ.get("REPAYRANK_KILL_SEED", "0"))

@@ -25,6 +25,7 @@ from models.calibration import Calibration
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
 from models.store import ModelStore
+from models.trial import TRIED
 from serving.access.door import Door
 from serving.access.roles import default_matrix
 from serving.access.rules import Rules
@@ -61,6 +62,9 @@ def recording(home: Path, tmp_path: Path) -> Settings:
     (kept / "models").symlink_to(home / "models")
     (kept / "keys").mkdir(mode=0o700)
     (kept / "keys" / "trusted").symlink_to(home / "keys" / "trusted")
+    # What a process has loaded and lived is not tried again for each test.
+    (home / TRIED).mkdir(exist_ok=True)
+    (kept / TRIED).symlink_to(home / TRIED)
     return Settings(home=kept, records=records_in(kept))
 
 
