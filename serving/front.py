@@ -340,11 +340,10 @@ def _gauges(recorder: Recorder | None) -> dict[str, float]:
 
 async def _written(future: Future[Recorded], seconds: float) -> Recorded:
     """Return what became of a record; a disk that hangs tells it to nobody, so that there is an end to the waiting."""
-    waiting = asyncio.wrap_future(future)
-    # It is told later, and then to nobody: without a look at it the loop would complain.
-    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+        async with asyncio.timeout(seconds):
+            # Given up here alone: the record itself cannot be cancelled, and others may wait for it.
+            return await asyncio.wrap_future(future)
     except TimeoutError:
         raise in_doubt("a disk or a database that does not answer") from None
 
