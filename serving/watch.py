@@ -31,7 +31,6 @@ A service that is asked for two thirds of what it can answer has a third left, a
 this thread: when it took all of its time, and half a second of it, the hundredth answer took three times as long.
 """
 
-
 SECONDS_UNTIL_AGAIN, MOST_SECONDS_UNTIL_AGAIN = 10.0, 600.0
 """After which a refused version is tried again though nothing was written: a disk that failed once, memory that ran out
 or a machine that was too busy passes, and two services of one log would otherwise answer with two versions. Each time
@@ -98,12 +97,7 @@ class Watch:
             self._refused.pop(card, None)
             return
         seen, files = self._refused.get(card), files_of(self._store, naming)
-        is_as_it_was = seen is not None and (seen.refusal.naming, seen.files, seen.named) == (
-            naming,
-            files,
-            error is None,
-        )
-        if seen is not None and is_as_it_was and time.monotonic() < seen.again_at:
+        if seen is not None and seen.is_of(naming, files, named=error is None) and time.monotonic() < seen.again_at:
             return
         if error is None:
             self._take_up(naming, files)
@@ -137,13 +131,12 @@ class Watch:
             fault_of(error, self._store, naming),
             error.found if isinstance(error, RepayrankError) else why,
         )
-        was_said = before is not None and before.refusal == refusal
-        wait = (
-            min(2 * before.wait, MOST_SECONDS_UNTIL_AGAIN) if before is not None and was_said else SECONDS_UNTIL_AGAIN
-        )
+        wait = SECONDS_UNTIL_AGAIN
+        if before is not None and before.is_of(naming, files, named=named):
+            wait = min(2 * before.wait, MOST_SECONDS_UNTIL_AGAIN)
         self._refused[naming.card] = _Refused(refusal, files, named, wait, time.monotonic() + wait)
-        if was_said:
-            return
+        if before is not None and before.refusal == refusal:
+            return  # it was said
         told = {"refused": naming.card, "version": naming.version, "goes_on_with": refusal.goes_on_with}
         self._log({**told, "fault": refusal.fault, "why": why})
         if self._record is not None:

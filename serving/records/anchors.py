@@ -141,6 +141,14 @@ def read_last(path: Path, origin: str, trusted: Iterable[Ed25519PublicKey]) -> t
     return read_notes(notes[-1:], path, origin, tuple(trusted))[0], notes[-1]
 
 
+def signed_size(path: Path, origin: str, trusted: Iterable[Ed25519PublicKey]) -> int:
+    """Return how many records the newest checkpoint covers; what cannot be read covers none."""
+    try:
+        return read_last(path, origin, trusted)[0].size
+    except AuditBroken:
+        return 0
+
+
 def split(raw: bytes) -> tuple[list[bytes], int]:
     """Return the complete notes, and how many bytes after them belong to an unfinished one.
 

@@ -25,12 +25,12 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.errors import RepayrankError
-from serving.records.anchors import read_last
+from serving.records.anchors import read_last, signed_size
 from serving.records.callers import Callers, Recorded, Refusal, Waiting, outcome_of
 from serving.records.canonical import canonical_record
 from serving.records.checkpoint import Checkpoint, signed
 from serving.records.entry import Asked, Entry, require_writable
-from serving.records.errors import AuditBroken, busy, in_doubt, key_reused, stopped
+from serving.records.errors import busy, in_doubt, key_reused, stopped
 from serving.records.limits import Limits
 from serving.records.opening import (
     PAUSE_SECONDS,
@@ -316,10 +316,8 @@ class Store:
             self._head = followed(self._connection, self._head, read_head(self._connection))
         elif self._anchors is None and self._database.enter(self._limits.busy_seconds):
             self._take(opened_log(self._database, self._place, self._key, self._limits.busy_seconds))
-        try:
-            self._pulse.saw(self.anchored[0].size, self.size)
-        except AuditBroken:
-            self._pulse.saw(0, self.size)  # what cannot be read counts as not signed
+        if self._anchors is None:
+            self._pulse.saw(signed_size(self._place.anchors, self._place.origin, self._place.trusted), self.size)
 
     def _require_files(self) -> None:
         if self._anchors is not None and self._place.files() != self._files:
@@ -328,6 +326,7 @@ class Store:
 
     def _take(self, opened: Opened) -> None:
         self._connection, self._anchors, head = opened
+        self._pulse.saw(head.tree.size, head.tree.size)
         self._head = followed(self._connection, self._head, head)
 
     def _sign(self) -> None:
