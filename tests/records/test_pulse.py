@@ -17,7 +17,7 @@ from serving.records.limits import Limits
 from serving.records.pulse import Pulse
 
 EVENT = "score:loan:created"
-SHORT = Limits(hanging_seconds=0.3, seconds_unsigned=0.1)
+SHORT = Limits(hanging_seconds=2.0, seconds_unsigned=0.1)
 
 
 @pytest.fixture(params=KINDS)

@@ -15,14 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from postgresql_server import Server, started
 from standing_service import Standing
 
 from features.portfolios import Portfolio
 from models.fitted_card import FittedCard
 from models.store import ModelStore
+from models.trial import TRIED
 from serving.child import Child, served
+from serving.decisions.archive import Archive
+from serving.decisions.opening import opened_archive, opened_recorder
 from serving.front import Front
-from serving.settings import Settings
+from serving.settings import Settings, records_in
 from serving.state import Loaded, load
 from training.cohort import Cohort
 from training.fitting import golden_rows
@@ -229,3 +233,47 @@ def standing(home: Path, tmp_path: Path) -> Iterator[Callable[..., Standing]]:
     for service in made:
         if service.is_up:
             service.kill()
+
+
+@pytest.fixture
+def recording(home: Path, tmp_path: Path) -> Settings:
+    kept = tmp_path / "home"
+    kept.mkdir()
+    (kept / "models").symlink_to(home / "models")
+    (kept / "keys").mkdir(mode=0o700)
+    (kept / "keys" / "trusted").symlink_to(home / "keys" / "trusted")
+    # What a process has loaded and lived is not tried again for each test.
+    (home / TRIED).mkdir(exist_ok=True)
+    (kept / TRIED).symlink_to(home / TRIED)
+    return Settings(home=kept, records=records_in(kept))
+
+
+@pytest.fixture
+def recorded(recording: Settings, loaded: Loaded, lines: list[Any]) -> Iterator[Front]:
+    opened = Front(log=lines.append)
+    opened.open(loaded, recording, opened_recorder(recording, loaded, lines.append))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def archive(recording: Settings) -> Callable[[], Archive]:
+    return lambda: opened_archive(recording.home)
+
+
+@pytest.fixture
+def post(in_process: Callable[..., Any]) -> Callable[..., Any]:
+    def posted(front: Front, path: str, plain: Any, key: str) -> Any:
+        body = plain if isinstance(plain, bytes) else json.dumps(plain).encode()
+        message = {"type": "http.request", "body": body, "more_body": False}
+        return in_process(front, "POST", path, message, headers={**JSON, "idempotency-key": key})
+
+    return posted
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Server]:
+    """Yield a PostgreSQL in which a test has a database of its own."""
+    running = started()
+    yield running
+    running.remove()

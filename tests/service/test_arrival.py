@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from damaged_models import signed_anew
+from running_services import spoken, wait_until
 
 from features.errors import ModelRefused
 from models.artefact import MODEL
@@ -63,18 +64,6 @@ def other_numbers(text: bytes) -> bytes:
     return text.replace(b"leaf_value=0.", b"leaf_value=7.", 1).replace(b"leaf_value=-0.", b"leaf_value=-7.", 1)
 
 
-def spoken(log: Path, word: str) -> list[dict[str, Any]]:
-    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
-    return [line for line in lines if word in line]
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize(
     ("damage", "found"),
     [(without_a_tree, "ends the process"), (cut, "ends the process"), (other_numbers, "differently|mean score")],
@@ -120,7 +109,7 @@ def test_champions_change_under_load_and_every_answer_is_that_of_one_of_them(
             caller.start()
         for swap in range(SWAPS):
             store.promote(CARD, "2" if swap % 2 == 0 else "1")
-            until(lambda made=swap + 1: len(spoken(log, "champion")) == made)
+            wait_until(lambda made=swap + 1: len(spoken(log, "champion")) == made)
         done.set()
         for caller in callers:
             caller.join()
@@ -174,7 +163,7 @@ def test_a_service_and_the_trial_of_a_model_read_no_pickle(
         for path, role in (("/v1/openapi.json", "engine"), ("/v1/models", "modeller"), ("/metrics", "admin")):
             assert asking(child, "GET", path, role=role).status == 200
         store.promote(CARD, "2")  # not tried before: a child process loads it first
-        until(lambda: bool(spoken(log, "champion")))
+        wait_until(lambda: bool(spoken(log, "champion")))
         assert asking(child, "POST", "/v1/score", body).plain["scores"][0]["model"]["version"] == "2"
         assert child.process.poll() is None
 
@@ -200,12 +189,12 @@ def test_a_bad_champion_changes_nothing_and_is_said_once(
     with served(store.root, log) as child:
         for place, version in enumerate(("3", "4", "3"), start=1):
             store.promote(CARD, version)
-            until(lambda made=place: len(spoken(log, "refused")) == made)
+            wait_until(lambda made=place: len(spoken(log, "refused")) == made)
             assert serving(child, asking) == "1"
         time.sleep(5)
         assert len(spoken(log, "refused")) == 3
         store.promote(CARD, "2")
-        until(lambda: serving(child, asking) == "2")
+        wait_until(lambda: serving(child, asking) == "2")
         assert asking(child, "POST", "/v1/score", json.dumps(good).encode()).status == 200
     assert [line["goes_on_with"] for line in spoken(log, "refused")] == ["1", "1", "1"]
     assert "Traceback" not in log.read_text()

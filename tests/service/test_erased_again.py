@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from postgresql_server import Server, started
 from running_services import audit, home_with_models
 
 from serving.decisions.errors import Erased
@@ -17,13 +16,6 @@ from serving.decisions.opening import opened_recorder, subjects_in
 from serving.front import Front
 from serving.settings import Settings, records_in
 from serving.state import Loaded
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Server]:
-    server = started()
-    yield server
-    server.remove()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -5,90 +5,39 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 import random
 import shutil
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from subject_vaults import written_ways
+from sent_canaries import CANARIES, traces, with_canaries
 
 from models.calibration import Calibration
 from models.fitted_card import FittedCard
 from models.risk_model import RiskModel
 from models.store import ModelStore
-from models.trial import TRIED
-from serving.access.door import Door
-from serving.access.roles import default_matrix
-from serving.access.rules import Rules
-from serving.access.tokens import create, tokens_file
 from serving.asking import request_of
-from serving.decisions.archive import Archive
 from serving.decisions.lookup import find
-from serving.decisions.opening import opened_archive, opened_recorder, opened_vault
-from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted
+from serving.decisions.opening import opened_recorder, opened_vault
+from serving.decisions.outbox import outbox_of, posted
 from serving.decisions.pieces import pieces
-from serving.decisions.reading import EVENT, REFUSED
 from serving.decisions.replay import Verdict, replayed_all
 from serving.decisions.subject_events import ERASED, ORDERED
-from serving.front import Front, Lines
+from serving.front import Front
 from serving.records.audit import verify
-from serving.records.errors import AuditBroken, busy
-from serving.records.opening import database_of
-from serving.records.tables import reading
+from serving.records.errors import AuditBroken
 from serving.score import ranked, scored
-from serving.settings import Settings, records_in
+from serving.settings import Settings
 from serving.state import Loaded, load
 from serving.subjects.errors import HeldByLaw
 from serving.subjects.subject import Name
 from training.cohort import Cohort
 from training.fitting import golden_rows
-
-KEYED = {"content-type": "application/json"}
-
-
-@pytest.fixture
-def recording(home: Path, tmp_path: Path) -> Settings:
-    kept = tmp_path / "home"
-    kept.mkdir()
-    (kept / "models").symlink_to(home / "models")
-    (kept / "keys").mkdir(mode=0o700)
-    (kept / "keys" / "trusted").symlink_to(home / "keys" / "trusted")
-    # What a process has loaded and lived is not tried again for each test.
-    (home / TRIED).mkdir(exist_ok=True)
-    (kept / TRIED).symlink_to(home / TRIED)
-    return Settings(home=kept, records=records_in(kept))
-
-
-@pytest.fixture
-def recorded(recording: Settings, loaded: Loaded, lines: list[Any]) -> Iterator[Front]:
-    opened = Front(log=lines.append)
-    opened.open(loaded, recording, opened_recorder(recording, loaded, lines.append))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def archive(recording: Settings) -> Callable[[], Archive]:
-    return lambda: opened_archive(recording.home)
-
-
-@pytest.fixture
-def post(in_process: Callable[..., Any]) -> Callable[..., Any]:
-    def posted(front: Front, path: str, plain: Any, key: str) -> Any:
-        body = plain if isinstance(plain, bytes) else json.dumps(plain).encode()
-        message = {"type": "http.request", "body": body, "more_body": False}
-        return in_process(front, "POST", path, message, headers={**KEYED, "idempotency-key": key})
-
-    return posted
 
 
 def erased(settings: Settings, name: Name) -> None:
@@ -254,197 +203,6 @@ def test_loans_that_were_recorded_several_times_are_replayed_whatever_the_order_
         assert (left.verdict, left.why, left.decisions, left.erased) == (Verdict.EQUAL, "", 4, 1)
 
 
-def test_an_event_that_nobody_can_read_is_said_once_and_holds_up_no_other(
-    recorded: Front, recording: Settings, lines: list[Any], archive: Any
-) -> None:
-    outbox = outbox_of(recording.home)
-    first = posted(outbox, "hold:subject:placed", {"reason": "CANARYREASON"})
-    first.write_bytes(b'{"event": "hold:subject:placed", "CANARYEVENT')
-    unnamed = posted(outbox, "hold:subject:placed", {"reason": "CANARYREASON"})
-    unnamed.write_bytes(b'["CANARYEVENT"]')
-    good = posted(outbox, "hold:subject:placed", {"reason": "a court's order"})
-    until = time.monotonic() + 20
-    while good.exists() or len(lines) < 2:
-        assert time.monotonic() < until, "it was not delivered"
-        time.sleep(0.02)
-    time.sleep(2 * SECONDS_BETWEEN_LOOKS)
-    assert sorted(line["event waits"] for line in lines) == [first.name, unnamed.name]
-    assert "CANARY" not in json.dumps(lines)
-    assert first.exists()
-    recorded.close()
-    assert verify(archive().place).records == 1
-
-
-def test_a_log_that_cannot_be_written_to_says_when_to_come_again(
-    recorded: Front, good: dict[str, Any], post: Callable[..., Any], recording: Settings
-) -> None:
-    assert post(recorded, "/v1/score", good, "before").status == 200
-    assert recording.records is not None
-    (recording.records / "records.sqlite").rename(recording.records / "away")
-    told = post(recorded, "/v1/score", good, "after")
-    assert (told.status, told.plain["error"]["code"]) == (503, "log_stopped")
-    assert told.headers["retry-after"] == "1"
-
-
-def test_scores_do_not_wait_for_reviewers(
-    recorded: Front,
-    good: dict[str, Any],
-    post: Callable[..., Any],
-    in_process: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    score_id = post(recorded, "/v1/score", good, "first").plain["scores"][0]["score_id"]
-    searching, found = threading.Barrier(2), threading.Event()
-
-    def slow(*_: object, **__: object) -> dict[str, Any]:
-        searching.wait(20)
-        found.wait(20)
-        return {}
-
-    monkeypatch.setattr("serving.decisions.recorder.explained", slow)
-    asked = [threading.Thread(target=in_process, args=(recorded, "GET", f"/v1/decisions/{score_id}")) for _ in range(4)]
-    for one in asked:
-        one.start()
-    searching.wait(20)
-    assert post(recorded, "/v1/score", good, "second").status == 200
-    found.set()
-    for _ in asked[1:]:
-        searching.wait(20)
-    for one in asked:
-        one.join(20)
-
-
-@pytest.fixture
-def guarded(recording: Settings, loaded: Loaded, lines: list[Any]) -> Iterator[Front]:
-    """Yield a service that wants tokens."""
-    opened = Front(log=lines.append)
-    recorder = opened_recorder(recording, loaded, lines.append)
-    opened.open(loaded, recording, recorder, Door(Rules(tokens_file(recording.home)), default_matrix()))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def read(recording: Settings, in_process: Callable[..., Any]) -> Callable[..., Any]:
-    """Read a decision as the reviewer does whose name is Chen."""
-    token = create(tokens_file(recording.home), name="Chen", role="reviewer").text
-
-    def told(front: Front, score_id: str, reason: str) -> Any:
-        headers = {"authorization": f"Bearer {token}", "x-repayrank-reason": reason}
-        return in_process(front, "GET", f"/v1/decisions/{score_id}", headers=headers)
-
-    return told
-
-
-@pytest.fixture
-def engine(recording: Settings) -> dict[str, str]:
-    return {"authorization": f"Bearer {create(tokens_file(recording.home), name='queue', role='engine').text}"}
-
-
-def test_each_reading_is_of_record_with_who_read_whose_decision_and_why(
-    engine: dict[str, str],
-    read: Callable[..., Any],
-    guarded: Front,
-    request_for: Callable[..., Any],
-    overdue_ids: list[str],
-    in_process: Callable[..., Any],
-    archive: Any,
-) -> None:
-    body = json.dumps(request_for(*overdue_ids[:3])).encode()
-    message = {"type": "http.request", "body": body, "more_body": False}
-    headers = {**KEYED, **engine, "idempotency-key": "three"}
-    scores = in_process(guarded, "POST", "/v1/score", message, headers=headers).plain["scores"]
-    reasons = ["complaint 2026-118", "complaint 2026-118", "客户投诉，案号2026-119"]
-    for entry, reason in zip([scores[0], scores[0], scores[2]], reasons, strict=True):
-        told = read(guarded, entry["score_id"], reason)
-        assert (told.status, told.plain["decision"]["score_id"]) == (200, entry["score_id"])
-    guarded.close()
-    with reading(database_of(archive().place)) as tables:
-        written = [json.loads(row.entry.asked.record) for row in tables.of_event(EVENT)]
-    decided = find(archive().place, scores[0]["score_id"])[1]
-    whose = [decided["decisions"][place]["subject"] for place in (0, 0, 2)]
-    assert [(one["reader"], one["role"], one["reason"]) for one in written] == [
-        ("reviewer/Chen", "reviewer", reason) for reason in reasons
-    ]
-    assert [one["score_id"] for one in written] == [scores[place]["score_id"] for place in (0, 0, 2)]
-    assert [one["subject"] for one in written] == whose
-    assert verify(archive().place).records == 4
-
-
-def test_a_reading_that_cannot_be_recorded_shows_nothing(
-    recorded: Front,
-    read: Callable[..., Any],
-    good: dict[str, Any],
-    post: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    score_id = post(recorded, "/v1/score", good, "first").plain["scores"][0]["score_id"]
-    assert read(recorded, score_id, "complaint 2026-118").status == 200
-
-    def full(*_: object) -> None:
-        raise busy("a full queue")
-
-    monkeypatch.setattr(type(recorded._recorder.store), "write", full)
-    told = read(recorded, score_id, "complaint 2026-118")
-    assert (told.status, list(told.plain)) == (503, ["error"])
-
-
-def test_a_reason_that_names_the_borrower_or_the_loan_is_refused_and_neither_kept_nor_repeated(
-    engine: dict[str, str],
-    read: Callable[..., Any],
-    guarded: Front,
-    request_for: Callable[..., Any],
-    overdue_ids: list[str],
-    in_process: Callable[..., Any],
-    archive: Any,
-    recording: Settings,
-    lines: list[Any],
-) -> None:
-    body = json.dumps(with_canaries(request_for(overdue_ids[0]), CANARIES)).encode()
-    message = {"type": "http.request", "body": body, "more_body": False}
-    headers = {**KEYED, **engine, "idempotency-key": "one"}
-    score_id = in_process(guarded, "POST", "/v1/score", message, headers=headers).plain["scores"][0]["score_id"]
-    for canary in CANARIES.values():
-        for reason in (f"complaint of {canary}", f"客户{canary}投诉，请核查", f"{canary.lower()}: why"):
-            told = read(guarded, score_id, reason)
-            assert (told.status, told.plain["error"]["code"]) == (400, "reason_names_somebody")
-            assert canary.lower() not in told.body.decode().lower()
-    assert read(guarded, score_id, "complaint 2026-118").status == 200
-    guarded.close()
-    with reading(database_of(archive().place)) as tables:
-        refused = [json.loads(row.entry.asked.record) for row in tables.of_event(REFUSED)]
-    assert [(one["reader"], one["score_id"]) for one in refused] == [("reviewer/Chen", score_id)] * 6
-    assert verify(archive().place).records == 8
-    assert traces(recording.home, [*CANARIES.values(), *map(str.lower, CANARIES.values())]) == []
-    assert "canary" not in json.dumps(lines).lower()
-
-
-CANARIES = {"loan_id": "CANARYLOAN7781", "borrower_id": "CANARYBORROWER4412"}
-
-
-def with_canaries(plain: dict[str, Any], canaries: dict[str, str]) -> dict[str, Any]:
-    """Return a request of one loan with ids, in every table, that are found wherever they are left."""
-    tables = {
-        table: [{**row, **{name: canary for name, canary in canaries.items() if name in row}} for row in rows]
-        for table, rows in plain["tables"].items()
-    }
-    assert all(canary in json.dumps(tables) for canary in canaries.values())
-    return {**plain, "tables": tables}
-
-
-def traces(folder: Path, words: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the files under a folder in which a word is found, also as base64, hex or percent code."""
-    forms = {word: set(written_ways(word.encode())) for word in words}
-    return [
-        (str(path), word)
-        for path in folder.rglob("*")
-        if path.is_file() and "models" not in path.parts
-        for content in [path.read_bytes()]
-        for word, found in forms.items()
-        if any(form in content for form in found)
-    ]
-
-
 def test_what_is_written_tells_of_nobody(
     recorded: Front,
     request_for: Callable[..., Any],
@@ -577,81 +335,3 @@ def test_decisions_of_five_versions_are_replayed_each_with_its_own(
     shutil.rmtree(store.folder("collection", "3"))
     store.save(replace(collection, version="3"), golden_rows(overdue))
     assert [one.verdict for one in replayed_all(archive())].count(Verdict.IMPOSSIBLE) == 1
-
-
-def test_a_disk_that_hangs_is_told_in_time_and_the_same_request_is_answered_when_it_goes_on(
-    recorded: Front, good: dict[str, Any], post: Callable[..., Any], in_process: Callable[..., Any], archive: Any
-) -> None:
-    store = recorded._recorder.store
-    store._limits = replace(store._limits, hanging_seconds=0.3)
-    store._pulse._most = 0.3
-    assert post(recorded, "/v1/score", good, "before").status == 200
-    commit, goes_on = store._connection.commit, threading.Event()
-    store._connection.commit = lambda: (goes_on.wait(30), commit())
-    told = post(recorded, "/v1/score", good, "cut")
-    assert (told.status, told.plain["error"]["code"], told.headers["retry-after"]) == (503, "log_stopped", "1")
-    assert in_process(recorded, "GET", "/readyz").status == 503
-    assert post(recorded, "/v1/score", good, "another").status == 503
-    goes_on.set()
-    until = time.monotonic() + 20
-    while in_process(recorded, "GET", "/readyz").status != 200:
-        assert time.monotonic() < until
-    del store._connection.commit
-    assert post(recorded, "/v1/score", good, "cut").headers["repayrank-record"] == "1"
-    assert post(recorded, "/v1/score", good, "another").headers["repayrank-record"] == "2"
-    recorded.close()
-    assert verify(archive().place).records == 3
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-def test_a_log_that_takes_no_lines_costs_lines_and_no_answer(
-    recorded: Front,
-    good: dict[str, Any],
-    post: Callable[..., Any],
-    in_process: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    lines = Lines()
-    monkeypatch.setattr("serving.front.to_stderr", lines)
-    recorded._log = lines
-    full = Path("/dev/full").open("w")  # noqa: SIM115 - what it holds cannot be written when it is closed, either
-    monkeypatch.setattr(sys, "stderr", full)
-    for key in ("one", "two"):
-        assert post(recorded, "/v1/score", good, key).status == 200
-    monkeypatch.undo()
-    with suppress(OSError):
-        full.close()
-    assert lines.lost == 2
-
-
-def test_an_outbox_that_cannot_be_looked_into_is_said_once_and_delivered_when_it_can(
-    recorded: Front, recording: Settings, lines: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outbox, iterdir = outbox_of(recording.home), Path.iterdir
-    outbox.mkdir(exist_ok=True)
-
-    def forbidden(path: Path) -> Iterator[Path]:
-        if path == outbox:
-            raise PermissionError
-        return iterdir(path)
-
-    monkeypatch.setattr(Path, "iterdir", forbidden)
-    posted(outbox, "hold:subject:placed", {"reason": "a court's order"})
-    time.sleep(2.5 * SECONDS_BETWEEN_LOOKS)
-    assert [(line["event waits"], line["why"]) for line in lines if "event waits" in line] == [
-        ("outbox", "PermissionError")
-    ]
-    monkeypatch.undo()
-    until = time.monotonic() + 20
-    while list(outbox.iterdir()):
-        assert time.monotonic() < until, "it was not delivered"
-        time.sleep(0.02)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser makes files of others")
-def test_what_the_superuser_leaves_belongs_to_the_owner_of_the_state(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    os.chown(state, 65534, 65534)
-    left = posted(outbox_of(state), "hold:subject:placed", {"reason": "a court's order"})
-    assert {(path.stat().st_uid, path.stat().st_gid) for path in (left, left.parent)} == {(65534, 65534)}

@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,21 +16,19 @@ from typing import Any
 
 import pytest
 from damaged_models import signed_anew
-from decision_logs import KINDS, opened, place_of
-from postgresql_server import Server, started
+from running_services import spoken, wait_until
 
 from features.errors import ConfigurationRefused
 from models.artefact import MANIFEST, MODEL, SIGNATURE, SIGNED_FILES
 from models.champions import HISTORY, MADE
 from models.store import ModelStore
 from serving import watch
-from serving.arrivals import Fault, Naming, Refusal
+from serving.arrivals import Fault, Refusal
 from serving.child import Child, served
 from serving.decisions.opening import place_to_check
-from serving.decisions.outbox import delivered, outbox_of
-from serving.decisions.refused_versions import EVENT, LONGEST, post_refusal, refused_in
+from serving.decisions.outbox import outbox_of
+from serving.decisions.refused_versions import refused_in
 from serving.records.audit import verify
-from serving.records.opening import Place
 from serving.settings import DEFAULT_LOG_NAME, Settings
 from serving.state import Loaded
 from serving.watch import Watch
@@ -171,10 +169,10 @@ def test_a_look_that_fails_is_followed_by_the_next(
             raise RuntimeError("CANARY")
 
         patch.setattr(watch, "looked", broken)
-        until(lambda: bool(said))
+        wait_until(lambda: bool(said))
         time.sleep(0.1)
     by_hand(store, b"\xff")
-    until(lambda: len(said) > 1)
+    wait_until(lambda: len(said) > 1)
     looking.stop()
     assert said[0] == {"looks again": "champions", "why": "RuntimeError"}
     assert [line.get("fault") for line in said] == [None, Fault.UNREADABLE]
@@ -231,70 +229,6 @@ def test_answers_that_cannot_be_changed_over_leave_the_old_version_in_place(
     assert looking.refused() == {CARD: True}
 
 
-REFUSAL = Refusal(
-    Naming(CARD, "3", int(AT.timestamp()) * 10**9), "a" * 64, "2", Fault.MODEL, "a model that ends the process"
-)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = started()
-    yield server
-    server.remove()
-
-
-@pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return place_of(request.param, tmp_path, request)
-
-
-def test_a_refusal_is_on_record_once_whichever_service_saw_it_and_however_often(place: Place, tmp_path: Path) -> None:
-    later = (NOW + timedelta(hours=number) for number in range(3))
-    with opened(place) as log:
-        for now in later:
-            post_refusal(tmp_path, REFUSAL, now)
-            post_refusal(tmp_path, REFUSAL, now)
-            assert len(list(outbox_of(tmp_path).iterdir())) == 1
-            assert delivered(outbox_of(tmp_path), log) == {}
-        again = replace(REFUSAL, naming=replace(REFUSAL.naming, at=int(NOW.timestamp()) * 10**9))
-        other = replace(REFUSAL, goes_on_with="1")  # a service that had not taken 2 up yet
-        for refusal in (again, other):
-            post_refusal(tmp_path, refusal, NOW + timedelta(hours=9))
-        assert delivered(outbox_of(tmp_path), log) == {}
-    told = list(refused_in(place))
-    assert verify(place).records == len(told) == 3
-    assert {one.event for one in told} == {EVENT}
-    assert told[0].record == {
-        "card": CARD,
-        "version": "3",
-        "manifest": "a" * 64,
-        "fault": "model",
-        "found": "a model that ends the process",
-        "goes_on_with": "2",
-        "recorded_at": AT.isoformat(),
-    }
-
-
-@pytest.mark.parametrize("at", [None, -1, 10**30, int(datetime(2400, 1, 1, tzinfo=UTC).timestamp()) * 10**9])
-def test_a_time_that_no_file_has_is_taken_for_now(tmp_path: Path, at: int | None) -> None:
-    refusal = replace(REFUSAL, naming=replace(REFUSAL.naming, at=at), found="\x00\ud800" + "9" * 500)
-    record = json.loads(post_refusal(tmp_path, refusal, NOW).read_bytes())["record"]
-    assert record["recorded_at"] == NOW.isoformat()
-    assert record["found"] == f"??{'9' * (LONGEST - 2)}"
-
-
-def spoken(log: Path, word: str) -> list[dict[str, Any]]:
-    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
-    return [line for line in lines if word in line]
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 def test_a_service_answers_on_raises_its_alarm_and_leaves_a_record_for_each_fault(
     store: ModelStore, tmp_path: Path, asking: Callable[..., Any], good: dict[str, Any]
@@ -310,8 +244,8 @@ def test_a_service_answers_on_raises_its_alarm_and_leaves_a_record_for_each_faul
         return line.split()[-1]
 
     def answers(child: Child, version: str, refused: int) -> None:
-        until(lambda: len(spoken(log, "refused")) == refused)
-        until(lambda: asking(child, "GET", "/readyz").plain["cards"][CARD]["version"] == version)
+        wait_until(lambda: len(spoken(log, "refused")) == refused)
+        wait_until(lambda: asking(child, "GET", "/readyz").plain["cards"][CARD]["version"] == version)
         answer = asking(child, "POST", "/v1/score", body)
         assert (answer.status, {entry["model"]["version"] for entry in answer.plain["scores"]}) == (200, {version})
 
@@ -336,7 +270,7 @@ def test_a_service_answers_on_raises_its_alarm_and_leaves_a_record_for_each_faul
         assert alarm(child) == "0"
         by_hand(store, b"2\n")
         answers(child, "1", 4)
-        until(lambda: not list(outbox_of(store.root).glob("*.json")))
+        wait_until(lambda: not list(outbox_of(store.root).glob("*.json")))
     where = place_to_check(store.root, None, None, DEFAULT_LOG_NAME, None, None)
     verify(where)
     told = [one.record for one in refused_in(where)]

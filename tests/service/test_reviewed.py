@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from decision_logs import KINDS, change
 from jsonschema import Draft202012Validator
-from postgresql_server import Server, started
 
 from serving.decisions.opening import opened_archive, opened_recorder
 from serving.decisions.recorder import Recorder
@@ -34,13 +33,6 @@ BEFORE = 300
 
 DECISIONS = 3
 LONG_AGO = "2026-01-01T00:00:00+00:00"
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Server]:
-    server = started()
-    yield server
-    server.remove()
 
 
 @dataclass(frozen=True)

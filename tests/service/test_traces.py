@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from subject_vaults import written_ways
+from sent_canaries import traces
 
 from serving.child import Child, served
 
@@ -109,19 +109,6 @@ def asked(child: Child, asking: Callable[..., Any], planted: Planted, plain: dic
     return decided
 
 
-def traces(folders: list[Path], values: list[str]) -> list[str]:
-    ways = {value: set(written_ways(value.encode())) for value in values}
-    files = [path for folder in folders for path in [folder, *folder.rglob("*")] if path.is_file()]
-    return [
-        f"{value} in {path.name}"
-        for path in files
-        if "models" not in path.parts
-        for content in [path.read_bytes()]
-        for value, written in ways.items()
-        if any(one in content for one in written)
-    ]
-
-
 def test_nothing_that_was_sent_stands_in_any_file_of_a_service_that_was_killed_and_started_again(
     kept: Path,
     temporary: Path,
@@ -141,8 +128,8 @@ def test_nothing_that_was_sent_stands_in_any_file_of_a_service_that_was_killed_a
         told += asking(child, "GET", "/metrics", role="admin").body
     assert len(planted.all) > 40
     (temporary / "metrics").write_bytes(told)
-    found = traces([kept, temporary, *logs], planted.all)
+    found = traces(tmp_path, planted.all)
     assert not found, f"{len(found)}, such as {found[:5]}"
     for value in planted.all[:3]:
         (temporary / "left").write_bytes(b"xx" + value.encode().hex().encode())
-        assert traces([temporary], [value]), "what is left is found"
+        assert traces(temporary, [value]), "what is left is found"

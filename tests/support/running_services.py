@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,6 +81,12 @@ def audit(*words: str) -> str:
         repayrank.main(["audit", *words])
     assert not done.value.code
     return printed.getvalue()
+
+
+def spoken(log: Path, word: str) -> list[dict[str, Any]]:
+    """Return the lines of a service's log that tell of something."""
+    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if word in line]
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
