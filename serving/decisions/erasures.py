@@ -118,6 +118,7 @@ class Erasures:
         Raises
         ------
         AuditBroken : the record of an erasure is not the one that was signed; no key was destroyed
+        ConfigurationRefused : what other programs left cannot be seen
         VaultBusy, VaultStopped, VaultBroken : the vault cannot be read or written; the next start finishes
         LogBusy, LogStopped : likewise the log
         """

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from features.errors import RepayrankError
+from features.errors import ConfigurationRefused, RepayrankError
 from serving.ids import score_ids
 from serving.records.anchors import sync_folder
 from serving.records.canonical import canonical_record
@@ -128,7 +128,7 @@ def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
 
     Raises
     ------
-    OSError : what waits cannot be seen
+    ConfigurationRefused : what waits cannot be seen
     """
     left: dict[Path, Exception] = {}
     for path in _waiting(folder):
@@ -148,7 +148,7 @@ def delivered(folder: Path, store: Store) -> dict[Path, Exception]:
 
 
 def waiting(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield event and record of each that waits and can be read, in order of time."""
+    """Yield event and record of each that waits and can be read, in order of time; refuses as `delivered`."""
     for path in _waiting(folder):
         try:
             plain = json.loads(path.read_bytes())
@@ -164,6 +164,13 @@ def _waiting(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
     except FileNotFoundError:  # nobody has left anything yet
         return []
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"events that cannot be looked at ({error.strerror})",
+            where=str(folder),
+            expected="a folder of the user that runs the service",
+            do="give the folder and its files to that user: what waits in it is not of record until then",
+        ) from error
 
 
 def _kind(error: Exception) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted
+from features.errors import ConfigurationRefused
+from serving.decisions.outbox import SECONDS_BETWEEN_LOOKS, outbox_of, posted, waiting
 from serving.front import Front, Lines
 from serving.records.audit import verify
 from serving.settings import Settings
@@ -106,15 +107,18 @@ def test_an_outbox_that_cannot_be_looked_into_is_said_once_and_delivered_when_it
 
     def forbidden(path: Path) -> Iterator[Path]:
         if path == outbox:
-            raise PermissionError
+            raise PermissionError(13, "Permission denied")
         return iterdir(path)
 
     monkeypatch.setattr(Path, "iterdir", forbidden)
     posted(outbox, "hold:subject:placed", {"reason": "a court's order"})
     time.sleep(2.5 * SECONDS_BETWEEN_LOOKS)
-    assert [(line["event waits"], line["why"]) for line in lines if "event waits" in line] == [
-        ("outbox", "PermissionError")
-    ]
+    (line,) = [line for line in lines if "event waits" in line]
+    assert line["event waits"] == "outbox"
+    assert "Permission denied" in line["why"]
+    assert str(outbox) in line["why"]
+    with pytest.raises(ConfigurationRefused, match="cannot be looked at"):
+        list(waiting(outbox))
     monkeypatch.undo()
     until = time.monotonic() + 20
     while list(outbox.iterdir()):
